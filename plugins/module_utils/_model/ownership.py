@@ -1,0 +1,31 @@
+# Copyright (c) 2026 netpath.symmetry contributors
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-3.0-or-later
+# PRIVATE: used by this collection only, may change without notice.
+"""What this collection owns on a host: the marks by which it knows its own objects.
+
+The numbers keep clear of those in common use (iproute2's rt_protos and the
+FRR daemons 186-199; Tailscale rules 5210-5270; VPC CNI 512-1536; mwan3
+1001-3254; wg-quick just below 32766).
+"""
+
+from __future__ import annotations
+
+PROTOCOL = 83  # rtm_protocol of our routes and rules; 'S', unassigned in rt_protos
+NFT_FAMILY = "inet"
+NFT_TABLE = "netpath_symmetry"
+STATE_DIR = "/var/lib/netpath-symmetry"
+
+# Each remedy owns a slice of rule priorities, and the table ids of the same numbers.
+SCOPES: dict[str, tuple[int, int]] = {
+    "policy_route": (10100, 10299),
+    "source_routing": (10300, 10499),
+    "manual": (10500, 10999),  # rules that a user declares through policy_routing itself
+}
+
+
+def scope_of(number: int) -> str | None:
+    """The remedy that owns a rule priority or a table id, or None where nobody of us does."""
+    for name, (low, high) in SCOPES.items():
+        if low <= number <= high:
+            return name
+    return None

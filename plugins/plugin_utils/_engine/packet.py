@@ -1,0 +1,96 @@
+# Copyright (c) 2026 netpath.symmetry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: used by this collection only, may change without notice.
+"""The values that the parts of the engine hand to each other: packets and what a host does with them."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import Flow
+from ansible_collections.netpath.symmetry.plugins.module_utils._model.routing import NextHop, Route, Rule
+
+
+@dataclasses.dataclass(frozen=True)
+class Packet:
+    """One packet as a host sees it. ``first`` is a packet that may open a connection (a SYN, any UDP, an echo request)."""
+
+    flow: Flow
+    mark: int = 0
+    tos: int = 0
+    first: bool = True
+
+
+@dataclasses.dataclass(frozen=True)
+class Branch:
+    """One possible outcome of a route lookup, with its share of the traffic (0 to 1)."""
+
+    kind: str  # forward, local, drop
+    share: float
+    device: str | None = None
+    next_hop: str | None = None  # the address to resolve: the gateway, or the destination on link
+    route: Route | None = None
+    source: str | None = None  # chosen source address of locally generated packets without one
+    reason: str = ""  # for drop: unreachable, blackhole, prohibit, no route
+
+
+@dataclasses.dataclass(frozen=True)
+class Lookup:
+    """What rules and FIB answer: the rule that decided and every branch of its route."""
+
+    branches: tuple[Branch, ...]
+    rule: Rule | None = None
+    unknown: str = ""  # why the answer is not certain; empty when it is
+
+
+@dataclasses.dataclass(frozen=True)
+class ReversePath:
+    """The verdict of reverse-path validation (``fib_validate_source``) on a packet."""
+
+    verdict: str  # pass, drop, unknown
+    mode: int = 0  # effective rp_filter: 0 off, 1 strict, 2 loose
+    origin: str = ""  # which sysctl gives the mode: all or the interface
+    reason: str = ""
+    expected_devices: tuple[str, ...] = ()  # where the route back to the source leaves
+
+
+@dataclasses.dataclass(frozen=True)
+class Translation:
+    """An address translation that a connection entry holds."""
+
+    kind: str  # snat, dnat, masquerade, redirect
+    address: str | None = None
+    port: int | None = None
+    rule: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class FilterResult:
+    """What the netfilter hooks of one host did with a packet."""
+
+    verdict: str  # accept, drop, reject, unknown
+    rule: str = ""  # the deciding rule as text, with family, table and chain
+    reason: str = ""
+    mark: int = 0
+    translation: Translation | None = None
+    stateful: bool = False  # the verdict depended on connection state: this host is a state boundary
+    counter: tuple[int, int] | None = None  # packets and bytes of the deciding rule
+
+
+@dataclasses.dataclass(frozen=True)
+class Neighbour:
+    """Who answers for a next hop."""
+
+    host: str
+    interface: str
+    proof: str  # mac, prefix, declared, external
+
+
+@dataclasses.dataclass(frozen=True)
+class NextHopUse:
+    """A route's leg with the rule that led to it: what a remedy has to change."""
+
+    rule: Rule | None
+    route: Route
+    leg: NextHop
