@@ -94,3 +94,26 @@ class NextHopUse:
     rule: Rule | None
     route: Route
     leg: NextHop
+
+
+@dataclasses.dataclass(frozen=True)
+class Transit:
+    """One possible fate of a packet at one host; the shares of all fates add up to 1.
+
+    The tracker is the host's connection table after the packet (conntrack.Tracker): hand it to
+    the next packet of the same analysis, so that a reply meets what the request left behind.
+    """
+
+    outcome: str  # forward, local, drop, unknown
+    share: float
+    packet: Packet  # as it leaves the host or reaches the socket, after translation
+    tracker: object
+    device: str | None = None  # with forward: where it leaves
+    next_hop: str | None = None  # with forward: the address to resolve there
+    reason: str = ""  # with drop: reverse_path, martian, no_route, unreachable, blackhole, prohibit, filter, not_forwarding
+    detail: str = ""  # a sentence for people that names the rule, sysctl or chain
+    state: str = ""  # connection state the packet had: new, established, related, invalid, untracked; empty without conntrack
+    stateful: bool = False  # this host must see both directions of the flow
+    lookup: Lookup | None = None
+    reverse_path: ReversePath | None = None
+    filters: tuple[FilterResult, ...] = ()
