@@ -14,12 +14,32 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._model.routing im
 
 @dataclasses.dataclass(frozen=True)
 class Packet:
-    """One packet as a host sees it. ``first`` is a packet that may open a connection (a SYN, any UDP, an echo request)."""
+    """One packet as a host sees it.
+
+    ``first`` is a packet that may open a connection (a SYN, any UDP, an echo request). A TCP packet says what it is
+    in ``tcp``: syn, syn_ack, ack, fin or rst; left empty it is a syn where ``first`` is true, else an ack. An ICMP
+    packet is an echo request where ``first`` is true, else an echo reply. A flow whose source is 0.0.0.0 or :: has
+    none yet: the sending host chooses it.
+    """
 
     flow: Flow
     mark: int = 0
-    tos: int = 0
+    tos: int = 0  # the whole DS field, 0 to 255
     first: bool = True
+    tcp: str = ""  # syn, syn_ack, ack, fin, rst
+    uid: int | None = None  # of the sending process; None: not known (forwarded packets count as root's, as in the kernel)
+
+    @property
+    def tcp_kind(self) -> str:
+        """What a TCP packet is, empty for other protocols."""
+        if self.flow.protocol != "tcp":
+            return ""
+        return self.tcp or ("syn" if self.first else "ack")
+
+    @property
+    def has_source(self) -> bool:
+        """False while the sending host has still to choose the source address."""
+        return self.flow.source not in ("0.0.0.0", "::")
 
 
 @dataclasses.dataclass(frozen=True)
