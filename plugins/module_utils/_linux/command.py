@@ -37,12 +37,12 @@ class Completed(t.NamedTuple):
     stderr: str
 
 
-def find(tool: str) -> t.Optional[str]:
+def find(tool: str) -> str | None:
     """The path of a tool, also where PATH lacks the directories of administration tools; None when it is missing."""
     return shutil.which(tool) or shutil.which(tool, path=os.pathsep.join(SBIN))
 
 
-def run(argv: t.Sequence[str], input: t.Optional[str] = None, check: bool = True) -> Completed:
+def run(argv: t.Sequence[str], input: str | None = None, check: bool = True) -> Completed:
     """Run ``argv`` without a shell and return its answer.
 
     With ``check`` a non-zero exit raises CommandError. MissingToolError and PermissionDeniedError
@@ -58,8 +58,7 @@ def run(argv: t.Sequence[str], input: t.Optional[str] = None, check: bool = True
         done = subprocess.run(
             [path, *argv[1:]],
             input=input,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            capture_output=True,
             stdin=subprocess.DEVNULL if input is None else None,
             env=environment,
             timeout=TIMEOUT,

@@ -15,7 +15,7 @@ import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux import command, links, nexthops, numbers
 
-Dict = t.Dict[str, t.Any]
+Dict = dict[str, t.Any]
 FAMILIES = (4, 6)
 _IP = ("ip", "-j", "-N", "-d")
 _RULE_KEYS = {  # keys of `ip -j rule` that are decoded below or select nothing
@@ -26,7 +26,7 @@ _RULE_KEYS = {  # keys of `ip -j rule` that are decoded below or select nothing
 }
 
 
-def read_rules(family: t.Optional[int] = None) -> list[Dict]:
+def read_rules(family: int | None = None) -> list[Dict]:
     """The rules of one family, or of both, in the kernel's order; raises CommandError."""
     rules: list[Dict] = []
     for one in FAMILIES if family is None else (family,):
@@ -34,14 +34,14 @@ def read_rules(family: t.Optional[int] = None) -> list[Dict]:
     return rules
 
 
-def read_routes(family: t.Optional[int] = None, table: t.Optional[int] = None) -> list[Dict]:
+def read_routes(family: int | None = None, table: int | None = None) -> list[Dict]:
     """The routes of one family and table, or of all, without cached ones; raises CommandError.
 
     Routes that the schema cannot hold (see ``split_routes``) are left out.
     """
     routes: list[Dict] = []
     for one in FAMILIES if family is None else (family,):
-        routes += split_routes(one, _read_route_objects(one, table))[0]
+        routes += split_routes(one, _read_route_objects(one, table), table or 254)[0]
     return nexthops.resolve(routes, read_nexthops)
 
 
@@ -50,7 +50,7 @@ def read_routes_and_omitted() -> tuple[list[Dict], list[str]]:
     routes: list[Dict] = []
     omitted: list[str] = []
     for family in FAMILIES:
-        kept, left_out = split_routes(family, _read_route_objects(family, None))
+        kept, left_out = split_routes(family, _read_route_objects(family, None), 254)
         routes += kept
         omitted += left_out
     return nexthops.resolve(routes, read_nexthops), omitted
@@ -76,7 +76,7 @@ def _ask(*words: str) -> list[Dict]:
     return _load(command.run([*_IP, *words]).stdout)
 
 
-def _read_route_objects(family: int, table: t.Optional[int]) -> list[Dict]:
+def _read_route_objects(family: int, table: int | None) -> list[Dict]:
     argv = [*_IP, f"-{family}", "route", "show", "table", str(table or "all")]
     done = command.run(argv, check=False)
     if done.rc == 0:
@@ -157,30 +157,33 @@ def _number(text: t.Any) -> int:
 
 def _ip_protocol(text: t.Any) -> int:
     name = str(text)
-    number = name[8:] if name.startswith("ipproto-") else name
+    number = name.removeprefix("ipproto-")
     return int(number) if number.isdigit() else socket.getprotobyname(number)
 
 
-def split_routes(family: int, objects: list[Dict]) -> tuple[list[Dict], list[str]]:
-    """Routes of the schema, and a sentence for each object that it cannot hold (source-specific routes of IPv6)."""
+def split_routes(family: int, objects: list[Dict], table: int) -> tuple[list[Dict], list[str]]:
+    """Routes of the schema, and a sentence for each object that it cannot hold (source-specific routes of IPv6).
+
+    ``table`` is the one that was asked for: iproute2 does not repeat it.
+    """
     routes = []
     omitted = []
     for data in objects:
         if "from" in data:
-            omitted.append(f"source-specific: {data['dst']} from {data['from']} table {data.get('table', 254)}")
+            omitted.append(f"source-specific: {data['dst']} from {data['from']} table {data.get('table', table)}")
         elif "cloned" not in data.get("flags", ()):
-            routes.append(parse_route(family, data))
+            routes.append(parse_route(family, data, table))
     return routes, omitted
 
 
-def parse_route(family: int, data: Dict) -> Dict:
+def parse_route(family: int, data: Dict, table: int) -> Dict:
     """One object of ``ip -j -N -d route`` as a route of the schema."""
     dst = data["dst"]
     if dst == "default":
         dst = numbers.any_prefix(family)
     elif "/" not in dst:
         dst = f"{dst}/{numbers.host_bits(family)}"
-    route: Dict = {"family": family, "table": int(data.get("table", 254)), "dst": dst}
+    route: Dict = {"family": family, "table": int(data.get("table", table)), "dst": dst}
     kind = numbers.name_of(numbers.ROUTE_TYPES, int(data.get("type", 1)))
     if kind != "unicast":
         route["type"] = kind

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-Dict = t.Dict[str, t.Any]
+Dict = dict[str, t.Any]
 MAC_LENGTH = len("02:00:00:00:00:01")  # tunnels have other link-layer addresses; those are left out
 
 
@@ -21,7 +21,7 @@ def finish(interfaces: list[Dict]) -> dict[str, Dict]:
     return by_name
 
 
-def vrf_of(interfaces: t.Mapping[str, Dict], name: str) -> t.Optional[str]:
+def vrf_of(interfaces: t.Mapping[str, Dict], name: str) -> str | None:
     """The VRF that an interface is enslaved to, directly or through a bridge or bond; None without one."""
     for _depth in range(8):  # the kernel's MAX_NEST_DEV
         master = interfaces[name].get("master")

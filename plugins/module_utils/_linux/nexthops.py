@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import typing as t
 
-Dict = t.Dict[str, t.Any]
+Dict = dict[str, t.Any]
 
 
 def groups(objects: list[Dict]) -> list[Dict]:
