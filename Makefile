@@ -1,0 +1,61 @@
+# Copyright (c) 2026 netpath.symmetry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Every target does its own set-up (tools/setup.sh), which is instant once it is done.
+
+SHELL := /bin/bash
+ROOT := $(CURDIR)
+TOPOLOGY ?= dual_wan_partner
+LABS := inventories/lab/topologies
+
+export PATH := $(ROOT)/.venv/bin:$(PATH)
+export PYTHONPATH := $(ROOT)/build/collections
+export ANSIBLE_COLLECTIONS_PATH := $(ROOT)/build/collections
+export ANSIBLE_CONFIG := $(ROOT)/ansible.cfg
+
+# Labs need root.
+ifneq ($(shell id -u),0)
+AS_ROOT := sudo -E env PATH="$$PATH" PYTHONPATH="$$PYTHONPATH" ANSIBLE_COLLECTIONS_PATH="$$ANSIBLE_COLLECTIONS_PATH" ANSIBLE_CONFIG="$$ANSIBLE_CONFIG"
+endif
+
+TEST_KINDS := lint unit sanity lab-test integration oracle artifact-test
+
+.DEFAULT_GOAL := help
+.PHONY: help setup replay test $(TEST_KINDS) lab-up lab-down bench clean
+
+help: ## show this list
+	@echo "netpath.symmetry: make TARGET"
+	@sed -n 's/^\([a-z -]*\):[^#]*## /\1\t/p' Makefile | while IFS=$$'\t' read -r name text; do printf '  %-14s %s\n' "$$name" "$$text"; done
+	@echo "needs Debian or Ubuntu, Python 3.11 to 3.13, and root or sudo"
+
+setup: ## Debian packages, virtual environment, kernel checks (every other target does this)
+	@tools/setup.sh
+
+replay: setup ## the whole story on one machine: a broken network, diagnosed, mended and proven
+	@$(AS_ROOT) ansible-playbook netpath.symmetry.incident_replay $(ARGS)
+
+test: setup ## all tests; ends with "N passed, N failed"
+	@python tools/run_tests.py
+
+lint: ## ruff, mypy, shellcheck, yamllint, ansible-lint, reuse, changelog and documentation checks
+unit: ## unit tests on this Python
+sanity: ## ansible-test sanity, and the unit tests on every Python that is here
+lab-test: ## tests on labs: real namespaces, kernels and packets
+integration: ## ansible-test integration targets
+oracle: ## the engine against the kernel on random cases (a sample)
+artifact-test: ## build the collection, install it elsewhere, use it from there
+$(TEST_KINDS): setup
+	@python tools/run_tests.py $@
+
+lab-up: setup ## build a lab: TOPOLOGY=dual_wan_partner, or another of inventories/lab/topologies
+	@$(AS_ROOT) ansible-playbook netpath.symmetry.lab -e lab_topology=$(ROOT)/$(LABS)/$(TOPOLOGY).yml -e lab_state=present $(ARGS)
+
+lab-down: setup ## remove that lab
+	@$(AS_ROOT) ansible-playbook netpath.symmetry.lab -e lab_topology=$(ROOT)/$(LABS)/$(TOPOLOGY).yml -e lab_state=absent $(ARGS)
+
+bench: setup ## measure, compare, and write build/bench/results.json (ARGS="--only NAME")
+	@$(AS_ROOT) python tests/bench/run.py $(ARGS)
+
+clean: ## remove what set-up and tests made here (labs: lab-down; Debian packages stay)
+	@$(AS_ROOT) rm -rf build .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .ansible tests/output

@@ -1,0 +1,176 @@
+#!/usr/bin/env python
+# Copyright (c) 2026 netpath.symmetry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run the test stages of the project: all of them, or the groups that are named.
+
+A stage prints one line; its output goes to build/test/NAME.log and is shown only when it fails. All stages run,
+also after a failure. The last line is "N passed, N failed": test cases where a stage counts them, else the stage.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ET
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+LOGS = ROOT / "build" / "test"
+sys.path.insert(0, str(ROOT / "tools"))
+
+from stages import GROUPS, STAGES, Stage  # noqa: E402
+
+SHOWN_LINES = 60
+
+
+@dataclasses.dataclass
+class Outcome:
+    """How a stage ended; ``note`` is why, where the exit status alone does not tell."""
+
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    seconds: float = 0.0
+    note: str = ""
+
+
+def environment() -> dict[str, str]:
+    """What every stage runs in: our programs first, and the collection found in this checkout."""
+    collections = str(ROOT / "build" / "collections")
+    return {
+        **os.environ,
+        "PATH": f"{ROOT / '.venv' / 'bin'}:{os.environ['PATH']}",
+        "PYTHONPATH": collections,
+        "ANSIBLE_COLLECTIONS_PATH": collections,
+        "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+        "ANSIBLE_FORCE_COLOR": "false",
+        "ANSIBLE_NOCOLOR": "true",
+    }
+
+
+def command_of(stage: Stage, env: dict[str, str]) -> list[str]:
+    """The stage's command, by sudo where it needs root and we are not."""
+    if not stage.root or os.geteuid() == 0:
+        return list(stage.argv)
+    kept = [f"{name}={env[name]}" for name in ("PATH", "PYTHONPATH", "ANSIBLE_COLLECTIONS_PATH", "ANSIBLE_CONFIG")]
+    return ["sudo", "-E", "env", *kept, *stage.argv]
+
+
+def run(stage: Stage) -> Outcome:
+    log = LOGS / f"{stage.slug}.log"
+    for report in stage.reports(ROOT):
+        report.unlink()
+    env = environment()
+    began = time.monotonic()
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command_of(stage, env), cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=output,
+            stderr=subprocess.STDOUT, start_new_session=True,
+        )
+        note = _wait(process, stage.timeout)
+    outcome = count(stage, process.returncode)
+    outcome.seconds = time.monotonic() - began
+    outcome.note = note or outcome.note
+    return outcome
+
+
+def _wait(process: subprocess.Popen[bytes], timeout: float) -> str:
+    """Wait for a stage; on a timeout or an interrupt end it and its children."""
+    try:
+        process.wait(timeout)
+        return ""
+    except subprocess.TimeoutExpired:
+        _end(process)
+        return f"not done after {timeout:.0f} s"
+    except KeyboardInterrupt:
+        _end(process)
+        raise
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    for sign, patience in ((signal.SIGINT, 20), (signal.SIGKILL, None)):  # first a chance to clean up
+        try:
+            os.killpg(process.pid, sign)
+            process.wait(patience)
+            return
+        except subprocess.TimeoutExpired:
+            continue
+
+
+def count(stage: Stage, status: int) -> Outcome:
+    """The test cases of a stage from its JUnit reports; a failure that no case shows counts as one."""
+    outcome = Outcome()
+    reports = stage.reports(ROOT)
+    for report in reports:
+        for suite in ET.parse(report).getroot().iter("testsuite"):
+            bad = int(suite.get("failures", 0)) + int(suite.get("errors", 0))
+            outcome.failed += bad
+            outcome.skipped += int(suite.get("skipped", 0))
+            outcome.passed += int(suite.get("tests", 0)) - bad - int(suite.get("skipped", 0))
+    if status:
+        outcome.failed = max(outcome.failed, 1)
+        outcome.note = f"exit status {status}"
+    elif stage.junit and not outcome.passed:
+        outcome.failed, outcome.note = 1, "no test ran"
+    elif not stage.junit:
+        outcome.passed = 1
+    return outcome
+
+
+def line(outcome: Outcome) -> str:
+    parts = [f"{outcome.passed} passed"]
+    parts += [f"{outcome.failed} FAILED"] if outcome.failed else []
+    parts += [f"{outcome.skipped} skipped"] if outcome.skipped else []
+    return f"{outcome.seconds:6.1f} s  {', '.join(parts)}" + (f" ({outcome.note})" if outcome.note else "")
+
+
+def show_failure(stage: Stage) -> None:
+    log = LOGS / f"{stage.slug}.log"
+    lines = log.read_text(errors="replace").splitlines()
+    shown = min(len(lines), SHOWN_LINES)
+    print(f"\n--- {stage.name}: the last {shown} of {len(lines)} lines of {log.relative_to(ROOT)}")
+    print("\n".join(lines[-SHOWN_LINES:]))
+    print(f"--- again: make {stage.group}\n", flush=True)
+
+
+def main() -> int:
+    wanted = sys.argv[1:] or list(GROUPS)
+    unknown = [name for name in wanted if name not in GROUPS]
+    if unknown:
+        print(f"no such group of tests: {', '.join(unknown)}; there are: {', '.join(GROUPS)}", file=sys.stderr)
+        return 2
+    stages = [stage for group in wanted for stage in STAGES if stage.group == group and stage.exists(ROOT)]
+    if not os.access(LOGS.parent, os.W_OK):
+        print(f"{LOGS.parent} is not writable: it was made by root; run 'sudo make clean' once", file=sys.stderr)
+        return 2
+    LOGS.mkdir(exist_ok=True)
+    total, began = Outcome(), time.monotonic()
+    width = max(len(stage.name) for stage in stages)
+    for number, stage in enumerate(stages, 1):
+        print(f"[{number:2}/{len(stages)}] {stage.name:{width}} ", end="", flush=True)
+        outcome = run(stage)
+        print(line(outcome), flush=True)
+        total.passed += outcome.passed
+        total.failed += outcome.failed
+        total.skipped += outcome.skipped
+        if outcome.failed:
+            show_failure(stage)
+    seconds = time.monotonic() - began
+    print(f"{len(stages)} stages in {seconds:.0f} s, {total.skipped} tests skipped; logs in build/test")
+    print(f"{total.passed} passed, {total.failed} failed")
+    return 1 if total.failed else 0
+
+
+if __name__ == "__main__":
+    if shutil.which("ip") is None:
+        sys.exit("the machine is not set up: run 'make setup' first")
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit("\ninterrupted; the next run removes what this one left behind")
