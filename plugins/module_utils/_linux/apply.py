@@ -1,0 +1,159 @@
+# Copyright (c) 2026 netpath.symmetry contributors
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-3.0-or-later
+# PRIVATE: used by this collection only, may change without notice.
+"""Apply a plan to this host: all of it, or nothing.
+
+Rules and routes go through ``ip -batch``, our nft table through one ``nft -f`` transaction, sysctls through /proc/sys.
+Whatever fails, the inverse of the whole plan is run before the error is raised.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import typing as t
+
+from ansible_collections.netpath.symmetry.plugins.module_utils._guard.journal import GuardError, applying, pending
+from ansible_collections.netpath.symmetry.plugins.module_utils._linux import command
+from ansible_collections.netpath.symmetry.plugins.module_utils._model.routing import Route, Rule
+from ansible_collections.netpath.symmetry.plugins.module_utils._plan.change import (
+    Change,
+    Connection,
+    NftObject,
+    Sysctl,
+    conntrack_arguments,
+    undo_of,
+)
+from ansible_collections.netpath.symmetry.plugins.module_utils._plan.plan import Plan
+
+
+class ApplyError(RuntimeError):
+    """The plan could not be applied and was taken back; the message says which step failed and why."""
+
+
+class Guarding(t.NamedTuple):
+    """What a module was told about the guard."""
+
+    required: bool = False
+    change_id: t.Optional[str] = None
+
+
+def carry_out(plan: Plan, reread: t.Callable[[], str], guarding: Guarding) -> None:
+    """Record the inverse with the pending guard, apply the plan, and check that the host is now as planned.
+
+    Raises ApplyError (the plan was taken back) and journal.GuardError (nothing was done).
+    """
+    guard = pending()
+    if guard is None and guarding.required:
+        raise GuardError(
+            "no change guard is armed on this host, nothing was changed: arm one with netpath.symmetry.change_guard "
+            "state=armed before, or set require_guard to false"
+        )
+    if guard is not None and guarding.change_id and guard.id != guarding.change_id:
+        raise GuardError(
+            f"the guard armed on this host is for change {guard.id}, not {guarding.change_id}; nothing was changed"
+        )
+    if guard is None and guarding.change_id:
+        raise GuardError(f"change {guarding.change_id} is not armed on this host; nothing was changed")
+    inverse = plan.undo()
+    recorded: t.ContextManager[None] = contextlib.nullcontext()
+    if guard is not None and inverse:
+        recorded = applying(guard, plan.subject, inverse)
+    with recorded:
+        apply(plan.changes)
+        found = reread()
+        if found != plan.after:
+            take_back(plan.changes)
+            raise ApplyError(
+                f"{plan.subject}: the host is not as planned after the change, which was taken back. Something else "
+                "changed it at the same time, or the kernel did not do what was asked.\n"
+                f"{difference(plan.after, found)}"
+            )
+
+
+def apply(changes: t.Sequence[Change]) -> None:
+    """Apply the changes in order; on the first error all of them are taken back and ApplyError is raised."""
+    try:
+        for _kind, group in itertools.groupby(changes, key=_batch_key):
+            _apply_group(list(group))
+    except (command.CommandError, OSError) as error:
+        left = take_back(changes)
+        outcome = f"; taking it back failed in part: {left}" if left else "; everything was taken back"
+        raise ApplyError(f"{error}{outcome}") from error
+
+
+def take_back(changes: t.Sequence[Change]) -> str:
+    """Run the inverse of the changes; returns what could not be taken back, empty when all was."""
+    failures = []
+    for line in undo_of(changes):
+        done = command.run(["sh", "-c", line], check=False)
+        if done.rc != 0:
+            failures.append((done.stdout + done.stderr).strip() or line)
+    return "; ".join(failures)
+
+
+def check_nft(changes: t.Sequence[Change]) -> None:
+    """Let nft and the kernel check a transaction without committing it (``nft -c``); raises CommandError."""
+    lines = [line for change in changes if change.kind == "nft" for line in change.nft_lines()]
+    if lines:
+        command.run(["nft", "-c", "-f", "-"], input="\n".join(lines) + "\n")
+
+
+def difference(planned: str, found: str) -> str:
+    """The lines by which two texts differ."""
+    import difflib
+
+    return "".join(
+        difflib.unified_diff(planned.splitlines(True), found.splitlines(True), "planned", "found on the host", n=0)
+    )
+
+
+def _batch_key(change: Change) -> tuple[str, int]:
+    """Neighbours with the same key go into one batch."""
+    subject = change.subject
+    if isinstance(subject, (Rule, Route)):
+        return "ip", subject.family
+    return change.kind, 0
+
+
+def _apply_group(changes: t.Sequence[Change]) -> None:
+    subject = changes[0].subject
+    if isinstance(subject, (Rule, Route)):
+        _ip_batch(subject.family, [line for change in changes for line in change.ip_lines()])
+    elif isinstance(subject, NftObject):
+        lines = [line for change in changes for line in change.nft_lines()]
+        command.run(["nft", "-f", "-"], input="\n".join(lines) + "\n")
+    elif isinstance(subject, Sysctl):
+        for change in changes:
+            _write_sysctl(change)
+    else:
+        for change in changes:
+            delete_connection(change)
+
+
+def _ip_batch(family: int, lines: t.Sequence[str]) -> None:
+    argv = ["ip", f"-{family}", "-batch", "-"]
+    done = command.run(argv, input="\n".join(lines) + "\n", check=False)
+    if done.rc == 0:
+        return
+    said = [line for line in done.stderr.splitlines() if not line.startswith("Command failed")]
+    number = done.stderr.rpartition("Command failed -:")[2].strip()
+    failed = lines[int(number) - 1] if number.isdigit() and int(number) <= len(lines) else "a line of the batch"
+    raise command.CommandError(f"ip -{family} {failed}: {' '.join(said) or 'no message'}")
+
+
+def _write_sysctl(change: Change) -> None:
+    subject = change.subject
+    assert isinstance(subject, Sysctl)
+    with open(f"/proc/sys/{subject.path}", "w", encoding="ascii") as file:
+        file.write(f"{subject.value}\n")
+
+
+def delete_connection(change: Change) -> bool:
+    """Delete one conntrack entry; False when it had gone by itself."""
+    subject = change.subject
+    assert isinstance(subject, Connection)
+    done = command.run(["conntrack", *conntrack_arguments(subject)], check=False)
+    if done.rc != 0 and "0 flow entries" not in done.stderr:
+        raise command.CommandError(f"conntrack {' '.join(conntrack_arguments(subject))}: {done.stderr.strip()}")
+    return done.rc == 0

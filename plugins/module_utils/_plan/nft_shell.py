@@ -1,0 +1,131 @@
+# Copyright (c) 2026 netpath.symmetry contributors
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-3.0-or-later
+# PRIVATE: used by this collection only, may change without notice.
+"""Our nft table in nft's own language: lines of a transaction, and shell commands that take them back.
+
+An inverse must not remove what others have put into our table: elements are deleted one by one by their value,
+a rule by its comment, and a set, chain or table only when nothing is left in it.
+"""
+
+from __future__ import annotations
+
+import shlex
+import typing as t
+
+from ansible_collections.netpath.symmetry.plugins.module_utils._model.ownership import NFT_FAMILY, NFT_TABLE
+
+if t.TYPE_CHECKING:
+    from ansible_collections.netpath.symmetry.plugins.module_utils._plan.change import NftObject, Object
+
+TABLE = f"{NFT_FAMILY} {NFT_TABLE}"
+CHUNK = 500  # elements of one shell command: keeps it well below the kernel's 128 KiB for one argument
+
+
+def transaction_lines(op: str, before: t.Optional[Object], after: t.Optional[Object]) -> list[str]:
+    """Lines for ``nft -f`` that make a change of an NftObject."""
+    item = _nft(after if after is not None else before)
+    if op == "set":
+        return [f"replace rule {TABLE} {item.chain} handle {_nft(before).handle} {item.text}"]
+    verb = "add" if op == "add" else "delete"
+    if item.what == "table":
+        return [f"{verb} table {TABLE}"]
+    if item.what == "element":
+        return [f"{verb} element {TABLE} {item.name} {{ {', '.join(item.elements)} }}"]
+    if item.what == "rule":
+        where = item.chain if op == "add" else f"{item.chain} handle {item.handle}"
+        return [f"{verb} rule {TABLE} {where} {item.text}" if op == "add" else f"{verb} rule {TABLE} {where}"]
+    body = f" {{ {item.text} }}" if op == "add" else ""
+    return [f"{verb} {item.what} {TABLE} {item.name}{body}"]
+
+
+def undo_commands(op: str, before: t.Optional[Object], after: t.Optional[Object]) -> list[str]:
+    """Shell commands that take back a change of an NftObject."""
+    item = _nft(after if after is not None else before)
+    if op == "set":
+        return [_put_rule(_nft(before))]
+    if item.what == "element":
+        return _undo_elements(op, item)
+    if item.what == "rule":
+        return [_drop_rule(item) if op == "add" else _put_rule(item)]
+    if op == "delete":
+        return [f"nft {shlex.quote(line)}" for line in transaction_lines("add", None, item)]
+    return [_drop_if_empty(item)]
+
+
+def drop_translated(family: int, set_name: str, address: str) -> str:
+    """A shell command that deletes the unreplied conntrack entries that our translation to ``address`` made.
+
+    Only entries to destinations that the set holds, as the kernel itself answers: run it while the set still stands.
+    """
+    take = "\n".join(
+        [
+            "s=${rest#*src=}; s=${s%% *}; d=${rest#*dst=}; d=${d%% *}",
+            f'[ "$s" != {address} ] || continue',
+            f'nft get element {TABLE} {set_name} "{{ $d }}" >/dev/null 2>&1 || continue',
+            "set --",
+            "for key in sport dport type code id; do",
+            '  case " $rest" in *" $key="*) ;; *) continue;; esac',
+            '  value=${rest#*" $key="}; option=$key',
+            "  case $key in type|code|id) option=icmp-$key;; esac",
+            '  set -- "$@" "--$option" "${value%% *}"',
+            "done",
+            f'conntrack -D -f ipv{family} -p "$protocol" -s "$s" -d "$d" -q {address} "$@" >/dev/null 2>&1',
+        ]
+    )
+    listing = f"conntrack -L -f ipv{family} -q {address} 2>/dev/null | grep -F UNREPLIED"
+    return f"if command -v conntrack >/dev/null; then {listing} | while read -r protocol rest; do\n{take}\ndone; fi; :"
+
+
+def _nft(item: t.Optional[Object]) -> NftObject:
+    from ansible_collections.netpath.symmetry.plugins.module_utils._plan.change import NftObject
+
+    assert isinstance(item, NftObject), "only nft objects are changed with nft"
+    return item
+
+
+def _undo_elements(op: str, item: NftObject) -> list[str]:
+    """All at once where that works; one by one where somebody has taken or brought some of them meanwhile."""
+    verb = "delete" if op == "add" else "add"
+    commands = []
+    for start in range(0, len(item.elements), CHUNK):
+        part = item.elements[start : start + CHUNK]
+        together = shlex.quote(f"{verb} element {TABLE} {item.name} {{ {', '.join(part)} }}")
+        single = f'nft "{verb} element {TABLE} {item.name} {{ $e }}" 2>/dev/null'
+        commands.append(f"nft {together} 2>/dev/null || for e in {' '.join(part)}; do {single}; done; :")
+    return commands
+
+
+def _handle_of(chain: str, comment: str) -> str:
+    pattern = f's/.* comment "{comment}" # handle \\([0-9]*\\)$/\\1/p'
+    return f"$(nft -a list chain {TABLE} {chain} 2>/dev/null | sed -n {shlex.quote(pattern)})"
+
+
+def _drop_rule(item: NftObject) -> str:
+    return f"for h in {_handle_of(item.chain, item.name)}; do nft delete rule {TABLE} {item.chain} handle $h; done"
+
+
+def _put_rule(item: NftObject) -> str:
+    """Put a rule back where it was: in place of the one with its comment, else behind its old predecessor."""
+    text = shlex.quote(item.text)
+    handle = _handle_of(item.chain, item.name)
+    replace = f"nft replace rule {TABLE} {item.chain} handle $h {text}"
+    insert = f"nft insert rule {TABLE} {item.chain} {text}"
+    if item.after is not None:
+        behind = _handle_of(item.chain, item.after)
+        add = f"nft add rule {TABLE} {item.chain} {text}"
+        there = f"nft add rule {TABLE} {item.chain} handle $a {text}"
+        insert = f'a={behind}; if [ -n "$a" ]; then {there}; else {add}; fi'
+    return f'h={handle}; if [ -n "$h" ]; then {replace}; else {insert}; fi'
+
+
+def _drop_if_empty(item: NftObject) -> str:
+    what = f"{item.what} {TABLE} {item.name}".rstrip()
+    content = {
+        "set": "elements = ",
+        "chain": "# handle",
+        "table": "^[[:space:]]*\\(set\\|map\\|chain\\|flowtable\\|counter\\) ",
+    }[item.what]
+    # The listing of a chain, with its table around it, has "# handle" twice; a third one is a rule in it.
+    least = 3 if item.what == "chain" else 1
+    count = f"$(nft -a list {what} 2>/dev/null | grep -c {shlex.quote(content)})"
+    return f'if nft list {what} >/dev/null 2>&1 && [ "{count}" -lt {least} ]; then nft delete {what}; fi'
