@@ -74,7 +74,7 @@ class Connection:
     state: str = ""  # new, established, related, invalid, untracked; empty: nothing on the host tracks connections
     direction: str = ""  # original, reply; empty without an entry
     entry: Entry | None = None
-    known: bool = True  # False where the entry came from facts that may not list all
+    fresh: bool = False  # the entry is made by this very packet
 
     @property
     def mark(self) -> int:
@@ -82,8 +82,8 @@ class Connection:
 
     @property
     def is_first(self) -> bool:
-        """True for the packet that sets up the translation: the first of a new connection."""
-        return self.state == "new" and self.entry is not None
+        """True for the packet that makes the entry: only that one meets the rules of nat chains."""
+        return self.fresh
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,8 +108,12 @@ class Tracker:
         if entry is None:
             if packet.flow.protocol in ("icmp", "icmpv6") and not packet.first:
                 return Connection("invalid")
-            return Connection("new", "original", _fresh(packet.flow, zone))
+            return Connection("new", "original", _fresh(packet.flow, zone), fresh=True)
         return _known(entry, direction)
+
+    def has_family(self, family: int) -> bool:
+        """Whether any connection of the family is tracked: then the host does so, whatever asked for it."""
+        return any(entry.original.family == family for entry in self.entries)
 
     def _classify_tcp(self, packet: Packet, entry: Entry | None, direction: str, zone: int) -> Connection:
         kind = packet.tcp_kind
@@ -117,7 +121,8 @@ class Tracker:
             state = _TCP["original"][kind][""]
             if state is None or (state != "SYN_SENT" and not self.tcp_loose):
                 return Connection("invalid")
-            return Connection("new", "original", dataclasses.replace(_fresh(packet.flow, zone), tcp_state=state))
+            entry = dataclasses.replace(_fresh(packet.flow, zone), tcp_state=state)
+            return Connection("new", "original", entry, fresh=True)
         state = "CLOSE" if kind == "rst" else _TCP[direction][kind].get(entry.tcp_state, entry.tcp_state)
         if state is None:
             return Connection("invalid")

@@ -73,6 +73,7 @@ class ReversePath:
     origin: str = ""  # which sysctl gives the mode: all or the interface
     reason: str = ""
     expected_devices: tuple[str, ...] = ()  # where the route back to the source leaves
+    martian: bool = False  # with drop: the source can never be right, whatever rp_filter says
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,6 +84,7 @@ class Translation:
     address: str | None = None
     port: int | None = None
     rule: str = ""
+    port_unknown: bool = False  # the kernel takes one of a range, or a random one
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,7 +132,7 @@ class Transit:
     tracker: object
     device: str | None = None  # with forward: where it leaves
     next_hop: str | None = None  # with forward: the address to resolve there
-    reason: str = ""  # with drop: reverse_path, martian, no_route, unreachable, blackhole, prohibit, filter, not_forwarding
+    reason: str = ""  # with drop: reverse_path, martian, no_route, unreachable, blackhole, prohibit, filter, not_forwarding, no_source
     detail: str = ""  # a sentence for people that names the rule, sysctl or chain
     state: str = ""  # connection state the packet had: new, established, related, invalid, untracked; empty without conntrack
     stateful: bool = False  # this host must see both directions of the flow

@@ -1,0 +1,315 @@
+# Copyright (c) 2026 netpath.symmetry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: used by this collection only, may change without notice.
+"""A Linux host as the engine sees it: interfaces, rules and tables out of its facts, and the questions it can answer."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import typing as t
+
+from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import PROTOCOLS
+from ansible_collections.netpath.symmetry.plugins.module_utils._model.routing import (
+    TABLE_LOCAL,
+    Address,
+    NextHop,
+    Route,
+    Rule,
+)
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import reverse_path as _reverse_path
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import rules as _rules
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import source_address
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.fib import (
+    BITS,
+    SCOPES,
+    Key,
+    Surroundings,
+    Table,
+    number_of,
+    prefix_of,
+)
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.netfilter import Ruleset
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Branch, Lookup, Packet, ReversePath
+
+_BAD_NEIGHBOURS = ("failed", "incomplete")
+_SOURCE_OF_LEG = (6, 16)  # Linux that prefers the multipath leg whose address is the packet's source
+
+
+@dataclasses.dataclass(frozen=True)
+class Interface:
+    """An interface with its sysctls; those of the kernel's "all" are kept by the host."""
+
+    name: str
+    index: int = 0
+    up: bool = True
+    carrier: bool = True
+    mtu: int = 1500
+    mac: str | None = None
+    kind: str | None = None
+    group: int = 0
+    master: str | None = None
+    vrf: str | None = None
+    vrf_table: int | None = None
+    addresses: tuple[Address, ...] = ()
+    sysctls: t.Mapping[str, int] = dataclasses.field(default_factory=dict, hash=False)
+    all_sysctls: t.Mapping[str, int] = dataclasses.field(default_factory=dict, hash=False)
+
+    def is_set(self, sysctl: str) -> bool:
+        """IN_DEV_ORCONF: true where "all" or the interface sets it."""
+        return bool(self.all_sysctls.get(sysctl, 0) or self.sysctls.get(sysctl, 0))
+
+    def ignores_linkdown(self, family: int) -> bool:
+        return self.is_set("ignore_routes_with_linkdown" if family == 4 else "ignore_routes_with_linkdown6")
+
+
+class Host:
+    """One Linux host. Build it with ``from_facts``; it never changes."""
+
+    def __init__(self, name: str, facts: t.Mapping[str, t.Any]) -> None:
+        self.name = name
+        self.facts = facts
+        self.platform = str(facts.get("platform", "linux"))
+        self.kernel = _version(str(facts.get("kernel", "")))
+        self.sysctls: t.Mapping[str, int] = facts.get("sysctls", {})
+        self._interface_sysctls = facts.get("interface_sysctls", {})
+        self.all_sysctls: t.Mapping[str, int] = self._interface_sysctls.get("all", {})
+        self.interfaces = {name: self._interface(name, data) for name, data in facts.get("interfaces", {}).items()}
+        self.interface_groups = {interface.name: interface.group for interface in self.interfaces.values()}
+        self.vrf_tables = {one.name: one.vrf_table for one in self.interfaces.values() if one.kind == "vrf"}
+        self.local_addresses = {
+            number_of(address.address): interface.name
+            for interface in self.interfaces.values() for address in interface.addresses
+        }
+        self.rules = {family: self._rules_of(family) for family in (4, 6)}
+        self._tables = self._read_tables()
+        self._covered = [prefix_of(text) + (6 if ":" in text else 4,) for text in self._part("routes").get("covered", ())]
+        self._surroundings = {family: self._surroundings_of(family) for family in (4, 6)}
+        self.custom_local_routes = any(route.protocol != 2 for route in self.table(4, TABLE_LOCAL).routes())
+        self.ruleset = Ruleset.from_facts(facts.get("netfilter", {}))
+
+    @classmethod
+    def from_facts(cls, name: str, facts: t.Mapping[str, t.Any]) -> Host:
+        """Build a host out of its facts (schema ``netpath.symmetry/1``)."""
+        return cls(name, facts)
+
+    def _part(self, name: str) -> t.Mapping[str, t.Any]:
+        part: t.Mapping[str, t.Any] = self.facts.get("parts", {}).get(name, {})
+        return part
+
+    def why_incomplete(self, part: str) -> str:
+        """Why a part of the facts is not complete; empty where it is."""
+        data = self._part(part)
+        return "" if data.get("complete", True) else str(data.get("why") or f"the {part} of {self.name} were not read completely")
+
+    def _interface(self, name: str, data: t.Mapping[str, t.Any]) -> Interface:
+        plain = {field.name: data[field.name] for field in dataclasses.fields(Interface) if field.name in data}
+        plain.update(
+            name=name,
+            addresses=tuple(Address.from_dict(address) for address in data.get("addresses", ())),
+            sysctls=self._interface_sysctls.get(name, {}),
+            all_sysctls=self.all_sysctls,
+        )
+        return Interface(**plain)
+
+    def _rules_of(self, family: int) -> tuple[Rule, ...]:
+        given = tuple(Rule.from_dict(rule) for rule in self.facts.get("rules", ()) if rule["family"] == family)
+        return tuple(sorted(given, key=lambda rule: rule.priority)) or _rules.KERNEL_RULES[family]
+
+    def _read_tables(self) -> dict[tuple[int, int], Table]:
+        routes: dict[tuple[int, int], list[Route]] = {}
+        for data in self.facts.get("routes", ()):
+            route = Route.from_dict(data)
+            routes.setdefault((route.family, route.table), []).append(route)
+        counts = self.facts.get("route_counts", {})
+        partial = not self._part("routes").get("complete", True)
+        for family in (4, 6):
+            if (family, TABLE_LOCAL) not in routes:  # devices that have no such table
+                routes[family, TABLE_LOCAL] = [_local_route(family, address, one.name) for one in self.interfaces.values()
+                                               for address in one.addresses if address.family == family]
+            if partial:  # a table of which no route is listed may still have some
+                for number in counts.get(str(family), {}):
+                    routes.setdefault((family, int(number)), [])
+        tables = {}
+        for (family, number), listed in routes.items():
+            count = counts.get(str(family), {}).get(str(number))
+            complete = not partial or (count is not None and len(listed) >= count)
+            tables[family, number] = Table(family, number, listed, complete)
+        return tables
+
+    def _surroundings_of(self, family: int) -> Surroundings:
+        failed = frozenset(
+            (entry["device"], entry["address"]) for entry in self.facts.get("neighbours", ())
+            if entry.get("family") == family and entry.get("state") in _BAD_NEIGHBOURS
+        )
+        return Surroundings(
+            devices=self.interfaces,
+            failed_neighbours=failed,
+            use_neighbours=bool(self.sysctls.get("net/ipv4/fib_multipath_use_neigh", 0)),
+            prefer_source=self.kernel >= _SOURCE_OF_LEG,
+            reachable_only=family == 6 and not self.all_sysctls.get("forwarding6", 0),
+            source_of_leg=self.source_of_leg,
+            has_address=lambda device, address: self.local_addresses.get(address) == device,
+        )
+
+    # what rules.py asks
+    def table(self, family: int, number: int) -> Table:
+        return self._tables.get((family, number)) or Table(family, number, ())
+
+    def surroundings(self, family: int) -> Surroundings:
+        return self._surroundings[family]
+
+    def covered(self, family: int, address: int) -> bool:
+        """Whether the facts list every route that covers an address."""
+        return any(
+            family == other and (address ^ network) >> (BITS[family] - length) == 0
+            for network, length, other in self._covered
+        )
+
+    def source_of_leg(self, route: Route, hop: NextHop) -> int:
+        """fib_info_update_nhc_saddr: the address that the host would use over a leg (IPv4)."""
+        gateway = number_of(hop.gateway) if hop.gateway and ":" not in hop.gateway else 0
+        return source_address.select_v4(self.interfaces, hop.device or "", gateway, SCOPES.get(route.scope, 0))
+
+    # questions
+    def owns(self, address: str) -> str | None:
+        """The interface that has ``address`` as a local one, by the local routes of any table; None without one."""
+        family = 6 if ":" in address else 4
+        number = number_of(address)
+        for (table_family, _number), table in self._tables.items():
+            if table_family != family:
+                continue
+            for _network, routes in table.matches(number):
+                if routes[0].type == "local":
+                    device = routes[0].nexthops[0].device if routes[0].nexthops else "lo"
+                    return self.local_addresses.get(number) or device or "lo"
+                break
+        return None
+
+    def tracks(self, family: int) -> bool:
+        """Whether the host tracks connections: a rule asks for it, or there are entries."""
+        flows = self.facts.get("conntrack", {}).get("flows", ())
+        return self.ruleset.uses_conntrack(family) or any((":" in flow["original"]["source"]) == (family == 6) for flow in flows)
+
+    def forwards(self, packet: Packet, iif: str) -> bool | None:
+        """Whether the host routes packets that arrive on ``iif``; None where that was not read."""
+        if ":" in packet.flow.destination:
+            value = self.all_sysctls.get("forwarding6", self.sysctls.get("net/ipv6/conf/all/forwarding"))
+        else:
+            value = self.interfaces[iif].sysctls.get("forwarding", self.sysctls.get("net/ipv4/ip_forward"))
+        return None if value is None else bool(value)
+
+    def vrf_of(self, interface: str | None) -> str | None:
+        """The VRF of an interface, a VRF device being of itself (l3mdev_master_ifindex_rcu)."""
+        one = self.interfaces.get(interface or "")
+        if one is None:
+            return None
+        return one.name if one.kind == "vrf" else one.vrf
+
+    def key(self, packet: Packet, iif: str | None = None, oif: str | None = None) -> Key:
+        """The flow key of a packet that arrives on ``iif``, or that the host itself sends (by ``oif``, where it is bound)."""
+        flow = packet.flow
+        family = 6 if ":" in flow.destination else 4
+        dst = number_of(flow.destination)
+        ports = flow.protocol in ("tcp", "udp")
+        vrf = self.vrf_of(oif) if oif else self.vrf_of(iif)
+        needs_device = family == 6 and _is_scoped(dst)
+        bound_without_source = bool(oif) and not packet.has_source
+        return Key(
+            family=family, dst=dst, src=number_of(flow.source),
+            iif=iif or "lo", oif=None if oif and oif == vrf else oif,
+            mark=packet.mark, tos=packet.tos, protocol=PROTOCOLS[flow.protocol],
+            sport=flow.sport if ports else 0, dport=flow.dport if ports else 0,
+            uid=0 if iif else packet.uid,
+            l3mdev=vrf, l3mdev_by_oif=bool(oif and vrf),
+            strict=needs_device or (family == 6 and iif is None and bound_without_source),
+        )
+
+    def lookup(self, packet: Packet, iif: str | None = None, oif: str | None = None) -> Lookup:
+        """What rules and FIB answer: for a packet that arrives on ``iif``, or for one of the host itself.
+
+        Interface names that the host does not have are a ``ValueError``.
+        """
+        for name in (iif, oif):
+            if name is not None and name not in self.interfaces:
+                raise ValueError(f"{self.name} has no interface {name!r}; it has {', '.join(sorted(self.interfaces))}")
+        key = self.key(packet, iif, oif)
+        if _is_multicast(key):
+            return Lookup((), unknown=f"{packet.flow.destination} is a multicast or broadcast address, which is not followed")
+        answer = self.answer(key)
+        why = self.why_incomplete("rules") or answer.unknown
+        if iif is None and key.family == 4 and key.oif and not key.l3mdev and (answer.error or answer.hit is None):
+            # ip_route_output_key_hash_rcu: "Apparently, routing tables are wrong. Assume, that the destination is on link."
+            return Lookup((self._on_link(packet, key),), answer.rule, why)
+        return Lookup(self._branches(packet, key, answer), answer.rule, why)
+
+    def answer(self, key: Key) -> _rules.Answer:
+        """The answer of rules and tables, as the kernel finds it (fib_lookup, fib6_rule_lookup)."""
+        answer = _rules.walk(self, self.rules[key.family], key)
+        if key.family == 4 and self.rules[4] == _rules.KERNEL_RULES[4]:
+            return _rules.merged(self, key, answer)
+        return answer
+
+    def _branches(self, packet: Packet, key: Key, answer: _rules.Answer) -> tuple[Branch, ...]:
+        if answer.error or answer.hit is None:
+            route = answer.hit.route if answer.hit else None
+            return (Branch("drop", 1.0, route=route, reason=answer.error or "no route"),)
+        route = answer.hit.route
+        output = key.iif == "lo"
+        if route.type == "anycast" and key.family == 4 and not output:
+            return (Branch("drop", 1.0, route=route, reason="martian destination"),)
+        local = route.type in ("local", "anycast") or (route.type == "broadcast" and not output)
+        return tuple(
+            Branch(
+                "local" if local else "forward", leg.share, leg.hop.device,
+                None if local else (leg.hop.gateway or packet.flow.destination), route,
+                self._source(packet, key, route, leg.hop, local) if output and not packet.has_source else None,
+            )
+            for leg in answer.hit.legs
+        )
+
+    def _on_link(self, packet: Packet, key: Key) -> Branch:
+        source = None
+        if not packet.has_source:
+            source = _text(source_address.select_v4(self.interfaces, key.oif or "", 0, SCOPES["link"]), 4)
+        return Branch("forward", 1.0, key.oif, packet.flow.destination, source=source)
+
+    def _source(self, packet: Packet, key: Key, route: Route, hop: NextHop, local: bool) -> str | None:
+        if route.prefsrc:
+            return route.prefsrc
+        if key.family == 6:
+            # the device of a local route stands for lo (ip6_rt_get_dev_rcu)
+            device = "lo" if local else (hop.device or "")
+            return source_address.select_v6(self.interfaces, device, packet.flow.destination)
+        if local:
+            return packet.flow.destination
+        return _text(self.source_of_leg(route, hop), 4)
+
+    def reverse_path(self, packet: Packet, iif: str, oif: str | None) -> ReversePath:
+        """Reverse-path validation of a packet that arrives on ``iif`` and would leave by ``oif`` (None: it is for the host)."""
+        return _reverse_path.validate(self, packet, iif, oif)
+
+
+def _version(text: str) -> tuple[int, int]:
+    match = re.match(r"(\d+)\.(\d+)", text)
+    return (int(match[1]), int(match[2])) if match else (0, 0)
+
+
+def _local_route(family: int, address: Address, device: str) -> Route:
+    return Route(family, TABLE_LOCAL, f"{address.address}/{BITS[family]}", "local", scope="host", protocol=2, nexthops=(NextHop(device),))
+
+
+def _is_scoped(dst: int) -> bool:
+    """rt6_need_strict: link-local, multicast and loopback addresses of IPv6 mean one interface."""
+    return dst >> 118 == 0xFE80 >> 6 or dst >> 120 == 0xFF or dst == 1
+
+
+def _is_multicast(key: Key) -> bool:
+    if key.family == 6:
+        return key.dst >> 120 == 0xFF
+    return key.dst >> 28 == 0xE or key.dst == 0xFFFFFFFF
+
+
+def _text(number: int, family: int) -> str | None:
+    return source_address.to_text(number, family) if number else None

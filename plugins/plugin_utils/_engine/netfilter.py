@@ -1,0 +1,155 @@
+# Copyright (c) 2026 netpath.symmetry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: used by this collection only, may change without notice.
+"""The netfilter rules of one host, followed for one packet: nftables and iptables in the small form of the facts.
+
+An accept is final only in its base chain, a drop everywhere. A rule that is not understood, or that only may
+match, is followed both ways: where the two differ the result is ``unknown`` and names the rule.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.netfilter_chain import ChainWalk, Outcome
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.netfilter_match import SetView
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import FilterResult
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.situation import Situation
+
+CONNTRACK = -200  # NF_IP_PRI_CONNTRACK: chains below it see no connection yet
+NAT_DST = -100
+NAT_SRC = 100
+_ALL = 1 << 31
+_FAMILIES = {4: ("ip", "inet"), 6: ("ip6", "inet")}
+_USES_CONNTRACK = ("snat", "dnat", "masquerade", "redirect")
+# what a firewall that keeps state could see the packet as
+_STATES = (("new", "original"), ("established", "original"), ("established", "reply"), ("invalid", ""))
+
+
+@dataclasses.dataclass(frozen=True)
+class Chain:
+    """A chain; without a hook it is only jumped to."""
+
+    family: str
+    table: str
+    name: str
+    type: str = "filter"  # filter, nat, route
+    hook: str | None = None
+    priority: int = 0
+    policy: str = "accept"
+    rules: tuple[t.Mapping[str, t.Any], ...] = ()
+
+    def describe(self, rule: t.Mapping[str, t.Any] | None) -> str:
+        """The rule, or without one the policy, as text with family, table and chain."""
+        return f"{self.family} {self.table} {self.name}: {rule['text'] if rule else f'policy {self.policy}'}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Filtered:
+    """What the chains of a hook, or a part of them, made of a packet."""
+
+    result: FilterResult
+    situation: Situation  # with the marks as they are now
+    changed_mark: bool = False  # by a chain of type route
+    untracked: bool = False
+    zone: int = 0
+
+
+class Ruleset:
+    """All chains and sets of one host."""
+
+    def __init__(self, chains: tuple[Chain, ...], sets: t.Mapping[tuple[str, str], t.Mapping[str, SetView]]) -> None:
+        self.chains = chains
+        self.sets = sets
+        self.by_name = {(chain.family, chain.table, chain.name): chain for chain in chains}
+        self._conntrack = {family: self._asks_for_conntrack(family) for family in (4, 6)}
+
+    @classmethod
+    def from_facts(cls, netfilter: t.Mapping[str, t.Any]) -> Ruleset:
+        """Read the ``netfilter`` part of the facts."""
+        known = {field.name for field in dataclasses.fields(Chain)}
+        chains = []
+        for data in netfilter.get("chains", ()):
+            plain = {key: value for key, value in data.items() if key in known and value is not None}
+            plain["rules"] = tuple(data.get("rules", ()))
+            chains.append(Chain(**plain))
+        sets: dict[tuple[str, str], dict[str, SetView]] = {}
+        for data in netfilter.get("sets", ()):
+            view = SetView(tuple(data.get("elements", ())), bool(data.get("complete", True)))
+            sets.setdefault((data["family"], data["table"]), {})[data["name"]] = view
+        return cls(tuple(chains), sets)
+
+    def uses_conntrack(self, family: int) -> bool:
+        """Whether any rule makes the kernel track the connections of a family (nf_ct_netns_get)."""
+        return self._conntrack[family]
+
+    def _asks_for_conntrack(self, family: int) -> bool:
+        chains = [chain for chain in self.chains if chain.family in _FAMILIES[family]]
+        return any(chain.type == "nat" or any(_mentions_state(rule) for rule in chain.rules) for chain in chains)
+
+    def run(
+        self, situation: Situation, kind: tuple[str, ...] = ("filter", "route"), low: int = -_ALL, high: int = _ALL
+    ) -> Filtered:
+        """Follow a packet through the chains of its hook whose priority is in [low, high)."""
+        outcome, walk = self._walk(situation, kind, low, high)
+        # `reject` drops the packet as `drop` does, so only accept and drop tell states apart
+        stateful = walk.asked_state and outcome.verdict != "unknown" and any(
+            self._fate_in(situation, kind, low, high, *state) is (not outcome.is_drop) for state in _STATES
+        )
+        result = FilterResult(
+            outcome.verdict, outcome.rule, outcome.reason, mark=walk.now.mark,
+            translation=outcome.translation, stateful=stateful, counter=outcome.counter,
+        )
+        return Filtered(result, walk.now, walk.changed_mark, walk.untracked, walk.zone)
+
+    def _fate_in(
+        self, situation: Situation, kind: tuple[str, ...], low: int, high: int, state: str, direction: str
+    ) -> bool | None:
+        """Whether the packet would be dropped were its connection in another state."""
+        connection = dataclasses.replace(situation.connection, state=state, direction=direction)
+        if state == "invalid":
+            connection = dataclasses.replace(connection, entry=None)
+        outcome, _walk = self._walk(dataclasses.replace(situation, connection=connection), kind, low, high)
+        return outcome.is_drop if outcome.verdict != "unknown" else None
+
+    def _walk(self, situation: Situation, kind: tuple[str, ...], low: int, high: int) -> tuple[Outcome, ChainWalk]:
+        walk = ChainWalk(self.by_name, situation)
+        last = Outcome("accept")
+        for chain in self.base_chains(situation, kind, low, high):
+            walk.sets = self.sets.get((chain.family, chain.table), {})
+            outcome = walk.base(chain)
+            if outcome.verdict != "accept":
+                return outcome, walk
+            if outcome.rule:
+                last = outcome
+            if outcome.translation is not None:
+                break  # the first chain that translates has settled it
+        return last, walk
+
+    def base_chains(self, situation: Situation, kind: tuple[str, ...], low: int, high: int) -> list[Chain]:
+        """The chains that a packet meets at a hook, in the order of their priority."""
+        families = _FAMILIES[situation.family]
+        found = [
+            chain for chain in self.chains
+            if chain.hook == situation.hook and chain.family in families and chain.type in kind
+            and low <= chain.priority < high
+        ]
+        return sorted(found, key=lambda chain: chain.priority)
+
+    def why_unknown(self, hook: str) -> str:
+        """Nothing here is followed for chains on a device (ingress, egress)."""
+        found = next((chain for chain in self.chains if chain.hook == hook and chain.rules), None)
+        return f"chain {found.family} {found.table} {found.name} at {hook} is not followed" if found else ""
+
+
+def _mentions_state(rule: t.Mapping[str, t.Any]) -> bool:
+    verdict = rule.get("verdict") or {}
+    if verdict.get("do") in _USES_CONNTRACK or str(verdict.get("key", "")).startswith("ct "):
+        return True
+    for part in (*rule.get("matches", ()), *rule.get("statements", ())):
+        text = f"{part.get('left', '')} {part.get('do', '')} {part.get('value', '')} {part.get('unknown', '')}"
+        if any(word in f" {text} " for word in (" ct ", "ct_mark", "set_zone", "flow_offload", "'ct'", '"ct', "conntrack")):
+            return True
+    return False

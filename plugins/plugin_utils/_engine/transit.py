@@ -1,0 +1,341 @@
+# Copyright (c) 2026 netpath.symmetry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: used by this collection only, may change without notice.
+"""One packet through one Linux host: hooks, connection tracking, routing and translation in the kernel's order."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import routing, source_address, translation
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.conntrack import Connection, Tracker
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.netfilter import CONNTRACK, NAT_DST, NAT_SRC, Filtered
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import FilterResult, Packet, Transit, Translation
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.routing import Decision
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.situation import Situation
+
+if t.TYPE_CHECKING:
+    from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host import Host
+
+_NAT = ("nat",)
+_FILTERS = ("filter", "route")
+_MIN, _MAX = -(1 << 31), 1 << 31
+
+
+def forward(host: Host, tracker: Tracker, packet: Packet, iif: str) -> tuple[Transit, ...]:
+    """The fates of a packet that arrives on ``iif``; raises ValueError where the host has no such interface."""
+    _check_interface(host, iif)
+    passage = _Passage.start(host, tracker, packet, iif)
+    # a VRF takes over its members' packets and runs the hook again (l3mdev_ip_rcv); rules may name either interface
+    ingress = host.vrf_of(iif) or iif
+    passage = passage.arrive(iif)
+    if ingress != iif:
+        passage = dataclasses.replace(passage, iif=ingress).filters_at("prerouting")
+    if passage.end is not None:
+        return (passage.finish(),)
+    decisions = routing.route_input(host, passage.packet, ingress)
+    return tuple(passage.after_routing(decision, ingress).finish() for decision in decisions)
+
+
+def originate(host: Host, tracker: Tracker, packet: Packet, oif: str | None = None) -> tuple[Transit, ...]:
+    """The fates of a packet that the host itself sends; ``oif`` is the interface or VRF its socket is bound to."""
+    if oif is not None:
+        _check_interface(host, oif)
+    transits: list[Transit] = []
+    for sent, decision in _choose_source(host, packet, oif):
+        passage = _Passage.start(host, tracker, sent, None)
+        for one in passage.leave(decision, oif):
+            transits.append(dataclasses.replace(one, share=one.share * decision.share if one.split else one.share).finish())
+    return tuple(transits)
+
+
+def answer(host: Host, arrived: Transit) -> Packet:
+    """The host's own reply to a packet that reached its socket: SYN-ACK, datagram or echo reply.
+
+    It carries the mark of the request only where tcp_fwmark_accept or fwmark_reflect says so (inet_request_mark).
+    """
+    packet = arrived.packet
+    name = "net/ipv4/tcp_fwmark_accept" if packet.flow.protocol == "tcp" else "net/ipv4/fwmark_reflect"
+    if packet.flow.protocol == "icmpv6":
+        name = "net/ipv6/fwmark_reflect"
+    keeps_mark = packet.flow.protocol != "udp" and bool(host.sysctls.get(name, 0))
+    tcp = {"syn": "syn_ack", "syn_ack": "ack"}.get(packet.tcp_kind, "ack") if packet.flow.protocol == "tcp" else ""
+    return Packet(packet.flow.reversed(), packet.mark if keeps_mark else 0, packet.tos, first=False, tcp=tcp)
+
+
+def _check_interface(host: Host, name: str) -> None:
+    if name not in host.interfaces:
+        raise ValueError(f"{host.name} has no interface {name!r}; it has {', '.join(sorted(host.interfaces))}")
+
+
+def _choose_source(host: Host, packet: Packet, oif: str | None) -> list[tuple[Packet, Decision]]:
+    """Every way the packet may leave, with the source address that it then has.
+
+    TCP asks twice over IPv4, the second time with the source it got (ip_route_connect), so that rules on the source
+    apply. UDP does so on a connected socket only: where that makes a difference the way is not known.
+    """
+    first = routing.route_output(host, packet, oif)
+    if packet.has_source:
+        return [(packet, decision) for decision in first]
+    ways: list[tuple[Packet, Decision]] = []
+    for decision in first:
+        if ":" in packet.flow.destination:
+            ways += _source_v6(host, packet, oif, decision)
+        elif decision.outcome not in ("forward", "local") or packet.flow.protocol == "icmp":
+            ways.append(_with_source(host, packet, decision))
+        else:
+            ways += _source_connected(host, packet, oif, decision)
+    return ways
+
+
+def _with_source(host: Host, packet: Packet, decision: Decision) -> tuple[Packet, Decision]:
+    if decision.outcome not in ("forward", "local"):
+        return packet, decision
+    if decision.source is None:
+        detail = f"{host.name}: no address to send from by {decision.device}"
+        return packet, dataclasses.replace(decision, outcome="drop", reason="no_source", detail=detail)
+    return dataclasses.replace(packet, flow=dataclasses.replace(packet.flow, source=decision.source)), decision
+
+
+def _source_connected(host: Host, packet: Packet, oif: str | None, first: Decision) -> list[tuple[Packet, Decision]]:
+    sent, decision = _with_source(host, packet, first)
+    if decision.source is None:
+        return [(sent, decision)]
+    again = routing.route_output(host, sent, oif)
+    ways = [(sent, dataclasses.replace(one, share=one.share * first.share)) for one in again]
+    same = all((one.outcome, one.device, one.next_hop) == (first.outcome, first.device, first.next_hop) for one in again)
+    if packet.flow.protocol == "tcp" or same or len(again) > 1:
+        return ways
+    detail = f"{host.name}: a connected UDP socket sends by {again[0].device}, an unconnected one by {first.device}"
+    return [(sent, dataclasses.replace(first, outcome="unknown", detail=detail))]
+
+
+def _source_v6(host: Host, packet: Packet, oif: str | None, first: Decision) -> list[tuple[Packet, Decision]]:
+    """ip6_dst_lookup_tail: one lookup; only where it fails, a second with the source chosen from all addresses."""
+    if first.outcome != "drop":
+        return [_with_source(host, packet, first)]
+    source = source_address.select_v6(host.interfaces, "", packet.flow.destination)
+    if source is None:
+        return [(packet, first)]
+    sent = dataclasses.replace(packet, flow=dataclasses.replace(packet.flow, source=source))
+    return [(sent, one) for one in routing.route_output(host, sent, oif)]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Passage:
+    """A packet on its way through the host. ``end`` holds the fate once it is decided; later steps then do nothing."""
+
+    host: Host
+    tracker: Tracker
+    packet: Packet
+    iif: str | None
+    connection: Connection
+    filters: tuple[FilterResult, ...] = ()
+    share: float = 1.0
+    unknown_mark: int = 0
+    ct_mark: int = 0
+    decision: Decision | None = None
+    end: str | None = None  # forward, local, drop, unknown
+    reason: str = ""
+    detail: str = ""
+    rerouted: bool = False
+    split: bool = False  # the share is of a branch of a second lookup
+
+    @classmethod
+    def start(cls, host: Host, tracker: Tracker, packet: Packet, iif: str | None) -> _Passage:
+        passage = cls(host, tracker, packet, iif, Connection())
+        unread = host.why_incomplete("netfilter")
+        return passage.stop("unknown", "", f"{host.name}: netfilter: {unread}") if unread else passage
+
+    @property
+    def family(self) -> int:
+        return 6 if ":" in self.packet.flow.destination else 4
+
+    def stop(self, end: str, reason: str, detail: str) -> _Passage:
+        return dataclasses.replace(self, end=end, reason=reason, detail=detail)
+
+    # the hooks
+    def arrive(self, iif: str) -> _Passage:
+        """Prerouting."""
+        unread = self.host.ruleset.why_unknown("ingress")
+        if unread and self.end is None:
+            return self.stop("unknown", "", f"{self.host.name}: {unread}")
+        return self.track("prerouting").to_destination("prerouting").filters_at("prerouting", NAT_DST, _MAX)
+
+    def track(self, hook: str, oif: str | None = None) -> _Passage:
+        """The chains before connection tracking, the tracking, and the chains before destination translation."""
+        if self.end is not None:
+            return self
+        before = self.run(hook, oif, _FILTERS, _MIN, CONNTRACK)
+        passage = self.take(before)
+        if passage.end is None:
+            passage = passage.classify(before)
+        return passage.filters_at(hook, CONNTRACK, NAT_DST, oif)
+
+    def classify(self, before: Filtered) -> _Passage:
+        if not (self.host.tracks(self.family) or self.tracker.has_family(self.family)):
+            return self
+        if before.untracked:
+            return dataclasses.replace(self, connection=Connection("untracked"))
+        connection = self.tracker.classify(self.packet, before.zone)
+        # a known entry changes now, whatever becomes of the packet; a new one is kept only when the packet survives
+        tracker = self.tracker if connection.fresh else self.tracker.commit(connection)
+        return dataclasses.replace(self, connection=connection, tracker=tracker, ct_mark=connection.mark)
+
+    def filters_at(self, hook: str, low: int = _MIN, high: int = _MAX, oif: str | None = None) -> _Passage:
+        if self.end is not None:
+            return self
+        return self.take(self.run(hook, oif, _FILTERS, low, high))
+
+    def run(self, hook: str, oif: str | None, kind: tuple[str, ...], low: int, high: int) -> Filtered:
+        situation = Situation(
+            self.host, hook, self.packet, self.iif if hook != "output" else None, oif, self.connection,
+            mark=self.packet.mark, ct_mark=self.ct_mark, unknown_mark=self.unknown_mark,
+        )
+        return self.host.ruleset.run(situation, kind, low, high)
+
+    def take(self, filtered: Filtered) -> _Passage:
+        """Take over the verdict and the marks of some chains."""
+        result = filtered.result
+        now = filtered.situation
+        connection = self.connection
+        if connection.entry is not None and connection.entry.mark != now.ct_mark:
+            connection = dataclasses.replace(connection, entry=dataclasses.replace(connection.entry, mark=now.ct_mark))
+        tracker = self.tracker if connection.fresh else self.tracker.commit(connection)
+        kept = (result,) if result.rule or result.stateful else ()
+        passage = dataclasses.replace(
+            self, packet=dataclasses.replace(self.packet, mark=now.mark), connection=connection, tracker=tracker,
+            ct_mark=now.ct_mark, unknown_mark=now.unknown_mark, filters=(*self.filters, *kept),
+            rerouted=self.rerouted or filtered.changed_mark,
+        )
+        if result.verdict in ("drop", "reject"):
+            what = "drops" if result.verdict == "drop" else "rejects"
+            state = f" a packet in state {connection.state}" if result.stateful and connection.state else ""
+            return passage.stop("drop", "filter", f"{self.host.name}: {result.rule} {what}{state}".rstrip())
+        if result.verdict != "accept":
+            return passage.stop("unknown", "", f"{self.host.name}: {result.rule}: {result.reason}")
+        return passage
+
+    # translation
+    def to_destination(self, hook: str, oif: str | None = None) -> _Passage:
+        """Prerouting or output at the place where destinations are rewritten."""
+        return self._translate(hook, oif, None)
+
+    def to_source(self, hook: str, oif: str | None = None, next_hop: str | None = None) -> _Passage:
+        """Postrouting or input at the place where sources are rewritten."""
+        return self._translate(hook, oif, next_hop)
+
+    def _translate(self, hook: str, oif: str | None, next_hop: str | None) -> _Passage:
+        if self.end is not None or self.connection.entry is None:
+            return self
+        passage = self
+        if self.connection.fresh:
+            filtered = self.run(hook, oif, _NAT, _MIN, _MAX)
+            passage = self.take(filtered)
+            rule = filtered.result.translation
+            if passage.end is None and rule is not None:
+                passage = passage.bind(rule, hook, oif, next_hop)
+        if passage.end is not None:
+            return passage
+        rewrite = translation.translate_source if hook in ("postrouting", "input") else translation.translate_destination
+        flow = rewrite(passage.packet.flow, passage.connection)
+        return dataclasses.replace(passage, packet=dataclasses.replace(passage.packet, flow=flow))
+
+    def bind(self, rule: Translation, hook: str, oif: str | None, next_hop: str | None) -> _Passage:
+        entry = self.connection.entry
+        assert entry is not None
+        try:
+            if hook in ("postrouting", "input"):
+                entry = translation.bind_source(self.host, entry, rule, oif or "", next_hop)
+            else:
+                entry = translation.bind_destination(self.host, entry, rule, self.iif)
+        except translation.TranslationUnknown as error:
+            return self.stop("unknown", "", str(error))
+        return dataclasses.replace(self, connection=dataclasses.replace(self.connection, entry=entry))
+
+    # after routing
+    def after_routing(self, decision: Decision, ingress: str) -> _Passage:
+        """Input or forward and postrouting, for one branch of the routing decision."""
+        passage = dataclasses.replace(self, decision=decision, share=decision.share, iif=ingress)
+        doubt = passage.mark_doubt()
+        if doubt:
+            return passage.stop("unknown", "", doubt)
+        if decision.outcome == "local":
+            return passage.deliver()
+        if decision.outcome != "forward":
+            return passage.stop(decision.outcome, decision.reason, decision.detail)
+        return passage.filters_at("forward", oif=decision.device).depart()
+
+    def deliver(self) -> _Passage:
+        passage = self.filters_at("input", _MIN, NAT_SRC).to_source("input").filters_at("input", NAT_SRC, _MAX)
+        return passage if passage.end is not None else passage.stop("local", "", "")
+
+    def depart(self) -> _Passage:
+        """Postrouting, and the wire."""
+        assert self.decision is not None
+        oif, next_hop = self.decision.device, self.decision.next_hop
+        passage = self.filters_at("postrouting", _MIN, NAT_SRC, oif).to_source("postrouting", oif, next_hop)
+        passage = passage.filters_at("postrouting", NAT_SRC, _MAX, oif)
+        return passage if passage.end is not None else passage.stop("forward", "", "")
+
+    def leave(self, decision: Decision, bound: str | None) -> list[_Passage]:
+        """Output, a second lookup where a rule changed mark or destination, and postrouting."""
+        passage = dataclasses.replace(self, decision=decision, share=decision.share)
+        if passage.end is not None:
+            return [passage]
+        if decision.outcome not in ("forward", "local"):
+            return [passage.stop(decision.outcome, decision.reason, decision.detail)]
+        oif = decision.device if decision.outcome == "forward" else "lo"
+        before = passage.packet.flow.destination
+        passage = passage.track("output", oif).to_destination("output", oif).filters_at("output", NAT_DST, _MAX, oif)
+        doubt = passage.mark_doubt() if passage.rerouted or passage.unknown_mark else ""
+        if passage.end is not None or doubt:
+            return [passage.stop("unknown", "", doubt) if doubt else passage]
+        if not passage.rerouted and passage.packet.flow.destination == before:
+            return [passage.onward()]
+        # ip_route_me_harder: the source stays, whatever it was chosen for
+        again = routing.route_output(self.host, passage.packet, bound)
+        return [dataclasses.replace(passage, decision=one, share=one.share, split=True).onward() for one in again]
+
+    def onward(self) -> _Passage:
+        assert self.decision is not None
+        if self.decision.outcome == "forward":
+            return self.depart()
+        if self.decision.outcome != "local":
+            return self.stop(self.decision.outcome, self.decision.reason, self.decision.detail)
+        # to an address of the host itself: over lo, where prerouting meets the packet with its connection
+        passage = self.filters_at("postrouting", _MIN, NAT_SRC, "lo").to_source("postrouting", "lo")
+        passage = dataclasses.replace(passage.filters_at("postrouting", NAT_SRC, _MAX, "lo"), iif="lo")
+        return passage.filters_at("prerouting").deliver()
+
+    def mark_doubt(self) -> str:
+        """Say so where a rule of routing selects a mark that netfilter may or may not have set."""
+        if not self.unknown_mark:
+            return ""
+        for rule in self.host.rules[self.family]:
+            if rule.fwmark is not None and rule.fwmask & self.unknown_mark:
+                return f"{self.host.name}: rule {rule.priority} selects a mark that a netfilter rule may set or not"
+        return ""
+
+    def finish(self) -> Transit:
+        """The fate, with the connection table that the packet leaves behind."""
+        assert self.end is not None
+        survived = self.end in ("forward", "local")
+        entry = self.connection.entry
+        translated = entry is not None and (entry.source_translated or entry.destination_translated)
+        decision = self.decision
+        forwarded = self.end == "forward" and decision is not None
+        return Transit(
+            outcome=self.end, share=self.share,
+            packet=dataclasses.replace(self.packet, mark=0) if forwarded else self.packet,  # a mark stays on its host
+            tracker=self.tracker.commit(self.connection) if survived else self.tracker,
+            device=decision.device if forwarded and decision else None,
+            next_hop=decision.next_hop if forwarded and decision else None,
+            reason=self.reason, detail=self.detail, state=self.connection.state,
+            stateful=translated or any(result.stateful for result in self.filters),
+            lookup=decision.lookup if decision else None,
+            reverse_path=decision.reverse_path if decision else None,
+            filters=self.filters,
+        )

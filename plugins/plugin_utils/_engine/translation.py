@@ -1,0 +1,108 @@
+# Copyright (c) 2026 netpath.symmetry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: used by this collection only, may change without notice.
+"""Address translation of one connection: what a rule makes of the entry, and what the entry makes of a packet (nf_nat_core.c)."""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+import typing as t
+
+from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import Flow
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import source_address
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.conntrack import Connection, Entry
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.fib import number_of
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Translation
+
+if t.TYPE_CHECKING:
+    from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host import Host
+
+
+class TranslationUnknown(Exception):
+    """The address that a rule translates to is not known; the message says which rule."""
+
+
+def translate_destination(flow: Flow, connection: Connection) -> Flow:
+    """The packet after prerouting or output, where the kernel rewrites destinations."""
+    target = _target(connection)
+    if target is None:
+        return flow
+    return dataclasses.replace(flow, destination=target.destination, dport=target.dport)
+
+
+def translate_source(flow: Flow, connection: Connection) -> Flow:
+    """The packet after postrouting or input, where the kernel rewrites sources."""
+    target = _target(connection)
+    if target is None:
+        return flow
+    return dataclasses.replace(flow, source=target.source, sport=target.sport)
+
+
+def _target(connection: Connection) -> Flow | None:
+    """What the packet looks like after all translation: the other direction's tuple, reversed."""
+    entry = connection.entry
+    if entry is None or not (entry.source_translated or entry.destination_translated):
+        return None
+    return (entry.reply if connection.direction == "original" else entry.original).reversed()
+
+
+def bind_destination(host: Host, entry: Entry, rule: Translation, iif: str | None) -> Entry:
+    """The entry of a new connection after a dnat or redirect rule."""
+    address = rule.address
+    if rule.kind == "redirect":
+        address = _redirect_address(host, entry.original, iif)
+    reply = entry.reply
+    if address is not None:
+        reply = dataclasses.replace(reply, source=_single(host, rule, address))
+    elif rule.port is None:
+        raise TranslationUnknown(f"{host.name}: the address of {rule.rule} is not known")
+    if rule.port is not None or rule.port_unknown:
+        reply = dataclasses.replace(reply, sport=rule.port)
+    return dataclasses.replace(entry, reply=reply)
+
+
+def bind_source(host: Host, entry: Entry, rule: Translation, device: str, next_hop: str | None) -> Entry:
+    """The entry of a new connection after a snat or masquerade rule, for packets that leave by ``device``."""
+    address = rule.address
+    if rule.kind == "masquerade":
+        address = _masquerade_address(host, entry, device, next_hop)
+    reply = entry.reply
+    if address is not None:
+        reply = dataclasses.replace(reply, destination=_single(host, rule, address))
+    elif rule.port is None or rule.kind == "masquerade":
+        raise TranslationUnknown(f"{host.name}: the address of {rule.rule} is not known")
+    if rule.port is not None or rule.port_unknown:
+        reply = dataclasses.replace(reply, dport=rule.port)
+    return dataclasses.replace(entry, reply=reply)
+
+
+def _single(host: Host, rule: Translation, address: str) -> str:
+    """One address of a rule; a range, a prefix or a map would leave the choice to the kernel."""
+    first, _dash, last = address.partition("-")
+    try:
+        if last and first != last:
+            raise ValueError
+        return str(ipaddress.ip_address(first))
+    except ValueError:
+        raise TranslationUnknown(f"{host.name}: {rule.rule} translates to one of {address}") from None
+
+
+def _masquerade_address(host: Host, entry: Entry, device: str, next_hop: str | None) -> str | None:
+    """nf_nat_masquerade_ipv4 and _ipv6: the address that the output interface would use toward the next hop."""
+    destination = entry.reply.source
+    if ":" in destination:
+        return source_address.select_v6(host.interfaces, device, destination)
+    toward = number_of(next_hop) if next_hop and ":" not in next_hop else number_of(destination)
+    number = source_address.select_v4(host.interfaces, device, toward, 0)
+    return source_address.to_text(number, 4) if number else None
+
+
+def _redirect_address(host: Host, flow: Flow, iif: str | None) -> str | None:
+    """nf_nat_redirect_ipv4: the first address of the input interface; loopback for packets of the host itself."""
+    family = 6 if ":" in flow.destination else 4
+    if iif is None:
+        return "127.0.0.1" if family == 4 else "::1"
+    found = (one.address for one in host.interfaces[iif].addresses if one.family == family)
+    return next((address for address in found if family == 4 or not address.lower().startswith("fe80:")), None)
