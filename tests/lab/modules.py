@@ -10,7 +10,7 @@ import subprocess
 import sys
 import typing as t
 
-from netns import Netns
+from ansible_collections.netpath.symmetry.tests.lab.netns import Netns
 
 
 def words(module: str, arguments: t.Mapping[str, t.Any], check_mode: bool = False) -> list[str]:
