@@ -1,0 +1,86 @@
+# Copyright (c) 2026 netpath.symmetry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: used by this collection only, may change without notice.
+"""The hosts that were read, joined to one network: what every later question is asked of."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.conntrack import Tracker
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host import Host
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.site import Facts, Site, Uplink, read_site
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.topology import Topology
+
+SCHEMA = "netpath.symmetry/1"
+
+
+@dataclasses.dataclass(frozen=True)
+class Network:
+    """Hosts, declarations and joins. ``unread`` names each host without usable facts, and why."""
+
+    hosts: t.Mapping[str, Host]
+    facts: t.Mapping[str, Facts]
+    variables: t.Mapping[str, Facts]
+    site: Site
+    topology: Topology
+    unread: t.Mapping[str, str]
+
+    @classmethod
+    def build(cls, facts: t.Mapping[str, Facts | None], variables: t.Mapping[str, Facts]) -> Network:
+        """Join the facts of all hosts (None or empty: it could not be read); raises SiteError on bad variables."""
+        unread = {host: why for host in {**facts, **variables} if (why := _unusable(facts.get(host)))}
+        known = {host: values for host, values in facts.items() if values and host not in unread}
+        site = read_site(variables, known)
+        hosts = {host: Host.from_facts(host, values) for host, values in known.items()}
+        return cls(hosts, known, variables, site, Topology(known, site), unread)
+
+    def with_facts(self, changed: t.Mapping[str, Facts]) -> Network:
+        """The same network with other facts for some hosts: the planned state."""
+        facts = {**self.facts, **changed}
+        site = read_site(self.variables, facts)
+        hosts = {**self.hosts, **{host: Host.from_facts(host, values) for host, values in changed.items()}}
+        return dataclasses.replace(self, hosts=hosts, facts=facts, site=site, topology=Topology(facts, site))
+
+    def new_tracker(self, host: str) -> Tracker:
+        """The connection table with which an analysis begins: empty, with the host's own settings."""
+        sysctls = self.facts[host].get("conntrack", {}).get("sysctls", {})
+        return Tracker(tcp_loose=bool(sysctls.get("tcp_loose", 1)))
+
+    def owners(self, address: str) -> list[tuple[str, str]]:
+        """The (host, interface) pairs that take packets to the address as their own."""
+        listed = self.topology.owners(address)
+        if listed:
+            return listed
+        found = ((name, host.owns(address)) for name, host in self.hosts.items())  # local routes without an address
+        return [(name, device) for name, device in found if device and (name, device) not in self.site.ignored]
+
+    def is_edge(self, uplink: Uplink) -> bool:
+        """True where no host of the inventory is known to own the uplink's gateway."""
+        if uplink.host not in self.hosts:
+            return bool(uplink.announces)
+        joins = (self.topology.join(uplink.host, uplink.interface, gateway) for gateway in uplink.gateways)
+        return all(join.neighbour is None and not join.unknown for join in joins)
+
+    def edge_uplinks(self) -> list[Uplink]:
+        return [uplink for uplink in self.site.uplinks if self.is_edge(uplink)]
+
+    def forwards(self, host: str, family: int) -> bool:
+        """True where the host forwards packets of the family at all."""
+        name = "net/ipv4/ip_forward" if family == 4 else "net/ipv6/conf/all/forwarding"
+        facts = self.facts[host]
+        value = facts.get("sysctls", {}).get(name)
+        if value is None:
+            key = "forwarding" if family == 4 else "forwarding6"
+            value = facts.get("interface_sysctls", {}).get("all", {}).get(key, 0)
+        return bool(value)
+
+
+def _unusable(facts: Facts | None) -> str:
+    if not facts:
+        return "no facts: the host was not reached, or host_facts failed there"
+    if facts.get("schema") != SCHEMA:
+        return f"facts of schema {facts.get('schema')!r}; this version reads {SCHEMA}"
+    return ""

@@ -1,0 +1,170 @@
+# Copyright (c) 2026 netpath.symmetry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: used by this collection only, may change without notice.
+"""Which interface answers for a next hop: hops are joined by proof, or not at all.
+
+Proof is, in this order: a declared segment, the MAC address of the neighbour table, a shared connected prefix.
+Two candidates that fit equally, or a MAC address that contradicts, give an unknown that names both.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+import typing as t
+
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Neighbour
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.site import Facts, Site, family_of
+
+Interface = ipaddress.IPv4Interface | ipaddress.IPv6Interface
+
+
+@dataclasses.dataclass(frozen=True)
+class Join:
+    """Who answers: a neighbour, nobody in the inventory (both fields empty), or unknown with the reason."""
+
+    neighbour: Neighbour | None = None
+    unknown: str = ""
+    down: str = ""  # the link cannot carry a packet, and why
+
+    @property
+    def outside(self) -> bool:
+        return self.neighbour is None and not self.unknown and not self.down
+
+
+class Topology:
+    """The interfaces of all hosts that were read, found by address and by MAC address."""
+
+    def __init__(self, facts: t.Mapping[str, Facts], site: Site) -> None:
+        self._site = site
+        self._interfaces: dict[tuple[str, str], Facts] = {}
+        self._addresses: dict[tuple[str, str], tuple[Interface, ...]] = {}
+        self._by_address: dict[str, list[tuple[str, str]]] = {}
+        self._by_mac: dict[str, list[tuple[str, str]]] = {}
+        self._neighbours: dict[tuple[str, str, str], Facts] = {}
+        for host, host_facts in facts.items():
+            self._read(host, host_facts)
+
+    def _read(self, host: str, facts: Facts) -> None:
+        for name, interface in facts.get("interfaces", {}).items():
+            key = (host, name)
+            if key in self._site.ignored:
+                continue
+            self._interfaces[key] = interface
+            listed = tuple(
+                ipaddress.ip_interface(f"{item['address']}/{item['prefixlen']}")
+                for item in interface.get("addresses", ())
+            )
+            self._addresses[key] = tuple(item for item in listed if not item.ip.is_loopback)
+            for item in self._addresses[key]:
+                self._by_address.setdefault(str(item.ip), []).append(key)
+            if interface.get("mac"):
+                self._by_mac.setdefault(interface["mac"].lower(), []).append(key)
+        for entry in facts.get("neighbours", ()):
+            self._neighbours[host, entry["device"], entry["address"]] = entry
+
+    def owners(self, address: str) -> list[tuple[str, str]]:
+        """The (host, interface) pairs that have the address; without ignored interfaces."""
+        return list(self._by_address.get(address, ()))
+
+    def addresses(self, host: str, interface: str, family: int | None = None) -> tuple[Interface, ...]:
+        """The addresses of an interface with their prefix lengths, loopback addresses left out."""
+        listed = self._addresses.get((host, interface), ())
+        return tuple(item for item in listed if family in (None, item.version))
+
+    def interfaces(self, host: str) -> list[str]:
+        """The names of the interfaces of a host that may carry paths."""
+        return [name for owner, name in self._interfaces if owner == host]
+
+    def attached(self, address: str) -> list[tuple[str, str]]:
+        """The interfaces in whose connected prefix the address lies: where a box outside the inventory is on link."""
+        wanted = ipaddress.ip_address(address)
+        return [
+            key for key, listed in self._addresses.items()
+            if self.is_up(*key) and any(
+                wanted in item.network and item.network.prefixlen < item.max_prefixlen and not item.ip.is_link_local
+                for item in listed
+            )
+        ]
+
+    def is_up(self, host: str, interface: str) -> bool:
+        """False where the interface is down, has no carrier, is ignored or is not there."""
+        view = self._interfaces.get((host, interface))
+        return view is not None and bool(view.get("up", True)) and bool(view.get("carrier", True))
+
+    def mac_of(self, host: str, device: str, address: str) -> str | None:
+        """The MAC address that the host's neighbour table holds for an address, in lower case."""
+        mac = self._neighbours.get((host, device, address), {}).get("mac")
+        return mac.lower() if mac else None
+
+    def join(self, host: str, device: str, next_hop: str) -> Join:
+        """The interface that answers for ``next_hop`` on the segment of ``host``'s ``device``."""
+        if not self.is_up(host, device):
+            return Join(down=f"{host}: interface {device} is down or has no carrier")
+        owners = [key for key in self.owners(next_hop) if key[0] != host]
+        declared = [key for key in owners if self._declared(host, device, key) is True]
+        if declared:
+            return self._only(declared, "declared", host, device, next_hop)
+        possible = [key for key in owners if self._declared(host, device, key) is None]
+        mac = self.mac_of(host, device, next_hop)
+        if mac:
+            return self._by_proof_of_mac(possible, mac, host, device, next_hop)
+        fitting = [key for key in possible if self.share_prefix((host, device), key, next_hop)]
+        if fitting:
+            return self._only(fitting, "prefix", host, device, next_hop)
+        if possible:
+            return Join(unknown=f"{host}: next hop {next_hop} on {device} is an address of {_names(possible)}, but no "
+                        "neighbour entry, connected prefix or declared segment shows that they share a segment; "
+                        "declare symmetry_segments on both")
+        return Join()
+
+    def _by_proof_of_mac(
+        self, possible: list[tuple[str, str]], mac: str, host: str, device: str, next_hop: str
+    ) -> Join:
+        holders = [key for key in self._by_mac.get(mac, ()) if key[0] != host]
+        fitting = [key for key in possible if key in holders]
+        if fitting:
+            return self._only(fitting, "mac", host, device, next_hop)
+        # A virtual address may be held by another interface of the same host (macvlan under VRRP, a bridge's port).
+        same_host = [key for key in possible if key[0] in {holder[0] for holder in holders}]
+        if same_host:
+            return self._only(same_host, "mac", host, device, next_hop)
+        if possible:
+            macs = [self._interfaces[key].get("mac", "no MAC address") for key in possible]
+            shown = " and ".join(f"{h}:{i} ({has})" for (h, i), has in zip(possible, macs, strict=True))
+            return Join(unknown=f"{host}: next hop {next_hop} on {device} is an address of {shown}, but the neighbour "
+                        f"table says {mac}{' of ' + _names(holders) if holders else ''}: another box answers for it")
+        answering = [key for key in holders if self._declared(host, device, key) is not False]
+        if answering:  # proxy ARP, or an address that the facts of that host do not list
+            return self._only(answering, "mac", host, device, next_hop)
+        return Join()
+
+    def _only(self, keys: list[tuple[str, str]], proof: str, host: str, device: str, next_hop: str) -> Join:
+        up = [key for key in keys if self.is_up(*key)]
+        if not up:
+            return Join(down=f"{_names(keys)} has next hop {next_hop} of {host}, and is down or has no carrier")
+        if len(up) > 1:
+            return Join(unknown=f"{host}: next hop {next_hop} on {device} may be {_names(up)} (proof: {proof}); "
+                        "declare symmetry_segments to tell them apart, or see which of them answers: ip neigh")
+        return Join(Neighbour(up[0][0], up[0][1], proof))
+
+    def _declared(self, host: str, device: str, other: tuple[str, str]) -> bool | None:
+        """True or False where both interfaces are in declared segments, else None."""
+        here, there = self._site.segments.get((host, device)), self._site.segments.get(other)
+        return None if here is None or there is None else here == there
+
+    def share_prefix(self, one: tuple[str, str], other: tuple[str, str], next_hop: str) -> bool:
+        """True where a connected prefix of one side holds an address of the other; link-local ones prove nothing."""
+        link_local = ipaddress.ip_address(next_hop).is_link_local
+        mine = [item for item in self._addresses.get(one, ()) if not item.ip.is_link_local]
+        theirs = [item for item in self._addresses.get(other, ()) if not item.ip.is_link_local]
+        if not link_local:
+            mine = [item for item in mine if item.version == family_of(next_hop)]
+        return any(
+            a.version == b.version and (b.ip in a.network or a.ip in b.network) for a in mine for b in theirs
+        )
+
+
+def _names(keys: t.Iterable[tuple[str, str]]) -> str:
+    return " or ".join(f"{host}:{interface}" for host, interface in keys)
