@@ -1,0 +1,160 @@
+# Copyright (c) 2026 netpath.symmetry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: used by this collection only, may change without notice.
+"""A flow's first packets both ways: request, reply and, for TCP, the acknowledgement, over every pair of paths."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import Flow
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.externals import (
+    Entries,
+    Entry,
+    Observed,
+    entries,
+)
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network import Network
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Packet
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.site import NamedFlow
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.transit import answer
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.walk import Path, Trackers, enter, send
+
+
+@dataclasses.dataclass(frozen=True)
+class Pair:
+    """One forward path with one return path, and how that ended."""
+
+    forward: Path
+    back: Path | None = None
+    again: Path | None = None  # the acknowledgement of a TCP handshake
+    share: float = 1.0
+    result: str = "ok"  # ok, broken, unknown
+    direction: str = ""  # forward or return: where it ended early
+    culprit: Path | None = None  # the path that did not arrive
+
+
+@dataclasses.dataclass(frozen=True)
+class Journey:
+    """All pairs of paths of a flow, and what was taken for granted about the outside."""
+
+    pairs: tuple[Pair, ...]
+    assumptions: tuple[str, ...] = ()
+    undecided: bool = False  # some share rests on uplinks between which no preference is known
+
+
+def travel(network: Network, named: NamedFlow, observed: Observed) -> Journey:
+    """Send the flow's first packets through the network and see what becomes of them."""
+    notes: list[str] = [named.note] if named.note else []
+    undecided = False
+    pairs: list[Pair] = []
+    forwards, undecided = _out(network, named.flow, observed, notes)
+    for forward in forwards:
+        if not forward.arrived:
+            pairs.append(_ended(Pair(forward, share=forward.share), forward, "forward"))
+            continue
+        backs, doubt = _back(network, forward, observed, notes)
+        undecided = undecided or doubt
+        for back in backs:
+            pair = Pair(forward, back, share=forward.share * back.share)
+            pairs.append(pair if named.one_way else _judge(network, named.flow, observed, pair))
+    return Journey(tuple(pairs), tuple(dict.fromkeys(notes)), undecided)
+
+
+def _out(network: Network, flow: Flow, observed: Observed, notes: list[str]) -> tuple[list[Path], bool]:
+    """The paths of the first packet, from its source host or from where it comes in."""
+    packet = Packet(flow, tcp="syn" if flow.protocol == "tcp" else "")
+    owners = sorted({host for host, _interface in network.owners(flow.source)})
+    if len(owners) > 1:
+        detail = f"the source {flow.source} is an address of {' and '.join(owners)}: which of them sends is not known"
+        return [Path("unknown", 1.0, packet, host=owners[0], reason="join", detail=detail)], False
+    if owners:
+        return _beyond(network, send(network, owners[0], packet, {}), observed, notes)
+    found = entries(network, flow.destination, flow.source, observed)
+    notes += found.assumptions
+    return _come_in(network, found, packet, {}), found.undecided
+
+
+def _beyond(network: Network, paths: list[Path], observed: Observed, notes: list[str]) -> tuple[list[Path], bool]:
+    """Paths that leave towards one of our own hosts come in again where its address is announced."""
+    result: list[Path] = []
+    undecided = False
+    for path in paths:
+        flow = path.packet.flow
+        if path.outcome != "left" or not network.owners(flow.destination):
+            result.append(path)
+            continue
+        found = entries(network, flow.destination, flow.source, observed)
+        notes += found.assumptions
+        undecided = undecided or found.undecided
+        for rest in _come_in(network, found, path.packet, path.trackers):
+            result.append(dataclasses.replace(rest, hops=(*path.hops, *rest.hops), share=path.share * rest.share))
+    return result, undecided
+
+
+def _come_in(
+    network: Network, found: Entries, packet: Packet, trackers: Trackers, guide: Path | None = None
+) -> list[Path]:
+    if found.unknown:
+        return [Path("unknown", 1.0, packet, trackers=trackers, reason="entry", detail=found.unknown)]
+    if not found.ways:
+        return [Path("dropped", 1.0, packet, trackers=trackers, reason="not_announced",
+                     detail="; ".join(found.assumptions) or f"nothing leads to {packet.flow.destination}")]
+    return [path for way in found.ways for path in enter(network, way, packet, trackers, guide)]
+
+
+def _back(network: Network, forward: Path, observed: Observed, notes: list[str]) -> tuple[list[Path], bool]:
+    """The paths of the reply to a packet that arrived, through the connection tables that it left."""
+    if forward.outcome == "delivered":
+        reply = answer(network.hosts[forward.host], forward.hops[-1].transit)
+        return _beyond(network, send(network, forward.host, reply, forward.trackers), observed, notes)
+    flow = forward.packet.flow.reversed()
+    reply = Packet(flow, first=False, tcp="syn_ack" if flow.protocol == "tcp" else "")
+    on_link = Entry(forward.host, forward.interface) if forward.next_hop == flow.source else None
+    found = entries(network, flow.destination, flow.source, observed, on_link)
+    notes += found.assumptions
+    return _come_in(network, found, reply, forward.trackers), found.undecided
+
+
+def _judge(network: Network, flow: Flow, observed: Observed, pair: Pair) -> Pair:
+    """Whether the reply reaches the one that asked, as the answer to what it asked, and the handshake completes."""
+    back = t.cast(Path, pair.back)
+    if not back.arrived:
+        return _ended(pair, back, "return")
+    astray = _astray(network, flow, back)
+    if astray:
+        return _ended(pair, dataclasses.replace(back, outcome="dropped", reason=astray[0], detail=astray[1]), "return")
+    if flow.protocol != "tcp":
+        return pair
+    packet = Packet(flow, first=False, tcp="ack")
+    forward = pair.forward
+    if forward.entry:
+        paths = enter(network, forward.entry, packet, back.trackers, forward)
+    else:
+        sent = send(network, forward.hops[0].host, packet, back.trackers, forward)
+        paths, _undecided = _beyond(network, sent, observed, [])
+    again = paths[0]
+    complete = dataclasses.replace(pair, again=again)
+    return complete if again.arrived else _ended(complete, again, "forward")
+
+
+def _astray(network: Network, flow: Flow, back: Path) -> tuple[str, str] | None:
+    """Why a reply that arrived somewhere is not the reply that was waited for."""
+    asking = sorted({host for host, _interface in network.owners(flow.source)})
+    if asking and back.outcome != "delivered":
+        return "astray", f"the reply leaves by {back.host}:{back.interface} instead of reaching {asking[0]}"
+    if asking and back.host != asking[0]:
+        return "astray", f"the reply to {back.packet.flow.destination} ends at {back.host}; {asking[0]} asked"
+    if not asking and back.outcome == "delivered":
+        return "astray", f"the reply to {back.packet.flow.destination} ends at {back.host}; {flow.source} is outside"
+    if back.packet.flow != flow.reversed():
+        return "translation", (f"the reply arrives as {back.packet.flow}, but the sender waits for {flow.reversed()}: "
+                               "it missed the host that holds the translation")
+    return None
+
+
+def _ended(pair: Pair, culprit: Path, direction: str) -> Pair:
+    result = "unknown" if culprit.outcome == "unknown" else "broken"
+    return dataclasses.replace(pair, result=result, direction=direction, culprit=culprit)

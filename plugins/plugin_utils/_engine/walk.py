@@ -1,0 +1,237 @@
+# Copyright (c) 2026 netpath.symmetry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: used by this collection only, may change without notice.
+"""Follow one packet through the network, hop by hop, along every branch, leaving connection state behind.
+
+A walk begins at the host that sends the packet (``send``) or where it comes in from outside (``enter``). Each path
+keeps its own connection tables, so that a reply meets exactly what the request of the same path left.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import transit as host_transit
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.conntrack import Tracker
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.externals import Entry, unread_might_be
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network import Network
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Packet, Transit
+
+HOP_LIMIT = 64
+BRANCH_LIMIT = 64
+
+Trackers = t.Mapping[str, Tracker]
+
+
+@dataclasses.dataclass(frozen=True)
+class Hop:
+    """One host on a path: where the packet came in, where it left, and what decided."""
+
+    host: str
+    iif: str | None  # None: sent by the host itself
+    transit: Transit
+    proof: str = ""  # how the next hop was joined: mac, prefix, declared, external
+    ways: int = 1  # how many next hops the deciding route has
+
+    @property
+    def oif(self) -> str | None:
+        return self.transit.device
+
+    @property
+    def stateful(self) -> bool:
+        return self.transit.stateful
+
+    def to_dict(self) -> dict[str, t.Any]:
+        """The hop as plain data; what does not apply is left out."""
+        transit = self.transit
+        route = next((b.route for b in transit.lookup.branches if b.device == transit.device and b.route), None) \
+            if transit.lookup else None
+        rule = transit.lookup.rule if transit.lookup else None
+        entries: dict[str, t.Any] = {
+            "host": self.host, "iif": self.iif, "oif": self.oif, "next_hop": transit.next_hop,
+            "rule": rule.priority if rule else None, "table": route.table if route else None,
+            "route": route.dst if route else None, "state": transit.state, "stateful": self.stateful,
+            "proof": self.proof, "translation": translation_of(transit),
+            "reverse_path": transit.reverse_path.verdict if transit.reverse_path else None, "ways": self.ways,
+        }
+        return {key: value for key, value in entries.items() if value not in (None, "", False)}
+
+
+@dataclasses.dataclass(frozen=True)
+class Path:
+    """One way a packet takes, to its end."""
+
+    outcome: str  # delivered (to a host), left (to the outside), dropped, unknown
+    share: float
+    packet: Packet  # as it was delivered, left or died
+    hops: tuple[Hop, ...] = ()
+    trackers: Trackers = dataclasses.field(default_factory=dict)
+    entry: Entry | None = None  # where it came in from outside
+    host: str = ""  # where the path ended
+    interface: str = ""  # delivered: came in by; left: went out by; dropped: the interface concerned
+    next_hop: str = ""  # left: the address beyond
+    reason: str = ""
+    detail: str = ""
+
+    @property
+    def arrived(self) -> bool:
+        return self.outcome in ("delivered", "left")
+
+    def links(self) -> list[tuple[str, str | None, str | None]]:
+        """Host and both interfaces of every hop, for the comparison of both directions."""
+        return [(hop.host, hop.iif, hop.oif) for hop in self.hops]
+
+    def to_dict(self) -> dict[str, t.Any]:
+        entries: dict[str, t.Any] = {
+            "outcome": self.outcome, "share": round(self.share, 6), "flow": str(self.packet.flow),
+            "hops": [hop.to_dict() for hop in self.hops], "host": self.host, "interface": self.interface,
+            "uplink": self.entry.uplink if self.entry else "", "next_hop": self.next_hop,
+            "reason": self.reason, "detail": self.detail,
+        }
+        return {key: value for key, value in entries.items() if value != ""}
+
+
+@dataclasses.dataclass(frozen=True)
+class _Step:
+    """A packet that is about to be handled by a host."""
+
+    host: str
+    iif: str | None
+    packet: Packet
+    share: float
+    trackers: Trackers
+    hops: tuple[Hop, ...] = ()
+
+
+def translation_of(transit: Transit) -> str:
+    """What the host translates, as text: ``snat to 198.51.100.2``; empty without translation."""
+    found = (item.translation for item in transit.filters if item.translation)
+    return "; ".join(f"{one.kind} to {one.address}" if one.address else one.kind for one in found)
+
+
+def send(network: Network, host: str, packet: Packet, trackers: Trackers, guide: Path | None = None) -> list[Path]:
+    """Every path of a packet that the host sends. ``guide``: keep to the branches of that earlier path of the flow."""
+    return _walk(network, _Step(host, None, packet, 1.0, trackers), None, guide)
+
+
+def enter(
+    network: Network, entry: Entry, packet: Packet, trackers: Trackers, guide: Path | None = None
+) -> list[Path]:
+    """Every path of a packet that comes in from outside by ``entry``; shares include the entry's."""
+    if entry.host not in network.hosts:
+        why = network.unread.get(entry.host, "no facts of it are there")
+        return [Path("unknown", entry.share, packet, entry=entry, host=entry.host, interface=entry.interface,
+                     trackers=trackers, reason="unread",
+                     detail=f"it comes in by {entry.uplink or entry.interface} of {entry.host}, which could not be "
+                            f"read ({why}); read facts of {entry.host}")]
+    return _walk(network, _Step(entry.host, entry.interface, _bare(packet), entry.share, trackers), entry, guide)
+
+
+def _bare(packet: Packet) -> Packet:
+    """What goes over the wire: marks and owners stay on the host."""
+    return dataclasses.replace(packet, mark=0, uid=None)
+
+
+def _walk(network: Network, first: _Step, entry: Entry | None, guide: Path | None) -> list[Path]:
+    done: list[Path] = []
+    todo = [first]
+    while todo:
+        step = todo.pop()
+        if len(done) + len(todo) >= BRANCH_LIMIT:
+            detail = f"more than {BRANCH_LIMIT} branches; the rest is not followed"
+            done.append(_end(step, "unknown", "branches", detail))
+            continue
+        trouble = _trouble(step)
+        if trouble:
+            done.append(_end(step, *trouble))
+            continue
+        for transit in _guided(_fates(network, step), step, guide):
+            result = _advance(network, step, transit)
+            (todo if isinstance(result, _Step) else done).append(result)  # type: ignore[arg-type]
+    return [dataclasses.replace(path, entry=entry) for path in done]
+
+
+def _trouble(step: _Step) -> tuple[str, str, str] | None:
+    names = [f"{hop.host}:{hop.iif}" for hop in step.hops]
+    again = any((hop.host, hop.iif) == (step.host, step.iif) and hop.transit.packet.flow == step.packet.flow
+                for hop in step.hops)
+    if again:
+        round_trip = " > ".join([*names, f"{step.host}:{step.iif}"])
+        return "dropped", "loop", f"the packet is back at {step.host}: {round_trip}"
+    if len(step.hops) >= HOP_LIMIT:
+        return "dropped", "hop_limit", f"still under way after {HOP_LIMIT} hops: {' > '.join(names[-4:])}"
+    return None
+
+
+def _fates(network: Network, step: _Step) -> tuple[Transit, ...]:
+    tracker = step.trackers.get(step.host) or network.new_tracker(step.host)
+    host = network.hosts[step.host]
+    if step.iif is None:
+        return host_transit.originate(host, tracker, step.packet)
+    return host_transit.forward(host, tracker, step.packet, step.iif)
+
+
+def _guided(fates: tuple[Transit, ...], step: _Step, guide: Path | None) -> tuple[Transit, ...]:
+    """Later packets of a flow hash as the first did: keep to the branch that it took, where there is one."""
+    if guide is None:
+        return fates
+    taken = {(hop.host, hop.iif, hop.oif, hop.transit.next_hop) for hop in guide.hops}
+    same = [fate for fate in fates if (step.host, step.iif, fate.device, fate.next_hop) in taken]
+    return (dataclasses.replace(same[0], share=1.0),) if same else fates
+
+
+def _advance(network: Network, step: _Step, transit: Transit) -> Path | _Step:
+    """The end of the path at this host, or the same packet before the next one."""
+    ways = len(transit.lookup.branches) if transit.lookup else 1
+    hop = Hop(step.host, step.iif, transit, ways=max(1, ways))
+    after = dataclasses.replace(
+        step, share=step.share * transit.share, packet=_bare(transit.packet), hops=(*step.hops, hop),
+        trackers={**step.trackers, step.host: t.cast(Tracker, transit.tracker)},
+    )
+    if transit.outcome == "local":
+        return _end(after, "delivered", interface=step.iif or "")
+    if transit.outcome in ("drop", "unknown"):
+        outcome = "dropped" if transit.outcome == "drop" else "unknown"
+        return _end(after, outcome, transit.reason, transit.detail, transit.device if step.iif is None else step.iif)
+    return _cross(network, after, hop)
+
+
+def _cross(network: Network, after: _Step, hop: Hop) -> Path | _Step:
+    """Over the link to the next host, or out of the inventory."""
+    host, device, next_hop = after.host, hop.oif or "", hop.transit.next_hop or ""
+    if (host, device) in network.site.ignored:
+        return _end(after, "unknown", "ignored", f"{host} sends it by {device}, which symmetry_ignore_interfaces "
+                    "keeps out of paths", device)
+    join = network.topology.join(host, device, next_hop)
+    if join.down:
+        return _end(after, "dropped", "link_down", join.down, device)
+    if join.unknown:
+        return _end(after, "unknown", "join", join.unknown, device)
+    proof = join.neighbour.proof if join.neighbour else "external"
+    hops = (*after.hops[:-1], dataclasses.replace(hop, proof=proof))
+    if join.neighbour is None:
+        return _leave(network, dataclasses.replace(after, hops=hops), device, next_hop)
+    return dataclasses.replace(after, hops=hops, host=join.neighbour.host, iif=join.neighbour.interface)
+
+
+def _leave(network: Network, step: _Step, device: str, next_hop: str) -> Path:
+    """Beyond the next hop nothing is known; where it may be a host that was not read, that is said."""
+    uplink = network.site.uplink_of(step.host, device, next_hop)
+    if network.unread and not (uplink and uplink.announces):
+        what = f"the packet leaves {step.host} by {device} to {next_hop}"
+        return dataclasses.replace(
+            _end(step, "unknown", "unread", unread_might_be(network, (next_hop,), what), device), next_hop=next_hop)
+    destination = step.packet.flow.destination
+    owners = [f"{host}:{name}" for host, name in network.owners(destination)]
+    if owners and next_hop == destination:
+        return _end(step, "unknown", "join", f"{step.host} looks for {destination} on {device}, but it is an address "
+                    f"of {' and '.join(owners)}, which is not on that segment", device)
+    return dataclasses.replace(_end(step, "left", interface=device), next_hop=next_hop)
+
+
+def _end(step: _Step, outcome: str, reason: str = "", detail: str = "", interface: str | None = "") -> Path:
+    host, device = step.host, interface or ""
+    return Path(outcome, step.share, step.packet, step.hops, step.trackers, host=host, interface=device,
+                reason=reason, detail=detail)
