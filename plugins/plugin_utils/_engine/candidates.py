@@ -1,0 +1,182 @@
+# Copyright (c) 2026 netpath.symmetry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: used by this collection only, may change without notice.
+"""Remedies that might mend a failing flow, in the order in which they are tried. The forecast decides which do."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import re
+import typing as t
+
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.forecast import Step
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network import Network
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.site import Uplink, family_of
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.verdict import FlowVerdict
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.walk import Path
+
+NO_COST = "none: no packet passes that would not have passed before"
+
+
+@dataclasses.dataclass(frozen=True)
+class Candidate:
+    """A remedy that has not been forecast yet. ``cost`` orders by what it gives up in security, 0 is nothing."""
+
+    step: Step
+    cost: int
+    security_cost: str
+    why: str
+    text: str
+    source_after: str = ""  # the address that the far side will see, where the remedy translates
+
+
+def candidates(network: Network, failing: t.Sequence[FlowVerdict]) -> list[Candidate]:
+    """Every candidate once, the least cost first."""
+    found: list[Candidate] = []
+    for told in failing:
+        found += _pins(network, told)
+        found += _source_rules(network, told)
+        found += _loose(network, told)
+    unique: dict[str, Candidate] = {}
+    for candidate in found:
+        unique.setdefault(f"{candidate.step}", candidate)
+    return sorted(unique.values(), key=lambda candidate: candidate.cost)
+
+
+def short_name(uplink: Uplink) -> str:
+    """The uplink's name for a role's variables: an inferred ``host:interface`` loses its host."""
+    return uplink.name.removeprefix(f"{uplink.host}:")
+
+
+def _pins(network: Network, told: FlowVerdict) -> t.Iterator[Candidate]:
+    """policy_route on each host of the flow's way out that has a choice of uplinks: keep the way, or take another."""
+    for path in _ways_out(told):
+        far = _far_address(told, path)
+        for hop in path.hops:
+            uplinks = _choice(network, hop.host, family_of(far))
+            taken = next((uplink for uplink in uplinks if uplink.interface == hop.oif), None)
+            if taken is None or len(uplinks) < 2:
+                continue
+            if told.forward_paths() and path in told.forward_paths():  # replies follow the address that we send from
+                for address in network.topology.addresses(hop.host, taken.interface, family_of(far)):
+                    if not address.ip.is_link_local:
+                        yield _pin(network, hop.host, uplinks, taken, far, str(address.ip))
+            for other in uplinks:
+                if other is not taken or hop.ways > 1:
+                    yield _pin(network, hop.host, uplinks, other, far, None)
+
+
+def _ways_out(told: FlowVerdict) -> list[Path]:
+    """The paths that lead outside: forward ones, and return ones of flows from outside."""
+    forward = [path for path in told.forward_paths() if path.outcome == "left"]
+    back = [path for path in told.return_paths() if path.hops and path.hops[0].iif is None]
+    return forward or back
+
+
+def _far_address(told: FlowVerdict, path: Path) -> str:
+    return path.packet.flow.destination if path.hops else told.named.flow.destination
+
+
+def _choice(network: Network, host: str, family: int) -> list[Uplink]:
+    """The host's uplinks with a gateway of the family, one per interface."""
+    found: dict[str, Uplink] = {}
+    for uplink in network.site.uplinks_of(host):
+        if uplink.gateway(family) and network.topology.is_up(host, uplink.interface):
+            found.setdefault(uplink.interface, uplink)
+    return list(found.values())
+
+
+def _pin(
+    network: Network, host: str, uplinks: list[Uplink], uplink: Uplink, far: str, source: str | None
+) -> Candidate:
+    family = family_of(far)
+    external = network.site.external_of(far)
+    name = external.name if external else re.sub(r"[^0-9A-Za-z]+", "_", far)
+    prefixes = [p for p in external.prefixes if family_of(p) == family] if external else [
+        f"{far}/{32 if family == 4 else 128}"]
+    pin: dict[str, t.Any] = {"name": name, "prefixes": prefixes, "uplink": short_name(uplink),
+                             "on_uplink_loss": "failover"}
+    what = f"pin {', '.join(prefixes)} to {short_name(uplink)} on {host}"
+    why = f"its packets then leave {host} by {short_name(uplink)} only"
+    if source:
+        pin.update(source_nat=source, acknowledge_source=False)
+        what += f" and translate the source to {source}"
+        why += f", and replies to {source} come back the same way"
+    else:
+        why += ", the uplink by which its replies come; that rests on the external's preference"
+    variables = {
+        "policy_route_uplinks": [
+            {"name": short_name(one), "interface": one.interface, "gateway": one.gateway(family)} for one in uplinks
+        ],
+        "policy_route_pins": [pin],
+    }
+    return Candidate(Step("policy_route", host, variables), 0, NO_COST, why, what, source or "")
+
+
+def _source_rules(network: Network, told: FlowVerdict) -> t.Iterator[Candidate]:
+    """source_routing on a host with several uplinks that answers by the wrong one, or whose check expects another."""
+    family = told.named.flow.family
+    hosts = [path.hops[0].host for path in told.return_paths() if path.hops and path.hops[0].iif is None]
+    if told.dies_at and told.dies_at.reason == "reverse_path":
+        hosts.append(told.dies_at.host)
+    hosts += [hop.host for path in _ways_out(told) for hop in path.hops if len(_choice(network, hop.host, family)) > 1]
+    for host in dict.fromkeys(host for host in hosts if host in network.hosts):
+        uplinks = [entry for name in network.topology.interfaces(host)
+                   if (entry := _uplink_with_addresses(network, host, name, family, told))]
+        if len(uplinks) > 1:
+            names = ", ".join(entry["name"] for entry in uplinks)
+            yield Candidate(
+                Step("source_routing", host, {"source_routing_uplinks": uplinks}), 0, NO_COST,
+                f"packets from an address of {host} then leave by the uplink that the address belongs to",
+                f"give every uplink of {host} ({names}) a table of its own, chosen by the source address")
+
+
+def _uplink_with_addresses(
+    network: Network, host: str, interface: str, family: int, told: FlowVerdict
+) -> dict[str, t.Any] | None:
+    listed = network.topology.addresses(host, interface, family)
+    addresses = [str(item.ip) for item in listed if not item.ip.is_link_local]
+    gateway = _gateway(network, host, interface, family, told)
+    if not addresses or not gateway or not network.topology.is_up(host, interface):
+        return None
+    uplink = network.site.uplink_of(host, interface)
+    return {"name": short_name(uplink) if uplink else interface, "interface": interface, "gateway": gateway,
+            "addresses": addresses}
+
+
+def _gateway(network: Network, host: str, interface: str, family: int, told: FlowVerdict) -> str | None:
+    """Of the declared or inferred uplink, of any route by the interface, or the router that brought the request."""
+    uplink = network.site.uplink_of(host, interface)
+    if uplink and uplink.gateway(family):
+        return uplink.gateway(family)
+    for route in network.facts[host].get("routes", ()):
+        for leg in route.get("nexthops", ()):
+            if leg.get("device") == interface and leg.get("gateway") and family_of(leg["gateway"]) == family:
+                return str(leg["gateway"])
+    for path in told.forward_paths():
+        for before, hop in itertools.pairwise(path.hops):
+            if (hop.host, hop.iif) == (host, interface) and before.iif is not None and before.oif:
+                return next((str(item.ip) for item in network.topology.addresses(before.host, before.oif, family)
+                             if not item.ip.is_link_local), None)
+    return None
+
+
+def _loose(network: Network, told: FlowVerdict) -> t.Iterator[Candidate]:
+    """rp_filter loose on the one interface where the strict check drops the flow."""
+    for pair in told.journey.pairs:
+        dead = pair.culprit
+        if pair.result != "broken" or dead is None or dead.reason != "reverse_path" or not dead.hops:
+            continue
+        check = dead.hops[-1].transit.reverse_path
+        if check is None or check.mode != 1:
+            continue
+        source = dead.hops[-2].transit.packet.flow.source if len(dead.hops) > 1 else told.named.flow.source
+        reason = f"{source} reaches {dead.host} by {dead.interface}, but its route leaves by " \
+                 f"{' or '.join(check.expected_devices) or 'no interface'}"
+        entry = {"name": dead.interface, "mode": "loose", "reason": reason}
+        yield Candidate(
+            Step("rp_filter", dead.host, {"rp_filter_interfaces": [entry]}), 1,
+            f"low: {dead.host} then accepts on {dead.interface} any source that it has a route to",
+            reason, f"set rp_filter to loose on {dead.interface} of {dead.host}")

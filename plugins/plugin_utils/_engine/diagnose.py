@@ -1,0 +1,133 @@
+# Copyright (c) 2026 netpath.symmetry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: used by this collection only, may change without notice.
+"""The whole diagnosis: facts and variables in; verdicts, findings, remedies, boundaries and a draft inventory out."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import typing as t
+
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import findings as _findings
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import remedies as _remedies
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.draft import boundaries, draft
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.evidence import gather, observe_uplinks
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.externals import Observed
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.forecast import Forecast, Step, forecast
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.live import LIMIT, live_flows
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network import Network
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.registry import Finding
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.site import Facts, read_flows
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.verdict import ORDER, FlowVerdict, judge
+
+SCHEMA = "netpath.symmetry/diagnosis/1"
+
+
+@dataclasses.dataclass(frozen=True)
+class Diagnosis:
+    """Everything that is known about the flows of a network at one moment."""
+
+    verdicts: tuple[FlowVerdict, ...]
+    findings: tuple[Finding, ...]
+    proposal: _remedies.Proposal
+    boundaries: tuple[t.Mapping[str, t.Any], ...]
+    assumptions: tuple[str, ...]
+    draft: t.Mapping[str, t.Any]
+    unread: t.Mapping[str, str]
+    network: Network
+    observed: Observed
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many flows have each verdict."""
+        counted = collections.Counter(told.verdict for told in self.verdicts)
+        return {verdict: counted[verdict] for verdict in ORDER}
+
+    def forecast(self, steps: t.Sequence[Step]) -> Forecast:
+        """Every flow's verdict before and after the steps; raises ForecastError."""
+        return forecast(self.network, self.verdicts, steps, self.observed)
+
+    def to_dict(self) -> dict[str, t.Any]:
+        """Plain data for reports and artifacts."""
+        proposal = self.proposal
+        return {
+            "schema": SCHEMA,
+            "counts": self.counts,
+            "verdicts": [told.to_dict() for told in self.verdicts],
+            "findings": [finding.to_dict() for finding in self.findings],
+            "remedies": [remedy.to_dict() for remedy in proposal.remedies],
+            "rejected_remedies": [rejected.to_dict() for rejected in proposal.rejected],
+            "change": proposal.change_to_list(),
+            "forecast": proposal.forecast.to_dict() if proposal.forecast else None,
+            "boundaries": [dict(boundary) for boundary in self.boundaries],
+            "assumptions": list(self.assumptions),
+            "draft": dict(self.draft),
+            "unread": dict(self.unread),
+        }
+
+
+def diagnose(
+    hosts: t.Mapping[str, Facts | None],
+    variables: t.Mapping[str, Facts],
+    flows: t.Sequence[t.Any] | None = None,
+    live: bool = True,
+    max_live: int = LIMIT,
+) -> Diagnosis:
+    """Judge flows on the facts of all hosts.
+
+    ``hosts``: facts (``ansible_facts['symmetry']``) per host, None where a host could not be read.
+    ``variables``: the inventory variables per host.
+    ``flows``: texts or ``{name, flow, one_way}``; None takes ``symmetry_flows``.
+    ``live``: judge the flows of the connection tables too, at most ``max_live``.
+    Raises SiteError on variables that cannot be used.
+    """
+    network = Network.build(hosts, variables)
+    named = list(network.site.flows) if flows is None else read_flows(list(flows))
+    living, left_out = live_flows(network, named, max_live) if live else ([], 0)
+    observed = observe_uplinks(network)
+    verdicts = [_with_evidence(network, judge(network, one, observed)) for one in [*named, *living]]
+    proposal = _remedies.propose(network, verdicts, observed)
+    found = [_with_remedy(one, proposal) for one in _findings.find(network, verdicts)]
+    verdicts = [_with_findings(told, found) for told in verdicts]
+    return Diagnosis(
+        tuple(verdicts), tuple(found), proposal, tuple(boundaries(verdicts)),
+        tuple(_assumptions(network, verdicts, left_out)), draft(network, verdicts, observed), network.unread, network,
+        observed,
+    )
+
+
+def forecast_change(
+    hosts: t.Mapping[str, Facts | None], variables: t.Mapping[str, Facts], steps: t.Sequence[Facts],
+    flows: t.Sequence[t.Any] | None = None,
+) -> Forecast:
+    """Verdicts before and after ``steps``, each ``{role, host, variables}``; raises SiteError and ForecastError."""
+    before = diagnose(hosts, variables, flows)
+    return before.forecast([Step(step["role"], step["host"], step["variables"]) for step in steps])
+
+
+def _with_evidence(network: Network, told: FlowVerdict) -> FlowVerdict:
+    return dataclasses.replace(told, evidence=gather(network, told)) if told.failing else told
+
+
+def _with_remedy(found: Finding, proposal: _remedies.Proposal) -> Finding:
+    """The recommended remedy for the finding's flows, else the best other one."""
+    fitting = [remedy for remedy in proposal.remedies if set(remedy.fixes) & set(found.flows)]
+    best = next((remedy for remedy in fitting if remedy.recommended), next(iter(fitting), None))
+    return dataclasses.replace(found, remedy=f"{best.role} on {best.host}: {best.text}") if best else found
+
+
+def _with_findings(told: FlowVerdict, found: t.Sequence[Finding]) -> FlowVerdict:
+    return dataclasses.replace(told, findings=tuple(dict.fromkeys(one.id for one in found if told.name in one.flows)))
+
+
+def _assumptions(network: Network, verdicts: t.Sequence[FlowVerdict], left_out: int) -> t.Iterator[str]:
+    told = [note for verdict in verdicts for note in verdict.journey.assumptions]
+    yield from dict.fromkeys(told)
+    for uplink in network.site.uplinks:
+        if not uplink.declared:
+            yield f"inferred uplink {uplink.name} (gateway {', '.join(uplink.gateways) or 'on link'})"
+    if left_out:
+        yield (f"{left_out} more live flows were not judged; raise the limit, or name those that matter in "
+               "symmetry_flows")
