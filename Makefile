@@ -48,10 +48,10 @@ $(TEST_KINDS): setup
 	@python tools/run_tests.py $@
 
 lab-up: setup ## build a lab: TOPOLOGY=dual_wan_partner, or another of inventories/lab/topologies
-	@$(AS_ROOT) ansible-playbook netpath.symmetry.lab -e lab_topology=$(TOPOLOGY) -e lab_state=present $(ARGS)
+	@$(AS_ROOT) ansible-playbook netpath.symmetry.lab -e topology=$(TOPOLOGY) -e lab_state=present $(ARGS)
 
 lab-down: setup ## remove that lab
-	@$(AS_ROOT) ansible-playbook netpath.symmetry.lab -e lab_topology=$(TOPOLOGY) -e lab_state=absent $(ARGS)
+	@$(AS_ROOT) ansible-playbook netpath.symmetry.lab -e topology=$(TOPOLOGY) -e lab_state=absent $(ARGS)
 
 bench: setup ## measure, compare, and write build/bench/results.json (ARGS="--only NAME")
 	@$(AS_ROOT) python tests/bench/run.py $(ARGS)

@@ -73,7 +73,9 @@ class CallbackModule(CallbackBase):
             action=result.task.action,
             changed=bool(data.get("changed")),
             seconds=None if started is None else round(time.monotonic() - started, 3),
-            diff=[] if result.task.no_log else [_strings(part) for part in (diffs if isinstance(diffs, list) else [diffs])],
+            diff=[]
+            if result.task.no_log
+            else [_strings(part) for part in (diffs if isinstance(diffs, list) else [diffs])],
             message=str(data.get("msg", "")) if status in ("failed", "unreachable") and not result.task.no_log else "",
         )
 

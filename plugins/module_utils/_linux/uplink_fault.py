@@ -43,7 +43,10 @@ class Fault:
 def plan(interface: str, kind: str) -> Fault:
     """Plan a fault on this host; reads the kernel, changes nothing. Raises FaultError."""
     if not os.path.isdir(f"/sys/class/net/{interface}"):
-        raise FaultError(f"interface {interface} does not exist on this host; it has {', '.join(sorted(os.listdir('/sys/class/net')))}")
+        raise FaultError(
+            f"interface {interface} does not exist on this host; "
+            f"it has {', '.join(sorted(os.listdir('/sys/class/net')))}"
+        )
     return _link_down(interface) if kind == "link" else _silent_beyond(interface)
 
 
@@ -96,7 +99,7 @@ def apply(fault: Fault) -> None:
         run(["sh", "-c", command])
 
 
-def as_diff(fault: Fault) -> t.Dict[str, str]:
+def as_diff(fault: Fault) -> dict[str, str]:
     """The diff that check mode and the real run show alike."""
     return {
         "before_header": "uplink (live)",

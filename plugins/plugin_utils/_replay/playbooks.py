@@ -90,7 +90,9 @@ class Playbooks:
         self._story.say(f"  {label}: {len(run.results())} task results in {seconds:.1f} s")
         if expect is not None and run.status != expect:
             tail = "\n".join(output.read_text(encoding="utf-8", errors="replace").splitlines()[-30:])
-            raise ReplayError(f"{label} ended with status {run.status}, expected {expect}; all of it is in {output}\n{tail}")
+            raise ReplayError(
+                f"{label} ended with status {run.status}, expected {expect}; all of it is in {output}\n{tail}"
+            )
         return run
 
     def _environment(self, journal: pathlib.Path) -> dict[str, str]:
@@ -123,7 +125,9 @@ class Playbooks:
             return
         if event["status"] in ("failed", "unreachable", "ignored"):
             message = event["message"].strip().splitlines()
-            self._story.say(f"  {event['host']:<10} {event['task']}: {event['status']}: {message[0] if message else ''}"[:160])
+            self._story.say(
+                f"  {event['host']:<10} {event['task']}: {event['status']}: {message[0] if message else ''}"[:160]
+            )
         elif event["changed"]:
             self._story.say(f"  {event['host']:<10} {event['task']}  ({event['seconds'] or 0:.1f} s)")
 

@@ -1,0 +1,88 @@
+# Copyright (c) 2026 netpath.symmetry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Forecast the verdicts on the planned state, on the control node; documented in plugins/modules/forecast.py."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import secrets
+import typing as t
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import FlowError
+from ansible_collections.netpath.symmetry.plugins.plugin_utils import _edge
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.change_plan import change_plan
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.diagnose import diagnose
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.forecast import ForecastError, Step
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.proof import plan_proof
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.site import SiteError
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._report.text import forecast_text
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._report.variables import document
+
+REMEDIES_TITLE = (
+    "The remedies of a forecast. Apply exactly these: ansible-playbook netpath.symmetry.remediate -e @THIS_FILE"
+)
+
+
+class ActionModule(ActionBase):
+    """The edge between Ansible and the forecast."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        result = super().run(tmp, task_vars)
+        _validation, options = self.validate_argument_spec(
+            argument_spec={
+                "hosts": {"type": "list", "elements": "str", "required": True},
+                "remedies": {"type": "list", "elements": "dict", "required": True},
+                "flow": {"type": "str"},
+                "change_id": {"type": "str"},
+                "allow_worse": {"type": "bool", "default": False},
+                "write_remedies": {"type": "path"},
+                "report_dir": {"type": "path"},
+            },
+        )
+        options = _edge.plain(options)
+        facts, variables = _edge.gathered((task_vars or {})["hostvars"], options["hosts"])
+        steps = [Step(item["role"], item["host"], item["variables"]) for item in options["remedies"]]
+        try:
+            before = diagnose(facts, variables, [options["flow"]] if options["flow"] else None)
+            outlook = before.forecast(steps)
+            plan = change_plan(facts, steps)
+        except (SiteError, FlowError, ForecastError) as error:
+            raise AnsibleActionFail(str(error)) from error
+        found = {**outlook.to_dict(), "plan": plan, "remedies": options["remedies"]}
+        expected = [flow.after.to_dict() for flow in outlook.flows]
+        text = forecast_text(found)
+        Display().display("\n" + text + "\n")
+        if options["write_remedies"]:
+            remedies = document(REMEDIES_TITLE, {"symmetry_remedies": options["remedies"]})
+            _edge.write(options["write_remedies"], remedies, "the list of remedies")
+        if options["report_dir"]:
+            _edge.write_json(os.path.join(options["report_dir"], "forecast.json"), found, "the forecast")
+        result.update(
+            changed=False,
+            text=text,
+            change_id=options["change_id"] or _change_id(),
+            hosts_to_change=sorted(found["plan"]),
+            proof=plan_proof(expected, facts, sorted(found["plan"])),
+            **found,
+        )
+        if outlook.worse and not options["allow_worse"]:
+            result.update(
+                failed=True,
+                msg=f"not applied, the plan makes these flows worse: {', '.join(outlook.worse)}. "
+                "Choose other remedies, or accept it with symmetry_allow_worse=true",
+            )
+        return result
+
+
+def _change_id() -> str:
+    """An id that sorts by time and that two people cannot share."""
+    return f"{datetime.datetime.now(datetime.UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"

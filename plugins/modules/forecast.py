@@ -1,0 +1,115 @@
+#!/usr/bin/python
+# Copyright (c) 2026 netpath.symmetry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: forecast
+short_description: Say what remedies would do to every flow
+version_added: 1.0.0
+author:
+  - netpath.symmetry contributors (@netpath)
+description:
+  - Plans the remedies on the gathered facts with the planner that the modules use, and judges every flow again on the
+    planned state, the flows that live now included.
+  - Runs on the control node and touches no host.
+extends_documentation_fragment:
+  - netpath.symmetry.attributes
+  - netpath.symmetry.attributes.actiongroup_symmetry
+attributes:
+  action:
+    description: Runs on the control node.
+    support: full
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+  idempotent:
+    support: full
+  platform:
+    support: full
+    platforms: all
+options:
+  hosts:
+    description: The hosts whose facts are joined, as for M(netpath.symmetry.diagnose).
+    type: list
+    elements: str
+    required: true
+  remedies:
+    description:
+      - The remedies, each with C(role), C(host) and C(variables).
+      - RV(netpath.symmetry.diagnose#module:change) gives them.
+    type: list
+    elements: dict
+    required: true
+  flow:
+    description: Judge this flow instead of the C(symmetry_flows) of the inventory.
+    type: str
+  change_id:
+    description: The id that the change will have. Generated when absent.
+    type: str
+  allow_worse:
+    description: Do not fail when the remedies make a flow worse.
+    type: bool
+    default: false
+  write_remedies:
+    description: Save the remedies in this file on the control node, so that a later run applies exactly these.
+    type: path
+  report_dir:
+    description: Save C(forecast.json) in this directory on the control node.
+    type: path
+seealso:
+  - module: netpath.symmetry.diagnose
+"""
+
+EXAMPLES = r"""
+- name: Forecast what diagnose proposed
+  netpath.symmetry.forecast:
+    hosts: "{{ diagnosis.hosts }}"
+    remedies: "{{ diagnosis.change }}"
+  delegate_to: localhost
+  run_once: true
+"""
+
+RETURN = r"""
+flows:
+  description: Each flow before and after.
+  returned: always
+  type: list
+  elements: dict
+  sample: [{name: partner-api, before: broken, after: symmetric, change: better, live: false}]
+worse:
+  description: The flows that the remedies make worse.
+  returned: always
+  type: list
+  elements: str
+  sample: []
+plan:
+  description: Per host the roles, their variables, and how many objects would change.
+  returned: always
+  type: dict
+  sample: {gw: {roles: [policy_route], variables: {}, changes: 4}}
+hosts_to_change:
+  description: The hosts of the plan.
+  returned: always
+  type: list
+  elements: str
+  sample: [gw]
+change_id:
+  description: The id of the change.
+  returned: always
+  type: str
+  sample: 20261121T022700Z-4f1c
+proof:
+  description: Who could prove the flows by packets, for the playbooks.
+  returned: always
+  type: dict
+  sample: {probes: {client: [{name: partner-api}]}, captures: {}, unprovable: []}
+text:
+  description: The forecast as it is printed.
+  returned: always
+  type: str
+  sample: FORECAST
+"""

@@ -1,0 +1,72 @@
+# Copyright (c) 2026 netpath.symmetry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: used by this collection only, may change without notice.
+"""The three ways in which an uplink dies, planned for a flow's path, and what the probes then showed."""
+
+from __future__ import annotations
+
+import typing as t
+
+Data = t.Mapping[str, t.Any]
+KINDS = {"link": "the local link", "carrier": "the far carrier", "beyond": "the provider beyond its first hop"}
+
+
+class FailoverError(ValueError):
+    """The failover test cannot be planned; the message says what is missing."""
+
+
+def plan_faults(verdict: Data, host: str, interface: str) -> list[dict[str, str]]:
+    """Where each kind of failure is made for the uplink ``interface`` of ``host`` on the flow's forward path.
+
+    The far carrier is lost by setting the next host's interface down, the provider dies silently at the last host of
+    the inventory. A kind that cannot be made with the hosts of the inventory is left out and said to be so.
+    """
+    hops = next(
+        (path["hops"] for path in verdict["forward"] if _index(path["hops"], host, interface) is not None), None
+    )
+    if hops is None:
+        raise FailoverError(
+            f"the flow {verdict['name']} does not leave {host} by {interface} now; its paths are: "
+            + "; ".join(
+                " > ".join(f"{hop['host']}:{hop.get('oif', '')}" for hop in path["hops"]) for path in verdict["forward"]
+            )
+        )
+    index = t.cast(int, _index(hops, host, interface))
+    faults = [_fault("link", host, interface, "link")]
+    if index + 1 < len(hops) and hops[index + 1].get("iif"):
+        faults.append(_fault("carrier", hops[index + 1]["host"], hops[index + 1]["iif"], "link"))
+    last = hops[-1]
+    if last.get("oif"):
+        faults.append(_fault("beyond", last["host"], last["oif"], "beyond"))
+    return faults
+
+
+def _index(hops: t.Sequence[Data], host: str, interface: str) -> int | None:
+    return next((i for i, hop in enumerate(hops) if (hop["host"], hop.get("oif")) == (host, interface)), None)
+
+
+def _fault(kind: str, host: str, interface: str, fault: str) -> dict[str, str]:
+    return {"kind": kind, "host": host, "interface": interface, "fault": fault}
+
+
+def judge_failover(kind: str, away: Data, home: Data, came_home: bool) -> dict[str, t.Any]:
+    """What the probes of one kind of failure showed: ``away`` ran while it was made, ``home`` while it was mended.
+
+    Survived means that new flows worked again while the uplink was still dead. Anything else is "not covered".
+    """
+    tries = away["tries"]
+    survived = bool(tries) and tries[-1]["ok"] and tries[0]["ok"]
+    lost = sum(1 for one in tries if not one["ok"])
+    return {
+        "kind": kind,
+        "what": KINDS[kind],
+        "state": "survived" if survived and lost < len(tries) else "not covered",
+        "to_b_seconds": round(float(away["longest_gap_seconds"]), 2) if survived else None,
+        "lost": lost,
+        "sent": len(tries),
+        "home_seconds": round(float(home["first_success_seconds"]), 2)
+        if came_home and home["tries"] and home["tries"][-1]["ok"]
+        else None,
+        "home": came_home and bool(home["tries"]) and home["tries"][-1]["ok"],
+    }

@@ -1,0 +1,147 @@
+# Copyright (c) 2026 netpath.symmetry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: used by this collection only, may change without notice.
+"""Plan and judge the proof by real packets: who sends new packets, who watches them, and what must be seen."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import Flow
+
+Data = t.Mapping[str, t.Any]
+WORKING = ("symmetric", "asymmetric_harmless")
+
+
+def plan_proof(verdicts: t.Sequence[Data], facts: t.Mapping[str, Data], watchers: t.Sequence[str]) -> dict[str, t.Any]:
+    """Who probes which flow and which interfaces are watched meanwhile.
+
+    Only flows that are expected to work are probed, from the host that owns their source address. Live flows are left
+    alone: they prove themselves. The result has ``probes`` and ``captures`` by host, and ``unprovable`` with reasons.
+    """
+    probes: dict[str, list[dict[str, t.Any]]] = {}
+    captures: dict[str, list[dict[str, t.Any]]] = {}
+    unprovable: list[dict[str, str]] = []
+    for verdict in verdicts:
+        if verdict["live"]:
+            continue
+        flow = Flow.parse(verdict["flow"])
+        sender = _owner(facts, flow.source)
+        why = _not_provable(verdict, sender)
+        if why or sender is None:
+            unprovable.append({"name": verdict["name"], "why": why})
+            continue
+        probes.setdefault(sender, []).append({"name": verdict["name"], **_endpoints(flow)})
+        for watcher in watchers:
+            interfaces = _crossed(verdict, watcher)
+            if interfaces:
+                captures.setdefault(watcher, []).append(
+                    {
+                        "name": verdict["name"],
+                        **_endpoints(flow),
+                        "interfaces": interfaces,
+                        "addresses": _translated(verdict),
+                        "symmetric": verdict["verdict"] == "symmetric",
+                    }
+                )
+    return {"probes": probes, "captures": captures, "unprovable": unprovable}
+
+
+def steering(facts: t.Mapping[str, Data]) -> list[str]:
+    """The hosts that choose between uplinks: those with default routes by more than one interface."""
+    found = []
+    for host, known in facts.items():
+        legs = [
+            leg
+            for route in known.get("routes", ())
+            if route["dst"] in ("0.0.0.0/0", "::/0")
+            for leg in route.get("nexthops", ())
+        ]
+        if len({leg.get("device") for leg in legs}) > 1:
+            found.append(host)
+    return sorted(found)
+
+
+def _not_provable(verdict: Data, sender: str | None) -> str:
+    if verdict["verdict"] not in WORKING:
+        return f"expected to be {verdict['verdict']}"
+    if sender is None:
+        return "its source is not a host of the inventory"
+    return "one way: nothing comes back that would prove it" if verdict["one_way"] else ""
+
+
+def _owner(facts: t.Mapping[str, Data], address: str) -> str | None:
+    for host, known in facts.items():
+        for interface in known.get("interfaces", {}).values():
+            if any(item["address"] == address for item in interface.get("addresses", ())):
+                return host
+    return None
+
+
+def _endpoints(flow: Flow) -> dict[str, t.Any]:
+    """The flow with a new source port: an old one may belong to a program that runs."""
+    return {"protocol": flow.protocol, "source": flow.source, "destination": flow.destination, "port": flow.dport}
+
+
+def _crossed(verdict: Data, host: str) -> list[str]:
+    hops = [hop for path in (*verdict["forward"], *verdict["return"]) for hop in path["hops"] if hop["host"] == host]
+    return sorted({hop[key] for hop in hops for key in ("iif", "oif") if hop.get(key)})
+
+
+def _translated(verdict: Data) -> list[str]:
+    """Addresses that translation puts into the packets somewhere on the path."""
+    named = set(Flow.parse(verdict["flow"]).to_dict().values())
+    seen = {address for path in verdict["forward"] for address in _addresses(path["flow"])}
+    return sorted(seen - named)
+
+
+def _addresses(text: str) -> tuple[str, str]:
+    flow = Flow.parse(text)
+    return flow.source, flow.destination
+
+
+def judge_proof(probes: t.Sequence[Data], captures: t.Sequence[Data]) -> dict[str, t.Any]:
+    """What the packets showed. ``probes``: {name, host, ok, error?, seconds?}; ``captures``: {name, host, symmetric,
+    summary: [{interface, direction, packets}]}, as collected by the playbook.
+
+    A flow has failed when no probe got an answer, or when a flow that is expected to be symmetric was seen to leave by
+    one interface of a watching host and to come back by another.
+    """
+    lines, failed = [], []
+    for probe in probes:
+        seen = [_split(capture) for capture in captures if capture["name"] == probe["name"]]
+        problem = "" if probe["ok"] else f"no answer ({probe.get('error') or 'lost'})"
+        problem = problem or next((text for text in seen if text.startswith("split")), "")
+        answered = (
+            f"answered in {probe['seconds'] * 1000:.1f} ms" if probe["ok"] and probe.get("seconds") is not None else ""
+        )
+        lines.append(
+            {
+                "name": probe["name"],
+                "host": probe["host"],
+                "ok": not problem,
+                "text": "; ".join(part for part in [problem or answered, *seen] if part),
+            }
+        )
+        if problem:
+            failed.append(probe["name"])
+    text = [f"{'ok  ' if line['ok'] else 'FAIL'} {line['name']}: {line['text']}" for line in lines]
+    return {"flows": lines, "failed_flows": failed, "lines": text}
+
+
+def _split(capture: Data) -> str:
+    """How the two directions of a captured flow crossed the watching host, upstream interfaces only."""
+    sides: dict[str, set[str]] = {}
+    for item in capture["summary"]:
+        if item["packets"]:
+            sides.setdefault(item["interface"], set()).add(item["flow_direction"] + " " + item["direction"])
+    left = sorted(name for name, seen in sides.items() if "forward out" in seen)
+    came = sorted(name for name, seen in sides.items() if "return in" in seen)
+    if not left or not came:
+        return (
+            f"{capture['host']} saw " + (f"requests leave {', '.join(left)}" if left else "no request") + ", no reply"
+        )
+    if capture["symmetric"] and left != came:
+        return f"split at {capture['host']}: requests leave {', '.join(left)}, replies come in on {', '.join(came)}"
+    return f"{capture['host']}: requests leave {', '.join(left)}, replies come in on {', '.join(came)}"

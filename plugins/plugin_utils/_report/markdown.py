@@ -1,0 +1,82 @@
+# Copyright (c) 2026 netpath.symmetry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: used by this collection only, may change without notice.
+"""The diagnosis as Markdown with Mermaid diagrams. Everything that hosts said is escaped: device output is untrusted."""
+
+from __future__ import annotations
+
+import html
+import typing as t
+
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._report.layout import marked
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._report.paths import mermaid
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._report.variables import as_yaml
+
+Data = t.Mapping[str, t.Any]
+
+
+def escape(text: t.Any) -> str:
+    """Text as it is, in a table cell too: no markup, no HTML, no second line."""
+    plain = html.escape(" ".join(str(text).split()), quote=False)
+    return "".join("\\" + c if c in "\\`*_[]|#" else c for c in plain)
+
+
+def md_table(headers: t.Sequence[str], rows: t.Sequence[t.Sequence[t.Any]]) -> list[str]:
+    """A Markdown table; the cells are escaped."""
+    lines = ["| " + " | ".join(headers) + " |", "|" + "---|" * len(headers)]
+    return lines + ["| " + " | ".join(escape(cell) for cell in row) + " |" for row in rows]
+
+
+def diagnosis_markdown(diagnosis: Data, title: str = "Diagnosis") -> str:
+    """The whole diagnosis: verdicts, the failing flows with diagrams and evidence, findings, remedies, assumptions."""
+    lines = [f"# {title}", "", *_verdicts(diagnosis["verdicts"]), ""]
+    for verdict in diagnosis["verdicts"]:
+        if verdict["verdict"] not in ("symmetric", "asymmetric_harmless"):
+            lines += flow_section(verdict)
+    lines += ["## Findings", ""]
+    lines += [f"- **{f['id']}** ({escape(f['severity'])}) {escape(f['text'])}" for f in diagnosis["findings"]] or [
+        "None."
+    ]
+    if diagnosis["remedies"]:
+        lines += ["", "## Remedies", ""]
+        for remedy in diagnosis["remedies"]:
+            lines += [
+                f"### Role `{remedy['role']}` on {escape(remedy['host'])}",
+                "",
+                escape(remedy["text"]),
+                "",
+                "```yaml",
+                as_yaml(remedy["variables"]).rstrip(),
+                "```",
+                "",
+            ]
+    if diagnosis["assumptions"]:
+        lines += ["", "## Assumed", "", *(f"- {escape(text)}" for text in diagnosis["assumptions"])]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _verdicts(verdicts: t.Sequence[Data]) -> list[str]:
+    return md_table(["flow", "verdict", "why"], [[v["name"], marked(v["verdict"]), v["summary"]] for v in verdicts])
+
+
+def flow_section(verdict: Data) -> list[str]:
+    """One flow: diagram, boundaries, evidence."""
+    lines = [
+        f"## {escape(verdict['name'])}: {marked(verdict['verdict'])}",
+        "",
+        escape(verdict["flow"]) + ": " + escape(verdict["summary"]),
+        "",
+        "```mermaid",
+        mermaid(verdict),
+        "```",
+        "",
+    ]
+    if verdict["boundaries"]:
+        rows = [
+            [b["host"], "yes" if b["forward"] else "no", "yes" if b["return"] else "no", b["why"]]
+            for b in verdict["boundaries"]
+        ]
+        lines += [*md_table(["state boundary", "sees forward", "sees return", "why"], rows), ""]
+    lines += [f"- {escape(item['text'])}" for item in verdict["evidence"]]
+    return [*lines, ""]

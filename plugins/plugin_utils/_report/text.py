@@ -1,0 +1,113 @@
+# Copyright (c) 2026 netpath.symmetry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: used by this collection only, may change without notice.
+"""The diagnosis and the forecast as a person reads them at a terminal."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._report.layout import MARKS, marked, paragraph, table
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._report.paths import path_lines
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._report.variables import as_yaml
+
+Data = t.Mapping[str, t.Any]
+GOOD = ("symmetric", "asymmetric_harmless")
+
+
+def diagnosis_text(diagnosis: Data) -> str:
+    """Verdict table, then what fails with path, boundaries and evidence, findings, remedies, assumptions."""
+    verdicts = diagnosis["verdicts"]
+    lines = ["VERDICTS", *verdict_table(verdicts), ""]
+    for verdict in verdicts:
+        if verdict["verdict"] not in GOOD and not verdict["live"]:
+            lines += [*failing_flow(verdict), ""]
+    if diagnosis["findings"]:
+        lines += ["FINDINGS", *finding_lines(diagnosis["findings"]), ""]
+    else:
+        lines += ["FINDINGS", "none", ""]
+    if diagnosis["remedies"]:
+        lines += ["REMEDIES", *remedy_lines(diagnosis["remedies"]), ""]
+    if diagnosis["assumptions"]:
+        lines += ["ASSUMED (declare it to be sure)"]
+        for text in diagnosis["assumptions"]:
+            lines += paragraph(text, "- ")
+        lines.append("")
+    if diagnosis["unread"]:
+        lines += ["NOT READ"]
+        for host, why in sorted(diagnosis["unread"].items()):
+            lines += paragraph(f"{host}: {why}", "- ")
+        lines.append("")
+    return "\n".join(lines).rstrip()
+
+
+def verdict_table(verdicts: t.Sequence[Data]) -> list[str]:
+    """One row a flow; live flows that are fine are one row together."""
+    quiet = [v for v in verdicts if v["live"] and v["verdict"] in GOOD]
+    rows = [[v["name"], marked(v["verdict"]), v["summary"]] for v in verdicts if v not in quiet]
+    if quiet:
+        rows.append(
+            [
+                f"{len(quiet)} live flows",
+                f"{MARKS['symmetric']} fine",
+                "found in connection tables; nothing misses a direction",
+            ]
+        )
+    return (
+        table(["flow", "verdict", "why"], rows)
+        if rows
+        else ["no flow was named and none is alive: name one with -e flow=..."]
+    )
+
+
+def failing_flow(verdict: Data) -> list[str]:
+    """The two paths, who must see both directions, and what was seen."""
+    lines = [f"{verdict['name'].upper()}   {verdict['flow']}", *path_lines(verdict)]
+    for boundary in verdict["boundaries"]:
+        sees = " and ".join(name for name in ("forward", "return") if boundary[name]) or "neither direction"
+        lines += paragraph(f"boundary {boundary['host']} sees {sees}: {boundary['why']}", "  ")
+    for item in verdict["evidence"]:
+        lines += paragraph(f"seen     {item['text']}", "  ", " " * 11)
+    return lines
+
+
+def finding_lines(findings: t.Sequence[Data]) -> list[str]:
+    lines: list[str] = []
+    for finding in findings:
+        lines += paragraph(f"{finding['id']} {finding['severity']:<8} {finding['text']}", "", " " * 16)
+    return lines
+
+
+def remedy_lines(remedies: t.Sequence[Data]) -> list[str]:
+    """Each remedy with its cost and the variables that its role takes."""
+    lines: list[str] = []
+    for number, remedy in enumerate(remedies, 1):
+        lines += paragraph(f"{number}. role {remedy['role']} on {remedy['host']}: {remedy['text']}", "", "   ")
+        if remedy.get("source_after"):
+            lines += [f"   source address the far side sees: {remedy['source_before']} → {remedy['source_after']}"]
+        lines += paragraph(f"mends {', '.join(remedy['fixes'])}; cost in security: {remedy['security_cost']}", "   ")
+        lines += ["     " + line for line in as_yaml(remedy["variables"]).splitlines()]
+    return lines
+
+
+def forecast_text(forecast: Data) -> str:
+    """Before and after of every flow; unchanged live flows are counted."""
+    rows, quiet = [], 0
+    for flow in forecast["flows"]:
+        if flow["live"] and flow["before"] == flow["after"]:
+            quiet += 1
+            continue
+        change = "" if flow["before"] == flow["after"] else f"{flow['change']}: {flow['why']}"
+        rows.append([flow["name"], marked(flow["before"]), "→", marked(flow["after"]), change or "unchanged"])
+    lines = ["FORECAST", *table(["flow", "before", "", "after", ""], rows)]
+    if quiet:
+        lines.append(f"{quiet} live flows: unchanged")
+    for remedy in forecast.get("remedies", ()):
+        if remedy.get("source_after"):
+            lines += paragraph(
+                f"the source address that the far side sees changes from {remedy['source_before']} to "
+                f"{remedy['source_after']}: tell the partner, or their allow-list will drop it",
+                "! ",
+            )
+    return "\n".join(lines)
