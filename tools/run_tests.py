@@ -13,6 +13,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -133,9 +134,9 @@ def line(outcome: Outcome) -> str:
 def show_failure(stage: Stage) -> None:
     log = LOGS / f"{stage.slug}.log"
     lines = log.read_text(errors="replace").splitlines()
-    shown = min(len(lines), SHOWN_LINES)
-    print(f"\n--- {stage.name}: the last {shown} of {len(lines)} lines of {log.relative_to(ROOT)}")
-    print("\n".join(lines[-SHOWN_LINES:]))
+    shown = [text for text in lines if re.search(stage.telling, text)][-SHOWN_LINES:] or lines[-SHOWN_LINES:]
+    print(f"\n--- {stage.name}: {len(shown)} of {len(lines)} lines of {log.relative_to(ROOT)}")
+    print("\n".join(shown))
     print(f"--- again: make {stage.group}\n", flush=True)
 
 

@@ -24,6 +24,7 @@ class Stage:
     junit: str = ""  # a pattern of the reports it writes
     root: bool = False
     needs: str = "galaxy.yml"
+    telling: str = ""  # after a failure only the lines that match this are shown
     timeout: float = 600
 
     @property
@@ -66,7 +67,8 @@ STAGES = (
     Stage("lint", "documentation", ("antsibull-docs", "lint-collection-docs", "--plugin-docs", "--skip-rstcheck",
                                     "--validate-collection-refs=self", ".")),
     _pytest("unit", "tests/unit", "-n", "auto", root=False),
-    Stage("sanity", "ansible-test sanity", _ansible_test("sanity", "--skip-test", "pslint")),
+    Stage("sanity", "ansible-test sanity", _ansible_test("sanity", "--skip-test", "pslint"),
+          telling=r"^(ERROR|FATAL|Traceback)"),
     Stage("sanity", "ansible-test units", _ansible_test("units"), junit=ANSIBLE_TEST_REPORTS,
           needs="tests/unit/plugins/**/test_*.py"),
     _pytest("lab-test", "tests/lab"),

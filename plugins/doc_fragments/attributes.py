@@ -7,7 +7,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Descriptions only; each module states its own support."""
+    """Descriptions; each module states its own support, and its platforms."""
 
     DOCUMENTATION = r"""
 options: {}
@@ -22,6 +22,7 @@ attributes:
       - This assumes that the system controlled or queried by the module has not changed in a relevant way.
   platform:
     description: Target operating systems of this module.
+    support: full
 """
 
     ACTIONGROUP_SYMMETRY = r"""
