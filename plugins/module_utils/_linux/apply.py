@@ -144,7 +144,8 @@ def _ip_batch(family: int, lines: t.Sequence[str]) -> None:
 
 def _write_sysctl(change: Change) -> None:
     subject = change.subject
-    assert isinstance(subject, Sysctl)
+    if not isinstance(subject, Sysctl):
+        raise TypeError(f"not a sysctl: {subject!r}")
     with open(f"/proc/sys/{subject.path}", "w", encoding="ascii") as file:
         file.write(f"{subject.value}\n")
 
@@ -152,7 +153,8 @@ def _write_sysctl(change: Change) -> None:
 def delete_connection(change: Change) -> bool:
     """Delete one conntrack entry; False when it had gone by itself."""
     subject = change.subject
-    assert isinstance(subject, Connection)
+    if not isinstance(subject, Connection):
+        raise TypeError(f"not a connection: {subject!r}")
     done = command.run(["conntrack", *conntrack_arguments(subject)], check=False)
     if done.rc != 0 and "0 flow entries" not in done.stderr:
         raise command.CommandError(f"conntrack {' '.join(conntrack_arguments(subject))}: {done.stderr.strip()}")

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import os
 import socket
@@ -102,3 +103,13 @@ def read_no_ipv6(interfaces: t.Iterable[str]) -> frozenset[str]:
         except FileNotFoundError:  # an interface without IPv6 has no directory, such as one with an MTU below 1280
             disabled.add(name)
     return frozenset(disabled)
+
+
+def read_rp_filter() -> dict[str, int]:
+    """The value of rp_filter by interface, with "all" and "default"."""
+    base = "/proc/sys/net/ipv4/conf"
+    values = {}
+    for name in os.listdir(base):
+        with contextlib.suppress(FileNotFoundError), open(f"{base}/{name}/rp_filter", encoding="ascii") as file:
+            values[name] = int(file.read())
+    return values

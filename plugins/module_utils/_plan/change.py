@@ -39,6 +39,7 @@ class NftObject(Value):
     elements: tuple[str, ...] = ()
     handle: t.Optional[int] = None  # of a live rule
     after: t.Optional[str] = None  # comment of the rule in front of a deleted one; None: it was the first
+    address: t.Optional[str] = None  # of a rule: what it translates to, where connections are cleaned with it
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,7 +75,8 @@ class Change:
     def subject(self) -> Object:
         """What the change is about: the object as it will be, or as it was where it goes."""
         found = self.after if self.after is not None else self.before
-        assert found is not None, "a change has a before or an after"
+        if found is None:
+            raise ValueError("a change has a before or an after")
         return found
 
     def commands(self) -> list[str]:
@@ -162,7 +164,8 @@ def conntrack_arguments(entry: Connection) -> list[str]:
     if entry.dport is not None:
         words += ["--dport", str(entry.dport)]
     if entry.icmp is not None:
-        words += ["--icmp-type", str(entry.icmp[0]), "--icmp-code", str(entry.icmp[1]), "--icmp-id", str(entry.icmp[2])]
+        for key, number in zip(("type", "code", "id"), entry.icmp):
+            words += [f"--{'icmp' if entry.family == 4 else 'icmpv6'}-{key}", str(number)]
     if entry.zone:
         words += ["-w", str(entry.zone)]
     return words
@@ -179,7 +182,8 @@ def _flush(key: tuple[int, str], batch: list[str]) -> list[str]:
 def _ip_line(verb: str, subject: t.Optional[Object]) -> str:
     if isinstance(subject, Rule):
         return f"rule {verb} {rule_arguments(subject)}"
-    assert isinstance(subject, Route), "only rules and routes are changed with ip"
+    if not isinstance(subject, Route):
+        raise TypeError(f"only rules and routes are changed with ip, not {subject!r}")
     return f"route {verb} {route_arguments(subject)}"
 
 
@@ -201,7 +205,8 @@ def _batch(family: int, verb: str, lines: list[str]) -> str:
 
 
 def _undo_sysctl(before: t.Optional[Object], after: t.Optional[Object]) -> str:
-    assert isinstance(before, Sysctl) and isinstance(after, Sysctl), "a sysctl is set, never added or deleted"
+    if not (isinstance(before, Sysctl) and isinstance(after, Sysctl)):
+        raise TypeError("a sysctl is set, never added or deleted")
     path = shlex.quote("/proc/sys/" + before.path)
     # An interface that has gone, or a value that somebody else has set meanwhile, is left alone.
     return f'[ "$(cat {path} 2>/dev/null)" != {after.value} ] || echo {before.value} > {path}'

@@ -42,44 +42,50 @@ def undo_commands(op: str, before: t.Optional[Object], after: t.Optional[Object]
     """Shell commands that take back a change of an NftObject."""
     item = _nft(after if after is not None else before)
     if op == "set":
-        return [_put_rule(_nft(before))]
+        return [_put_rule(_nft(before)), *_clean(item, True), *_clean(_nft(before), False)]
     if item.what == "element":
         return _undo_elements(op, item)
     if item.what == "rule":
-        return [_drop_rule(item) if op == "add" else _put_rule(item)]
+        return [_drop_rule(item) if op == "add" else _put_rule(item), *_clean(item, op == "add")]
     if op == "delete":
         return [f"nft {shlex.quote(line)}" for line in transaction_lines("add", None, item)]
     return [_drop_if_empty(item)]
 
 
-def drop_translated(family: int, set_name: str, address: str) -> str:
-    """A shell command that deletes the unreplied conntrack entries that our translation to ``address`` made.
+def _clean(item: NftObject, translated: bool) -> list[str]:
+    """Delete unreplied conntrack entries that are wrong once a rule is taken back (translated) or put back (not).
 
-    Only entries to destinations that the set holds, as the kernel itself answers: run it while the set still stands.
+    Only entries to destinations that the rule's set holds, as the kernel itself answers: the set still stands then.
     """
-    take = "\n".join(
-        [
-            "s=${rest#*src=}; s=${s%% *}; d=${rest#*dst=}; d=${d%% *}",
-            f'[ "$s" != {address} ] || continue',
-            f'nft get element {TABLE} {set_name} "{{ $d }}" >/dev/null 2>&1 || continue',
-            "set --",
-            "for key in sport dport type code id; do",
-            '  case " $rest" in *" $key="*) ;; *) continue;; esac',
-            '  value=${rest#*" $key="}; option=$key',
-            "  case $key in type|code|id) option=icmp-$key;; esac",
-            '  set -- "$@" "--$option" "${value%% *}"',
-            "done",
-            f'conntrack -D -f ipv{family} -p "$protocol" -s "$s" -d "$d" -q {address} "$@" >/dev/null 2>&1',
-        ]
-    )
-    listing = f"conntrack -L -f ipv{family} -q {address} 2>/dev/null | grep -F UNREPLIED"
-    return f"if command -v conntrack >/dev/null; then {listing} | while read -r protocol rest; do\n{take}\ndone; fi; :"
+    if item.address is None:
+        return []
+    family = 6 if ":" in item.address else 4
+    set_name = "snat_" + item.name.partition(":")[2]
+    test = f'[ "$q" = {item.address} ] && [ "$s" != {item.address} ]' if translated else f'[ "$q" != {item.address} ]'
+    body = [
+        "s=${rest#*src=}; s=${s%% *}; d=${rest#*dst=}; d=${d%% *}; q=${rest##*dst=}; q=${q%% *}",
+        f'if {test} && nft get element {TABLE} {set_name} "{{ $d }}" >/dev/null 2>&1; then',
+        "set --",
+        "for key in sport dport type code id; do",
+        '  case " $rest" in *" $key="*) ;; *) continue;; esac',
+        '  value=${rest#*" $key="}; option=$key',
+        f"  case $key in type|code|id) option={'icmp' if family == 4 else 'icmpv6'}-$key;; esac",
+        '  set -- "$@" "--$option" "${value%% *}"',
+        "done",
+        f'conntrack -D -f ipv{family} -p "$protocol" -s "$s" -d "$d" -q "$q" "$@" >/dev/null 2>&1; fi',
+    ]
+    listing = f"conntrack -L -f ipv{family} 2>/dev/null | grep -F UNREPLIED"
+    loop = "\n".join(body)
+    return [
+        f"if command -v conntrack >/dev/null; then {listing} | while read -r protocol rest; do\n{loop}\ndone; fi; :"
+    ]
 
 
 def _nft(item: t.Optional[Object]) -> NftObject:
     from ansible_collections.netpath.symmetry.plugins.module_utils._plan.change import NftObject
 
-    assert isinstance(item, NftObject), "only nft objects are changed with nft"
+    if not isinstance(item, NftObject):
+        raise TypeError(f"only nft objects are changed with nft, not {item!r}")
     return item
 
 
@@ -96,6 +102,7 @@ def _undo_elements(op: str, item: NftObject) -> list[str]:
 
 
 def _handle_of(chain: str, comment: str) -> str:
+    comment = comment.replace(".", "\\.")
     pattern = f's/.* comment "{comment}" # handle \\([0-9]*\\)$/\\1/p'
     return f"$(nft -a list chain {TABLE} {chain} 2>/dev/null | sed -n {shlex.quote(pattern)})"
 

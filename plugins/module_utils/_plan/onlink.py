@@ -41,26 +41,24 @@ def require_interface(host: Host, name: str, where: str) -> None:
 
 
 def _checked_leg(host: Host, leg: NextHop, route: Route, links: t.Sequence[Route], where: str) -> NextHop:
-    if leg.device is None:
-        assert leg.gateway is not None, "a leg has a gateway or a device"
-        leg = dataclasses.replace(leg, device=_device_of(host, leg.gateway, links, where))
-    assert leg.device is not None
-    require_interface(host, leg.device, where)
-    if not host.interfaces[leg.device].get("up", True):
-        raise PlanError(f"{where}: interface {leg.device} is down; bring it up first (ip link set dev {leg.device} up)")
-    if route.family == 6 and leg.device in host.no_ipv6:
+    device = leg.device or _device_of(host, leg.gateway or "", links, where)
+    leg = dataclasses.replace(leg, device=device)
+    require_interface(host, device, where)
+    if not host.interfaces[device].get("up", True):
+        raise PlanError(f"{where}: interface {device} is down; bring it up first (ip link set dev {device} up)")
+    if route.family == 6 and device in host.no_ipv6:
         raise PlanError(
-            f"{where}: {route.dst}: IPv6 is disabled on interface {leg.device} "
-            f"(/proc/sys/net/ipv6/conf/{leg.device}/disable_ipv6 is 1); enable it or use another uplink"
+            f"{where}: {route.dst}: IPv6 is disabled on interface {device} "
+            f"(/proc/sys/net/ipv6/conf/{device}/disable_ipv6 is 1); enable it or use another uplink"
         )
     if leg.gateway is None or "onlink" in leg.flags:
         return leg
     if host.owner(leg.gateway) is not None:
         raise PlanError(f"{where}: gateway {leg.gateway} is an address of this host itself; give the next router's")
-    if not _is_on_link(host, leg.gateway, leg.device, links):
-        attached = ", ".join(_connected(host, leg.device)) or "no prefix"
+    if not _is_on_link(host, leg.gateway, device, links):
+        attached = ", ".join(_connected(host, device)) or "no prefix"
         raise PlanError(
-            f"{where}: gateway {leg.gateway} is not on link at interface {leg.device} (it has {attached}); correct the "
+            f"{where}: gateway {leg.gateway} is not on link at interface {device} (it has {attached}); correct the "
             "gateway or the interface, or set onlink where the gateway answers there all the same"
         )
     return leg

@@ -80,3 +80,25 @@ def as_element(prefix: str) -> str:
     """How nft prints a prefix in a set: a single address has no length."""
     net = network(prefix)
     return str(net.network_address) if net.prefixlen == net.max_prefixlen else prefix
+
+
+class PrefixSet:
+    """Answers whether an address lies in one of many prefixes, without walking through them."""
+
+    def __init__(self, prefixes: t.Iterable[str]) -> None:
+        self._by_length: dict[tuple[int, int], set[int]] = {}
+        for net in map(network, prefixes):
+            shift = net.max_prefixlen - net.prefixlen
+            self._by_length.setdefault((net.version, shift), set()).add(int(net.network_address) >> shift)
+
+    def __contains__(self, address: str) -> bool:
+        parsed = ipaddress.ip_address(address)
+        number = int(parsed)
+        return any(
+            version == parsed.version and number >> shift in numbers
+            for (version, shift), numbers in self._by_length.items()
+        )
+
+    def families(self) -> list[int]:
+        """The address families that occur: 4, 6, both or none."""
+        return sorted({version for version, _shift in self._by_length})

@@ -1,0 +1,217 @@
+# Copyright (c) 2026 netpath.symmetry contributors
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-3.0-or-later
+# PRIVATE: used by this collection only, may change without notice.
+"""From what a role is told (uplinks, pins) to what the modules are told (tables, rules, entries).
+
+The same functions serve the filters that the roles use and the forecast on the control node.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import typing as t
+
+from ansible_collections.netpath.symmetry.plugins.module_utils._plan.errors import PlanError
+from ansible_collections.netpath.symmetry.plugins.module_utils._plan.prefixes import (
+    ANY,
+    family_of,
+    parse_address,
+    parse_prefix,
+)
+
+Data = t.Mapping[str, t.Any]
+Dict = dict[str, t.Any]
+PINS_TABLE = "pins"
+BLOCK_METRIC = 4_000_000  # worse than any metric in use: it answers only where the uplink's route is gone
+LOSS = ("failover", "block")
+SPECIFICS = ("main", "uplink")
+
+
+def pins_to_desired(uplinks: t.Sequence[Data], pins: t.Sequence[Data]) -> Dict:
+    """``tables`` and ``rules`` of policy_routing and ``entries`` of source_nat for pinned prefixes; raises PlanError."""
+    return {**_pins_to_routing(uplinks, pins), "entries": _pins_to_source_nat(uplinks, pins)}
+
+
+def _pins_to_routing(uplinks: t.Sequence[Data], pins: t.Sequence[Data]) -> Dict:
+    """Tables and rules.
+
+    All pins are routes of one table behind one rule per family, so that of overlapping prefixes the longest wins,
+    whichever uplinks they are pinned to. On loss of its uplink a route goes by itself: failover is that the lookup then
+    falls through to the main table; block is an unreachable route that was hidden behind it.
+    """
+    by_name = _uplinks_by_name(uplinks)
+    routes: dict[tuple[str, int], Dict] = {}
+    owner: dict[str, str] = {}
+    for number, pin in enumerate(pins, 1):
+        where = f"pins[{number}] ({pin.get('name')})"
+        loss = str(pin.get("on_uplink_loss") or "failover")
+        if loss not in LOSS:
+            raise PlanError(f"{where}: on_uplink_loss {loss!r} is not one of {', '.join(LOSS)}")
+        for prefix in _prefixes(pin, where):
+            if owner.get(prefix, where) != where:
+                raise PlanError(f"{where}: {prefix} is pinned by {owner[prefix]}, too; leave it in one of them")
+            owner[prefix] = where
+            uplink = _uplink_of(by_name, pin, family_of(prefix), where)
+            routes[prefix, 0] = {"dst": prefix, **_way(uplink, family_of(prefix), where)}
+            if loss == "block":
+                routes[prefix, 1] = {"dst": prefix, "type": "unreachable", "metric": BLOCK_METRIC}
+    if not routes:
+        return {"tables": [], "rules": []}
+    families = sorted({family_of(prefix) for prefix in owner})
+    return {
+        "tables": [{"name": PINS_TABLE, "routes": list(routes.values())}],
+        "rules": [{"family": family, "table": PINS_TABLE} for family in families],
+    }
+
+
+def _pins_to_source_nat(uplinks: t.Sequence[Data], pins: t.Sequence[Data]) -> list[Dict]:
+    """Entries for the pins that have ``source_nat``.
+
+    A pin with prefixes of both families may have one address per family: ``source_nat`` is an address or a list.
+    """
+    by_name = _uplinks_by_name(uplinks)
+    entries = []
+    for number, pin in enumerate(pins, 1):
+        where = f"pins[{number}] ({pin.get('name')})"
+        given = pin.get("source_nat") or []
+        addresses = [
+            parse_address(one, f"{where} source_nat") for one in ([given] if isinstance(given, str) else list(given))
+        ]
+        for address in addresses:
+            family = family_of(address)
+            prefixes = [prefix for prefix in _prefixes(pin, where) if family_of(prefix) == family]
+            if not prefixes:
+                raise PlanError(f"{where}: source_nat {address} is IPv{family}, no prefix of the pin is; correct one")
+            if len([one for one in addresses if family_of(one) == family]) > 1:
+                raise PlanError(f"{where}: source_nat has several IPv{family} addresses; give one per address family")
+            uplink = _uplink_of(by_name, pin, family, where)
+            several = len(addresses) > 1
+            entries.append(
+                {
+                    "name": f"{pin.get('name')}{f'.v{family}' if several else ''}",
+                    "prefixes": prefixes,
+                    "interface": uplink["interface"],
+                    "address": address,
+                    "acknowledge_source": bool(pin.get("acknowledge_source")),
+                }
+            )
+    return entries
+
+
+def source_rules_desired(uplinks: t.Sequence[Data], interfaces: Data, specifics: str = "main") -> Dict:
+    """``tables`` and ``rules`` of policy_routing so that replies leave by the uplink of their source; raises PlanError.
+
+    ``interfaces`` are those of the facts schema: addresses and connected prefixes come from them. With specifics
+    "main", the main table's routes other than the default keep working: one rule looks there first.
+    """
+    if specifics not in SPECIFICS:
+        raise PlanError(f"specifics {specifics!r} is not one of {', '.join(SPECIFICS)}")
+    tables: list[Dict] = []
+    rules: list[Dict] = []
+    owner: dict[str, str] = {}
+    for name, parts in _uplinks_by_name(uplinks).items():
+        routes: list[Dict] = []
+        for uplink in parts:
+            addresses = _addresses_of(uplink, interfaces)
+            for address in addresses:
+                if owner.setdefault(address, name) != name:
+                    raise PlanError(f"uplink {name}: address {address} is also that of uplink {owner[address]}")
+            families = sorted({family_of(address) for address in addresses})
+            for family in families:
+                if uplink.get("gateway") and family_of(str(uplink["gateway"])) != family:
+                    continue
+                routes.append({"dst": ANY[family], **_way(uplink, family, f"uplink {name}")})
+                routes += _connected_routes(uplink["interface"], interfaces, family)
+                rules += [{"src": a, "table": name} for a in addresses if family_of(a) == family]
+        if routes:
+            tables.append({"name": name, "routes": _unique(routes)})
+    families = sorted({family_of(rule["src"]) for rule in rules})
+    if specifics == "main":
+        rules = [{"family": family, "table": "main", "suppress_prefixlength": 0} for family in families] + rules
+    return {"tables": tables, "rules": _unique(rules)}
+
+
+def _uplinks_by_name(uplinks: t.Sequence[Data]) -> dict[str, list[Data]]:
+    """Uplinks by name; an uplink with gateways of both families is declared once for each."""
+    found: dict[str, list[Data]] = {}
+    for number, uplink in enumerate(uplinks, 1):
+        name, interface = str(uplink.get("name") or ""), uplink.get("interface")
+        if not name or not interface:
+            raise PlanError(
+                f"uplinks[{number}]: name and interface are needed, for example {{name: wan_a, interface: wan_a}}"
+            )
+        if any(one["interface"] != interface for one in found.get(name, ())):
+            raise PlanError(f"uplinks[{number}]: uplink {name} is declared with two interfaces; names must be unique")
+        if uplink.get("gateway"):
+            parse_address(uplink["gateway"], f"uplinks[{number}] ({name}) gateway")
+        found.setdefault(name, []).append(uplink)
+    return found
+
+
+def _uplink_of(by_name: t.Mapping[str, t.Sequence[Data]], pin: Data, family: int, where: str) -> Data:
+    name = str(pin.get("uplink") or "")
+    if name not in by_name:
+        raise PlanError(f"{where}: uplink {name!r} is not declared; declared are {', '.join(by_name) or 'none'}")
+    for uplink in by_name[name]:
+        if not uplink.get("gateway") or family_of(str(uplink["gateway"])) == family:
+            return uplink
+    raise PlanError(
+        f"{where}: uplink {name} has no IPv{family} gateway; declare it once more with one, or drop the prefix"
+    )
+
+
+def _prefixes(pin: Data, where: str) -> list[str]:
+    if not pin.get("name"):
+        raise PlanError(f"{where}: name is missing")
+    prefixes = [parse_prefix(prefix, f"{where} prefixes") for prefix in pin.get("prefixes") or ()]
+    if not prefixes:
+        raise PlanError(f"{where}: prefixes is empty; a pin sends its prefixes to an uplink")
+    return list(dict.fromkeys(prefixes))
+
+
+def _way(uplink: Data, family: int, where: str) -> Dict:
+    """The next hop of an uplink: its gateway, or the link itself for a point-to-point interface."""
+    way: Dict = {"device": uplink["interface"]}
+    if uplink.get("gateway"):
+        way["gateway"] = parse_address(uplink["gateway"], f"{where} gateway")
+    if uplink.get("onlink"):
+        way["onlink"] = True
+    return way
+
+
+def _addresses_of(uplink: Data, interfaces: Data) -> list[str]:
+    name = uplink["interface"]
+    if name not in interfaces:
+        known = ", ".join(sorted(interfaces)) or "none"
+        raise PlanError(f"uplink {uplink['name']}: interface {name!r} does not exist on this host; it has {known}")
+    gateway = uplink.get("gateway")
+    if uplink.get("addresses"):
+        found = [parse_address(one, f"uplink {uplink['name']} addresses") for one in uplink["addresses"]]
+    else:
+        found = [
+            str(one["address"])
+            for one in interfaces[name].get("addresses", ())
+            if one.get("scope", "global") == "global" and not {"tentative", "dadfailed"} & set(one.get("flags", ()))
+        ]
+    return [one for one in dict.fromkeys(found) if not gateway or family_of(one) == family_of(str(gateway))]
+
+
+def _connected_routes(interface: str, interfaces: Data, family: int) -> list[Dict]:
+    """The prefixes on the link, so that neighbours are answered directly and the gateway is on link in this table."""
+    routes = []
+    for address in interfaces[interface].get("addresses", ()):
+        if address["family"] != family or address.get("scope", "global") != "global":
+            continue
+        base = f"{address.get('peer') or address['address']}/{address['prefixlen']}"
+        net = ipaddress.ip_network(base, strict=False)
+        if net.prefixlen < net.max_prefixlen:
+            routes.append({"dst": str(net), "device": interface})
+    return routes
+
+
+def _unique(items: t.Iterable[Dict]) -> list[Dict]:
+    found: list[Dict] = []
+    for item in items:
+        if item not in found:
+            found.append(item)
+    return found

@@ -1,0 +1,204 @@
+# Copyright (c) 2026 netpath.symmetry contributors
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-3.0-or-later
+# PRIVATE: used by this collection only, may change without notice.
+"""What a remedy's role would change on a host, computed from its facts: the ground of the forecast.
+
+The planners are those of the modules, so that the forecast and the change are about the same thing.
+"""
+
+from __future__ import annotations
+
+import copy
+import typing as t
+
+from ansible_collections.netpath.symmetry.plugins.module_utils._model.ownership import NFT_FAMILY, NFT_TABLE
+from ansible_collections.netpath.symmetry.plugins.module_utils._model.routing import Route, Rule
+from ansible_collections.netpath.symmetry.plugins.module_utils._plan import (
+    policy_routing,
+    rp_filter,
+    simulate,
+    source_nat,
+)
+from ansible_collections.netpath.symmetry.plugins.module_utils._plan.change import Change, Connection, NftObject, Sysctl
+from ansible_collections.netpath.symmetry.plugins.module_utils._plan.declared import Desired, read_desired
+from ansible_collections.netpath.symmetry.plugins.module_utils._plan.desired import (
+    pins_to_desired,
+    source_rules_desired,
+)
+from ansible_collections.netpath.symmetry.plugins.module_utils._plan.errors import PlanError
+from ansible_collections.netpath.symmetry.plugins.module_utils._plan.host import host_from_facts
+from ansible_collections.netpath.symmetry.plugins.module_utils._plan.nat_entry import parse_rule_text, read_entries
+from ansible_collections.netpath.symmetry.plugins.module_utils._plan.nat_table import CHAIN, PRIORITY, table_from_facts
+
+Data = t.Mapping[str, t.Any]
+Dict = dict[str, t.Any]
+ROLES = ("policy_route", "source_routing", "rp_filter")
+
+
+def plan_remedy(facts: Data, role: str, variables: Data) -> list[Change]:
+    """The changes that the role would make on the host of these facts; raises PlanError, the input stays as it is.
+
+    ``variables`` are the role's, by their full names (``policy_route_pins`` ...); those left out have their defaults.
+    """
+    if role not in ROLES:
+        raise PlanError(f"role {role!r} has no planner; those with one are {', '.join(ROLES)}")
+    given = {name[len(role) + 1 :]: value for name, value in variables.items() if name.startswith(f"{role}_")}
+    if role == "policy_route":
+        return _policy_route(facts, given)
+    if role == "source_routing":
+        return _source_routing(facts, given)
+    return _rp_filter(facts, given)
+
+
+def _policy_route(facts: Data, given: Data) -> list[Change]:
+    present = given.get("state", "present") == "present"
+    wanted = pins_to_desired(given.get("uplinks") or [], given.get("pins") or [] if present else [])
+    host = host_from_facts(facts)
+    changes = _routing(facts, "policy_route", wanted, given)
+    entries = read_entries(wanted["entries"], host, bool(given.get("allow_foreign_address")))
+    flows = _connections(facts)
+    existing = str(given.get("existing_connections") or "unreplied")
+    nat = source_nat.plan(table_from_facts(facts.get("netfilter") or {}), entries, flows, existing)
+    return changes + list(nat.plan.changes)
+
+
+def _source_routing(facts: Data, given: Data) -> list[Change]:
+    wanted: Dict = {"tables": [], "rules": []}
+    if given.get("state", "present") == "present":
+        specifics = str(given.get("specifics") or "main")
+        wanted = source_rules_desired(given.get("uplinks") or [], facts.get("interfaces", {}), specifics)
+    return _routing(facts, "source_routing", wanted, given)
+
+
+def _routing(facts: Data, scope: str, wanted: Data, given: Data) -> list[Change]:
+    options = policy_routing.Options(
+        scope, str(given.get("on_conflict") or "fail"), bool(given.get("allow_management_cut"))
+    )
+    desired = read_desired(wanted["tables"], wanted["rules"]) if wanted["rules"] else Desired()
+    return list(policy_routing.plan(host_from_facts(facts), desired, options).changes)
+
+
+def _rp_filter(facts: Data, given: Data) -> list[Change]:
+    sysctls = facts.get("interface_sysctls", {})
+    values = {name: int(keys["rp_filter"]) for name, keys in sysctls.items() if "rp_filter" in keys}
+    if not {"all", "default"} <= set(values):
+        raise PlanError("the facts do not hold rp_filter (interface_sysctls); gather them again as root")
+    wishes = rp_filter.read_wishes(given.get("interfaces") or [], given.get("state", "present") == "absent")
+    return list(rp_filter.plan(host_from_facts(facts), values, wishes).changes)
+
+
+def _connections(facts: Data) -> list[Connection]:
+    """Live connections of the facts; ICMP ids are not in them, which only their deletion would need."""
+    found = []
+    for flow in (facts.get("conntrack") or {}).get("flows", ()):
+        original, reply = flow["original"], flow["reply"]
+        found.append(
+            Connection(
+                family=6 if ":" in original["source"] else 4,
+                protocol=flow["protocol"],
+                source=original["source"],
+                destination=original["destination"],
+                reply_source=reply["source"],
+                reply_destination=reply["destination"],
+                sport=original.get("sport"),
+                dport=original.get("dport"),
+                zone=flow.get("zone", 0),
+                unreplied=bool(flow.get("unreplied")),
+            )
+        )
+    return found
+
+
+def apply_to_facts(facts: Data, changes: t.Sequence[Change]) -> Dict:
+    """The facts with the changes made, a new dictionary; the input stays as it is."""
+    new: Dict = copy.deepcopy(dict(facts))
+    _apply_routing(new, changes)
+    for change in changes:
+        if isinstance(change.after, Sysctl):
+            _apply_rp_filter(new, change.after)
+        elif isinstance(change.subject, NftObject):
+            _apply_nft(new.setdefault("netfilter", {"backends": [], "chains": [], "sets": []}), change)
+        elif isinstance(change.before, Connection):
+            _drop_connection(new, change.before)
+    return new
+
+
+def _apply_routing(facts: Dict, changes: t.Sequence[Change]) -> None:
+    routing = [change for change in changes if isinstance(change.subject, (Rule, Route))]
+    if not routing:
+        return
+    host = host_from_facts(facts)
+    rules, routes = simulate.after(host.rules, host.routes, routing)
+    facts["rules"] = [rule.to_dict() for rule in rules]
+    facts["routes"] = [route.to_dict() for route in routes]
+    counts = facts.setdefault("route_counts", {})
+    for change in routing:
+        for value, step in ((change.before, -1), (change.after, 1)):
+            if isinstance(value, Route):
+                tables = counts.setdefault(str(value.family), {})
+                number = tables.get(str(value.table), 0) + step
+                tables.pop(str(value.table), None)
+                if number > 0:
+                    tables[str(value.table)] = number
+
+
+def _apply_rp_filter(facts: Dict, sysctl: Sysctl) -> None:
+    interface = sysctl.path.split("/")[-2]
+    sysctls = facts.setdefault("interface_sysctls", {})
+    sysctls.setdefault(interface, {})["rp_filter"] = sysctl.value
+    everywhere = int(sysctls.get("all", {}).get("rp_filter", 0))
+    origin = "both" if sysctl.value == everywhere else "interface" if sysctl.value > everywhere else "all"
+    facts.setdefault("rp_filter", {})[interface] = {"mode": max(sysctl.value, everywhere), "origin": origin}
+
+
+def _apply_nft(netfilter: Dict, change: Change) -> None:
+    item = change.subject
+    if not isinstance(item, NftObject):
+        raise TypeError(f"not an nft object: {item!r}")
+    ours = {"family": NFT_FAMILY, "table": NFT_TABLE}
+    chains, sets = netfilter.setdefault("chains", []), netfilter.setdefault("sets", [])
+    add = change.op == "add"
+    if item.what == "chain" and add:
+        base = {"type": "nat", "hook": "postrouting", "priority": PRIORITY, "policy": "accept"}
+        chains.append({**ours, "name": item.name, **base, "rules": []})
+        if "nft" not in netfilter.setdefault("backends", []):
+            netfilter["backends"].append("nft")
+    elif item.what == "chain":
+        chains[:] = [one for one in chains if not _is(one, item.name)]
+    elif item.what == "set" and add:
+        kind = item.text.split(";")[0].split()[-1]
+        sets.append({**ours, "name": item.name, "type": kind, "elements": [], "complete": True})
+    elif item.what == "set":
+        sets[:] = [one for one in sets if not _is(one, item.name)]
+    elif item.what == "element":
+        for one in sets:
+            if _is(one, item.name):
+                kept = [element for element in one["elements"] if element not in item.elements]
+                one["elements"] = [*kept, *item.elements] if add else kept
+    elif item.what == "rule":
+        for one in chains:
+            if _is(one, CHAIN):
+                one["rules"] = _rules_after(one.get("rules", []), item, change.op)
+
+
+def _is(data: Data, name: str) -> bool:
+    return (data.get("family"), data.get("table"), data.get("name")) == (NFT_FAMILY, NFT_TABLE, name)
+
+
+def _rules_after(rules: t.Sequence[Dict], item: NftObject, op: str) -> list[Dict]:
+    entry = parse_rule_text(item.text)
+    form: Dict = entry.small_form() if entry else {"text": item.text, "comment": item.name, "matches": []}
+    if op == "add":
+        return [*rules, form]
+    if op == "set":
+        return [form if rule.get("comment") == item.name else rule for rule in rules]
+    return [rule for rule in rules if rule.get("comment") != item.name]
+
+
+def _drop_connection(facts: Dict, gone: Connection) -> None:
+    conntrack = facts.get("conntrack") or {}
+    flows = conntrack.get("flows", [])
+    kept = [flow for flow, known in zip(flows, _connections(facts)) if known != gone]
+    if conntrack and len(kept) != len(flows):
+        conntrack["flows"] = kept
+        conntrack["count"] = max(0, int(conntrack.get("count", 0)) - (len(flows) - len(kept)))

@@ -1,0 +1,167 @@
+#!/usr/bin/python
+# Copyright (c) 2026 netpath.symmetry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: rp_filter
+short_description: Reverse-path filter of single interfaces
+version_added: 1.0.0
+author:
+  - netpath.symmetry contributors (@netpath)
+description:
+  - Sets C(net.ipv4.conf.INTERFACE.rp_filter) of the named interfaces and no other.
+  - The kernel uses the greater of the interface's number and that of C(all), which is never written. The module returns
+    what is in force afterwards, and fails where the value of C(all) makes a wish impossible.
+  - Interface names with dots are no problem. IPv6 has no such parameter.
+  - The change is applied at run time only and does not outlive a reboot or the interface.
+extends_documentation_fragment:
+  - netpath.symmetry.attributes
+  - netpath.symmetry.attributes.actiongroup_symmetry
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+  platform:
+    platforms: linux
+options:
+  interfaces:
+    description: The interfaces.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description: The interface; V(all) and V(default) are refused.
+        type: str
+        required: true
+      mode:
+        description:
+          - V(strict) drops packets to whose source the host would not send by this interface (RFC 3704).
+          - V(loose) drops packets to whose source there is no route at all. V(off) drops none.
+          - Needed with O(state=present).
+        type: str
+        choices: ["off", strict, loose]
+      reason:
+        description: Why this interface is not as the others. It is returned, for a register of exceptions.
+        type: str
+  state:
+    description: With V(absent), the interfaces get what a new interface would get, C(net.ipv4.conf.default.rp_filter).
+    type: str
+    choices: [present, absent]
+    default: present
+  allow_management_cut:
+    description: Allow strict mode where it would drop the SSH session that Ansible runs over.
+    type: bool
+    default: false
+  require_guard:
+    description: Refuse to change anything unless a change guard is armed on the host.
+    type: bool
+    default: false
+  change_id:
+    description: The change that must be the one that is armed on the host.
+    type: str
+seealso:
+  - module: netpath.symmetry.change_guard
+"""
+
+EXAMPLES = r"""
+- name: Accept replies that come back by the second uplink
+  netpath.symmetry.rp_filter:
+    interfaces:
+      - name: wan_b
+        mode: loose
+        reason: the partner's replies enter by the other provider
+"""
+
+RETURN = r"""
+effective:
+  description: What is in force at the interfaces afterwards, and whether their own value or that of all decides.
+  type: list
+  elements: dict
+  returned: success
+  sample: [{interface: wan_b, mode: loose, origin: interface, reason: the partner's replies enter there}]
+changes:
+  description: The plan, in order.
+  type: list
+  elements: dict
+  returned: success
+  sample:
+    - kind: sysctl
+      op: set
+      before: {path: net/ipv4/conf/wan_b/rp_filter, value: 1}
+      after: {path: net/ipv4/conf/wan_b/rp_filter, value: 2}
+commands:
+  description: Shell commands that do the same, for a reviewer.
+  type: list
+  elements: str
+  returned: success
+  sample: ["echo 2 > /proc/sys/net/ipv4/conf/wan_b/rp_filter"]
+undo:
+  description: Shell commands that take the change back; a value that somebody else has set meanwhile stays.
+  type: list
+  elements: str
+  returned: success
+  sample: ["[ \"$(cat /proc/sys/net/ipv4/conf/wan_b/rp_filter 2>/dev/null)\" != 2 ] || echo 1 > /proc/..."]
+kept:
+  description: Foreign objects that were left in the way; always empty here.
+  type: list
+  elements: str
+  returned: success
+  sample: []
+"""
+
+import dataclasses
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.netpath.symmetry.plugins.module_utils._guard.journal import GuardError
+from ansible_collections.netpath.symmetry.plugins.module_utils._linux.apply import ApplyError, Guarding, carry_out
+from ansible_collections.netpath.symmetry.plugins.module_utils._linux.command import CommandError
+from ansible_collections.netpath.symmetry.plugins.module_utils._linux.live_host import read_host, read_rp_filter
+from ansible_collections.netpath.symmetry.plugins.module_utils._linux.netlink import NetlinkError
+from ansible_collections.netpath.symmetry.plugins.module_utils._plan.errors import PlanError
+from ansible_collections.netpath.symmetry.plugins.module_utils._plan.rp_filter import (
+    effective,
+    plan,
+    read_wishes,
+    text_of,
+)
+
+INTERFACE = {
+    "name": {"type": "str", "required": True},
+    "mode": {"type": "str", "choices": ["off", "strict", "loose"]},
+    "reason": {"type": "str"},
+}
+ARGUMENTS = {
+    "interfaces": {"type": "list", "elements": "dict", "required": True, "options": INTERFACE},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "allow_management_cut": {"type": "bool", "default": False},
+    "require_guard": {"type": "bool", "default": False},
+    "change_id": {"type": "str"},
+}
+
+
+def main() -> None:
+    module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
+    params = module.params
+    try:
+        wishes = read_wishes(params["interfaces"], params["state"] == "absent")
+        values = read_rp_filter()
+        planned = plan(read_host(), values, wishes, params["allow_management_cut"])
+        if planned.changes and not module.check_mode:
+            guarding = Guarding(params["require_guard"], params["change_id"])
+            carry_out(planned, lambda: text_of(read_rp_filter(), wishes), guarding)
+    except (PlanError, ApplyError, GuardError, CommandError, NetlinkError) as error:
+        module.fail_json(msg=str(error))
+    in_force = [dataclasses.asdict(one) for one in effective(values, wishes)]
+    module.exit_json(effective=in_force, **planned.result())
+
+
+if __name__ == "__main__":
+    main()
