@@ -49,12 +49,15 @@ class Entries:
     undecided: bool = False  # several uplinks and no preference known: shares are not a measurement
 
 
-def entries(network: Network, ours: str, theirs: str, observed: Observed, came_by: Entry | None = None) -> Entries:
+def entries(
+    network: Network, ours: str, theirs: str, observed: Observed, came_by: Entry | None = None, beyond: bool = False
+) -> Entries:
     """By which uplinks packets from ``theirs`` to ``ours`` enter.
 
     ``came_by`` is where a packet to ``theirs`` left on link: a neighbour outside the inventory answers on that segment.
+    ``beyond``: the packet has left the inventory by an edge, so it is on no segment of ours, whatever its source is.
     """
-    if network.site.external_of(theirs) is None:
+    if not beyond and network.site.external_of(theirs) is None:
         on_link = [came_by] if came_by else [Entry(*key) for key in network.topology.attached(theirs)]
         if on_link:
             return _from_segment(network, ours, theirs, on_link)

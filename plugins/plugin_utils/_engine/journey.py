@@ -86,7 +86,7 @@ def _beyond(network: Network, paths: list[Path], observed: Observed, notes: list
         if path.outcome != "left" or not network.owners(flow.destination):
             result.append(path)
             continue
-        found = entries(network, flow.destination, flow.source, observed)
+        found = entries(network, flow.destination, flow.source, observed, beyond=True)
         notes += found.assumptions
         undecided = undecided or found.undecided
         for rest in _come_in(network, found, path.packet, path.trackers):

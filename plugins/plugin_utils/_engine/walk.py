@@ -139,16 +139,15 @@ def _walk(network: Network, first: _Step, entry: Entry | None, guide: Path | Non
     todo = [first]
     while todo:
         step = todo.pop()
-        if len(done) + len(todo) >= BRANCH_LIMIT:
-            detail = f"more than {BRANCH_LIMIT} branches; the rest is not followed"
-            done.append(_end(step, "unknown", "branches", detail))
-            continue
         trouble = _trouble(step)
         if trouble:
             done.append(_end(step, *trouble))
             continue
         for transit in _guided(_fates(network, step), step, guide):
-            result = _advance(network, step, transit)
+            result: Path | _Step = _advance(network, step, transit)
+            if isinstance(result, _Step) and len(done) + len(todo) >= BRANCH_LIMIT:
+                detail = f"more than {BRANCH_LIMIT} branches; the rest is not followed"
+                result = _end(result, "unknown", "branches", detail)
             (todo if isinstance(result, _Step) else done).append(result)  # type: ignore[arg-type]
     return [dataclasses.replace(path, entry=entry) for path in done]
 

@@ -1,0 +1,110 @@
+# Copyright (c) 2026 netpath.symmetry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.site import read_site
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.topology import Topology
+from ansible_collections.netpath.symmetry.tests.unit.plugins.plugin_utils._engine import networks
+
+
+def topology(hosts, variables=None):
+    return Topology(hosts, read_site(variables or {}, hosts))
+
+
+def entry(address, mac, device="eth0"):
+    return {"family": 6 if ":" in address else 4, "address": address, "device": device, "mac": mac,
+            "state": "reachable"}
+
+
+@pytest.fixture
+def two_sites():
+    """The same 10.0.0.0/24 at two sites, a router at each."""
+    hosts = {
+        "client": networks.host({"eth0": ["10.0.0.20/24"]}, ["default via 10.0.0.1 dev eth0"]),
+        "east": networks.host({"lan": ["10.0.0.1/24"], "wan": ["10.1.0.1/30"]}),
+        "west": networks.host({"lan": ["10.0.0.1/24"], "wan": ["10.2.0.1/30"]}),
+    }
+    hosts["west"]["interfaces"]["lan"]["mac"] = "02:00:00:00:00:77"
+    return hosts
+
+
+def test_a_connected_prefix_joins():
+    hosts, variables = networks.dual_wan_partner()
+    neighbour = topology(hosts, variables).join("gw", "wan_a", "198.51.100.1").neighbour
+    assert (neighbour.host, neighbour.interface, neighbour.proof) == ("fwa", "in", "prefix")
+
+
+def test_a_next_hop_that_nobody_owns_is_outside():
+    hosts, variables = networks.dual_wan_partner()
+    assert topology(hosts, variables).join("fwa", "out", "100.64.1.1").outside
+
+
+def test_two_candidates_are_unknown_and_both_named(two_sites):
+    join = topology(two_sites).join("client", "eth0", "10.0.0.1")
+    assert join.neighbour is None and "east:lan" in join.unknown and "west:lan" in join.unknown
+
+
+def test_the_neighbour_table_tells_candidates_apart(two_sites):
+    mac = two_sites["west"]["interfaces"]["lan"]["mac"]
+    two_sites["client"]["neighbours"] = [entry("10.0.0.1", mac.upper())]
+    neighbour = topology(two_sites).join("client", "eth0", "10.0.0.1").neighbour
+    assert (neighbour.host, neighbour.proof) == ("west", "mac")
+
+
+def test_two_owners_with_the_same_mac_address_stay_unknown(two_sites):
+    mac = two_sites["west"]["interfaces"]["lan"]["mac"] = two_sites["east"]["interfaces"]["lan"]["mac"]
+    two_sites["client"]["neighbours"] = [entry("10.0.0.1", mac)]
+    assert "east:lan or west:lan" in topology(two_sites).join("client", "eth0", "10.0.0.1").unknown
+
+
+def test_declared_segments_tell_candidates_apart(two_sites):
+    variables = {"client": {"symmetry_segments": {"eth0": "office"}}, "east": {"symmetry_segments": {"lan": "office"}},
+                 "west": {"symmetry_segments": {"lan": "plant"}}}
+    neighbour = topology(two_sites, variables).join("client", "eth0", "10.0.0.1").neighbour
+    assert (neighbour.host, neighbour.proof) == ("east", "declared")
+
+
+def test_a_mac_address_that_contradicts_is_unknown_and_named(two_sites):
+    del two_sites["west"]
+    two_sites["client"]["neighbours"] = [entry("10.0.0.1", "02:00:00:00:00:99")]
+    join = topology(two_sites).join("client", "eth0", "10.0.0.1")
+    assert join.neighbour is None and not join.outside
+    assert "02:00:00:00:00:99" in join.unknown and "east:lan" in join.unknown
+
+
+def test_a_virtual_mac_of_the_owner_proves(two_sites):
+    del two_sites["west"]
+    two_sites["east"]["interfaces"]["vrrp"] = {"mac": "00:00:5e:00:01:07", "up": True, "addresses": []}
+    two_sites["client"]["neighbours"] = [entry("10.0.0.1", "00:00:5e:00:01:07")]
+    assert topology(two_sites).join("client", "eth0", "10.0.0.1").neighbour.host == "east"
+
+
+def test_an_address_alone_proves_nothing():
+    hosts = {"one": networks.host({"eth0": ["10.0.0.1/24"]}), "two": networks.host({"eth0": ["172.16.0.1/24"]})}
+    join = topology(hosts).join("one", "eth0", "172.16.0.1")
+    assert join.neighbour is None and "declare symmetry_segments" in join.unknown
+
+
+def test_link_local_gateways_are_joined_by_what_else_the_interfaces_share():
+    hosts = {
+        "client": networks.host({"eth0": ["fe80::20/64", "2001:db8::20/64"]}),
+        "right": networks.host({"lan": ["fe80::1/64", "2001:db8::1/64"]}),
+        "wrong": networks.host({"lan": ["fe80::1/64", "2001:db8:9::1/64"]}),
+    }
+    assert topology(hosts).join("client", "eth0", "fe80::1").neighbour.host == "right"
+
+
+@pytest.mark.parametrize(("host", "interface"), [("gw", "wan_a"), ("fwa", "in")])
+def test_a_link_that_is_down_carries_nothing(host, interface):
+    hosts, variables = networks.dual_wan_partner()
+    hosts[host]["interfaces"][interface]["carrier"] = False
+    join = topology(hosts, variables).join("gw", "wan_a", "198.51.100.1")
+    assert join.down and not join.outside and interface in join.down
+
+
+def test_a_host_that_answers_for_an_address_it_does_not_list_is_found_by_its_mac(two_sites):
+    two_sites["client"]["neighbours"] = [entry("10.0.0.77", two_sites["west"]["interfaces"]["lan"]["mac"])]
+    assert topology(two_sites).join("client", "eth0", "10.0.0.77").neighbour.host == "west"
