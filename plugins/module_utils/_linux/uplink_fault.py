@@ -14,7 +14,6 @@ import base64
 import dataclasses
 import json
 import os
-import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux.command import run
 

@@ -69,7 +69,11 @@ def _input_branch(host: Host, packet: Packet, iif: str, branch: Branch, lookup: 
         return _refused(host, packet, branch, lookup)
     if branch.kind != "local" and not forwards:
         return _not_forwarded(host, packet, iif, branch, lookup, forwards)
-    check = host.reverse_path(packet, iif, branch.device if branch.kind == "forward" else None)
+    checked = packet
+    if branch.route is not None and branch.route.type == "broadcast":
+        # ip_route_input_slow, brd_input: the check is not told the destination
+        checked = dataclasses.replace(packet, flow=dataclasses.replace(packet.flow, destination="0.0.0.0"))
+    check = host.reverse_path(checked, iif, branch.device if branch.kind == "forward" else None)
     decision = Decision(
         branch.kind, branch.share, branch.device, branch.next_hop, lookup=lookup, reverse_path=check,
     )
@@ -117,18 +121,30 @@ def route_output(host: Host, packet: Packet, oif: str | None = None) -> tuple[De
     lookup = host.lookup(packet, oif=oif)
     if lookup.unknown:
         return (Decision("unknown", detail=f"{host.name}: {lookup.unknown}", lookup=lookup),)
-    return tuple(
-        _refused(host, packet, branch, lookup) if branch.kind == "drop"
-        else Decision(branch.kind, branch.share, branch.device, branch.next_hop, branch.source, lookup=lookup)
-        for branch in lookup.branches
-    )
+    return tuple(_output_branch(host, packet, branch, lookup) for branch in lookup.branches)
+
+
+def _output_branch(host: Host, packet: Packet, branch: Branch, lookup: Lookup) -> Decision:
+    if branch.kind == "drop":
+        return _refused(host, packet, branch, lookup)
+    device = host.interfaces.get(branch.device or "")
+    if branch.kind == "forward" and _is_loopback(packet) and device and device.name != "lo" and not device.is_set("route_localnet"):
+        detail = f"{host.name}: source {packet.flow.source} may not leave by {device.name}: route_localnet is off"
+        return Decision("drop", branch.share, reason="martian", detail=detail, lookup=lookup)
+    return Decision(branch.kind, branch.share, branch.device, branch.next_hop, branch.source, lookup=lookup)
+
+
+def _is_loopback(packet: Packet) -> bool:
+    return ":" not in packet.flow.source and number_of(packet.flow.source) >> 24 == 127
 
 
 def _invalid_output(host: Host, packet: Packet, oif: str | None) -> str:
     flow = packet.flow
+    if ":" in flow.destination:
+        return ""  # IPv6 looks the route up whatever the interface and the source
     if oif is not None and oif in host.interfaces and not host.interfaces[oif].up:
         return f"{oif} is down"
-    if not packet.has_source or ":" in flow.source:
+    if not packet.has_source:
         return ""
     if host.owns(flow.source) is None:
         return f"{flow.source} is not an address of the host"

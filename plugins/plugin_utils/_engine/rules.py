@@ -194,7 +194,9 @@ class _Walk:
             return None, index + 1
         if rule.action != "lookup":
             return Answer(rule=rule, error=rule.action), 0
-        number = self.host.vrf_tables.get(self.key.l3mdev or "") if rule.l3mdev else rule.table
+        number = rule.table
+        if rule.l3mdev:  # "not l3mdev" matches outside VRFs, where the table is 0, which means main
+            number = self.host.vrf_tables.get(self.key.l3mdev) if self.key.l3mdev else TABLE_MAIN
         if number is None:
             return Answer(rule=rule, unknown=f"the table of VRF {self.key.l3mdev} is not known"), 0
         answer = self._look_up(rule, self.host.table(self.key.family, number))

@@ -109,7 +109,7 @@ def diagnose(at: Incident, step: Step) -> None:
         "client",
         ["sh", "-c", f"for i in 1 2 3 4 5 6 7 8; do curl -s -m 1 -o /dev/null {PARTNER}; done"],
         subprocess.DEVNULL,
-    )  # type: ignore[arg-type]
+    )
     at.started = time.monotonic()
     at.play("diagnose", "diagnose")
     trying.terminate()

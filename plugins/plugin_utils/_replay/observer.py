@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: used by this collection only, may change without notice.
-"""Look at the lab's hosts past Ansible: what the kernels hold, what a client sees. The independent observer of a replay."""
+"""The independent observer of a replay: it looks at the lab's hosts past Ansible, at kernels and clients."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ KERNEL_STATE = (
     "ip -6 -d route show table all",
     "ip -br link show",
     "nft -s list ruleset",
-    "grep -r . /proc/sys/net/ipv4/conf /proc/sys/net/ipv6/conf --include=rp_filter --include=ignore_routes_with_linkdown"
+    "grep -r . /proc/sys/net/ipv4/conf /proc/sys/net/ipv6/conf --include=rp_filter"
+    " --include=ignore_routes_with_linkdown"
     " --include=src_valid_mark --include=accept_local --include=forwarding | sort",
     "cat /proc/sys/net/ipv4/ip_forward",
 )
@@ -41,7 +42,7 @@ class Observer:
         """The output of a shell script inside a host; raises where it fails."""
         return str(access.run(str(self._dir), self._lab, host, ["sh", "-c", script], timeout=timeout).stdout)
 
-    def start(self, host: str, argv: t.Sequence[str], output: t.IO[str]) -> subprocess.Popen[str]:
+    def start(self, host: str, argv: t.Sequence[str], output: t.IO[str] | int) -> subprocess.Popen[str]:
         """Start a program inside a host that runs beside the replay; the caller ends it."""
         command = access.command(str(self._dir), self._lab, host, argv)
         return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, text=True)

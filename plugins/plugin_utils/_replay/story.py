@@ -75,9 +75,8 @@ class Story:
         finally:
             step.seconds = round(time.monotonic() - started, 2)
             mark = "✔" if step.ok else "✘"
-            self.say(
-                f"{mark} {title}: {len([c for c in step.checks if c.ok])} of {len(step.checks)} checks hold, {step.seconds:.1f} s"
-            )
+            hold = sum(check.ok for check in step.checks)
+            self.say(f"{mark} {title}: {hold} of {len(step.checks)} checks hold, {step.seconds:.1f} s")
 
     def check(self, step: Step, text: str, ok: bool, detail: str = "") -> bool:
         """State whether something holds; the detail shows what was seen."""

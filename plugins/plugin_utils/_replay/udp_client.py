@@ -27,7 +27,9 @@ def main() -> None:
         number = 0
         while time.monotonic() < end:
             number += 1
-            print(json.dumps({"time": time.time(), "answered": _ask(client, number)}), flush=True)
+            line = json.dumps({"time": time.time(), "answered": _ask(client, number)})
+            sys.stdout.write(line + "\n")
+            sys.stdout.flush()
             time.sleep(INTERVAL)
 
 

@@ -38,7 +38,7 @@ def paragraph(text: str, indent: str = "", hanging: str = "", width: int = WIDTH
 
 
 def _row(cells: t.Sequence[str], fixed: t.Sequence[int]) -> str:
-    return "  ".join([*(cell.ljust(size) for cell, size in zip(cells, fixed)), cells[-1]]).rstrip()
+    return "  ".join([*(cell.ljust(size) for cell, size in zip(cells, fixed, strict=False)), cells[-1]]).rstrip()
 
 
 def _longest(headers: t.Sequence[str], rows: t.Sequence[t.Sequence[str]]) -> int:

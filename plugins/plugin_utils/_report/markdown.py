@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: used by this collection only, may change without notice.
-"""The diagnosis as Markdown with Mermaid diagrams. Everything that hosts said is escaped: device output is untrusted."""
+"""The diagnosis as Markdown with Mermaid diagrams. What hosts said is escaped: their output is untrusted."""
 
 from __future__ import annotations
 

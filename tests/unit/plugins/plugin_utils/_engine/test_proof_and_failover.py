@@ -1,0 +1,132 @@
+# Copyright (c) 2026 netpath.symmetry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The proof by packets and the failover test: what is planned, and how what was seen is judged."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import failover, proof
+
+FACTS = {
+    "client": {"interfaces": {"eth0": {"addresses": [{"family": 4, "address": "192.0.2.20", "prefixlen": 24}]}}},
+    "gw": {
+        "interfaces": {"lan": {"addresses": [{"family": 4, "address": "192.0.2.1", "prefixlen": 24}]}},
+        "routes": [
+            {"family": 4, "table": 254, "dst": "0.0.0.0/0", "metric": 100, "nexthops": [{"device": "wan_a"}]},
+            {"family": 4, "table": 254, "dst": "0.0.0.0/0", "metric": 200, "nexthops": [{"device": "wan_b"}]},
+        ],
+    },
+}
+
+
+def verdict(name: str = "api", flow: str = "tcp 192.0.2.20 > 203.0.113.10:80", **more: object) -> dict[str, object]:
+    forward = {
+        "outcome": "left",
+        "share": 1.0,
+        "flow": "tcp 198.51.100.2 > 203.0.113.10:80",
+        "hops": [
+            {"host": "client", "oif": "eth0"},
+            {"host": "gw", "iif": "lan", "oif": "wan_a"},
+            {"host": "fwa", "iif": "in", "oif": "out"},
+        ],
+    }
+    base: dict[str, object] = {
+        "name": name,
+        "flow": flow,
+        "live": False,
+        "one_way": False,
+        "verdict": "symmetric",
+        "forward": [forward],
+        "return": [],
+    }
+    return {**base, **more}
+
+
+def seen(*items: tuple[str, str, str, int]) -> list[dict[str, object]]:
+    keys = ("interface", "flow_direction", "direction", "packets")
+    return [dict(zip(keys, item, strict=True)) for item in items]
+
+
+def test_probes_go_out_from_the_owner_of_the_source_and_are_watched_where_they_are_steered() -> None:
+    plan = proof.plan_proof([verdict()], FACTS, ["gw"])
+    assert [probe["name"] for probe in plan["probes"]["client"]] == ["api"]
+    watch = plan["captures"]["gw"][0]
+    assert watch["interfaces"] == ["lan", "wan_a"]
+    assert watch["addresses"] == ["198.51.100.2"], "the translated address must be watched too"
+    assert plan["unprovable"] == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        ({"verdict": "broken"}, "expected to be broken"),
+        ({"flow": "udp 203.0.113.10 > 192.0.2.20:514"}, "not a host of the inventory"),
+        ({"one_way": True}, "one way"),
+    ],
+)
+def test_what_cannot_be_proven_is_said(changed: dict[str, object], why: str) -> None:
+    plan = proof.plan_proof([verdict(**changed)], FACTS, ["gw"])
+    assert plan["probes"] == {}
+    assert why in plan["unprovable"][0]["why"]
+
+
+def test_live_flows_are_left_alone() -> None:
+    plan = proof.plan_proof([verdict(live=True)], FACTS, ["gw"])
+    assert plan == {"probes": {}, "captures": {}, "unprovable": []}
+
+
+def test_steering_hosts_have_default_routes_by_more_than_one_interface() -> None:
+    assert proof.steering(FACTS) == ["gw"]
+
+
+def test_an_answered_probe_on_one_interface_is_proof() -> None:
+    captures = [
+        {
+            "name": "api",
+            "host": "gw",
+            "symmetric": True,
+            "summary": seen(("wan_a", "forward", "out", 3), ("wan_a", "return", "in", 2)),
+        }
+    ]
+    judged = proof.judge_proof([{"name": "api", "host": "client", "ok": True, "seconds": 0.002}], captures)
+    assert judged["failed_flows"] == []
+    assert "requests leave wan_a, replies come in on wan_a" in judged["flows"][0]["text"]
+
+
+def test_an_answer_by_another_interface_fails_a_flow_that_must_be_symmetric() -> None:
+    captures = [
+        {
+            "name": "api",
+            "host": "gw",
+            "symmetric": True,
+            "summary": seen(("wan_a", "forward", "out", 3), ("wan_b", "return", "in", 2)),
+        }
+    ]
+    judged = proof.judge_proof([{"name": "api", "host": "client", "ok": True, "seconds": 0.002}], captures)
+    assert judged["failed_flows"] == ["api"]
+    harmless = proof.judge_proof(
+        [{"name": "api", "host": "client", "ok": True, "seconds": 0.002}], [{**captures[0], "symmetric": False}]
+    )
+    assert harmless["failed_flows"] == []
+
+
+def test_a_probe_without_an_answer_fails_and_names_the_error() -> None:
+    judged = proof.judge_proof([{"name": "api", "host": "client", "ok": False, "error": "timeout"}], [])
+    assert judged["failed_flows"] == ["api"]
+    assert "timeout" in judged["flows"][0]["text"]
+
+
+def test_each_kind_of_failure_is_made_where_it_belongs() -> None:
+    faults = failover.plan_faults(verdict(), "gw", "wan_a")
+    assert [(f["kind"], f["host"], f["interface"], f["fault"]) for f in faults] == [
+        ("link", "gw", "wan_a", "link"),
+        ("carrier", "fwa", "in", "link"),
+        ("beyond", "fwa", "out", "beyond"),
+    ]
+
+
+def test_an_uplink_that_the_flow_does_not_use_is_refused_with_the_path_it_uses() -> None:
+    with pytest.raises(failover.FailoverError, match="gw:wan_a"):
+        failover.plan_faults(verdict(), "gw", "wan_b")

@@ -1,0 +1,86 @@
+# Copyright (c) 2026 netpath.symmetry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a person reads: tables within the width, paths with the place of death, nothing that hosts could inject."""
+
+from __future__ import annotations
+
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._report import layout, markdown, paths
+
+BROKEN = {
+    "forward": [
+        {
+            "outcome": "left",
+            "share": 1.0,
+            "flow": "tcp 192.0.2.20 > 203.0.113.10:80",
+            "hops": [{"host": "client", "oif": "eth0"}, {"host": "fwa", "iif": "in", "oif": "out", "stateful": True}],
+        }
+    ],
+    "return": [
+        {
+            "outcome": "dropped",
+            "share": 0.5,
+            "reason": "filter",
+            "flow": "tcp 203.0.113.10:80 > 192.0.2.20",
+            "hops": [{"host": "fwb", "iif": "out", "stateful": True}],
+        }
+    ],
+    "boundaries": [
+        {"host": "fwa", "why": "state", "forward": True, "return": False},
+        {"host": "fwb", "why": "state", "forward": False, "return": True},
+    ],
+    "dies_at": {"host": "fwb"},
+}
+
+
+def test_a_table_keeps_within_its_width_and_loses_no_word() -> None:
+    words = " ".join(f"word{number}" for number in range(60))
+    lines = layout.table(["flow", "why"], [["partner-api", words]], 80)
+    assert max(map(len, lines)) <= 80
+    assert " ".join(" ".join(lines[2:]).split()) == f"partner-api {words}"
+
+
+def test_path_lines_mark_boundaries_and_the_place_of_death() -> None:
+    forward, back = paths.path_lines(BROKEN)
+    assert forward.split() == [
+        "forward",
+        "client",
+        "eth0",
+        "──▶",
+        "in",
+        "[fwa]",
+        "out",
+        "──▶",
+        "outside",
+        "203.0.113.10:80",
+    ]
+    assert "[fwb] ✘" in back
+    assert "(50%)" in back
+
+
+def test_mermaid_shows_both_directions_and_where_the_flow_dies() -> None:
+    diagram = paths.mermaid(BROKEN)
+    assert 'h_fwa -->|"out"| outside' in diagram
+    assert 'outside -.->|"return out"| h_fwb' in diagram
+    assert "class h_fwb dies" in diagram
+
+
+def test_mermaid_lets_no_name_out_of_its_string() -> None:
+    evil = {
+        **BROKEN,
+        "forward": [
+            {"outcome": "left", "share": 1.0, "flow": "x", "hops": [{"host": 'a"] --> b["', "oif": "eth0\nclick"}]}
+        ],
+        "return": [],
+        "dies_at": None,
+    }
+    diagram = paths.mermaid(evil)
+    assert '"] -->' not in diagram.replace('"]\n', "")
+    assert "\nclick" not in diagram
+
+
+def test_markdown_escapes_what_hosts_said() -> None:
+    cell = markdown.escape("<script>x</script> | [link](y)\nnext `code`")
+    assert "<" not in cell
+    assert "\n" not in cell
+    assert "\\|" in cell and "\\[" in cell and "\\`" in cell
