@@ -125,18 +125,16 @@ def _flags_of(message: bytes) -> int:
 
 def attributes(data: bytes, start: int = 0, end: int | None = None) -> dict[int, bytes]:
     """The attributes of ``data[start:end]`` by type; of a type that stands twice the last one counts."""
-    return dict(iterate(data, start, end))
-
-
-def iterate(data: bytes, start: int = 0, end: int | None = None) -> t.Iterator[tuple[int, bytes]]:
-    """Every attribute of ``data[start:end]`` in its order, also those that stand twice."""
     end = len(data) if end is None else end
+    found = {}
+    unpack = _ATTRIBUTE.unpack_from
     while start + 4 <= end:
-        length, kind = _ATTRIBUTE.unpack_from(data, start)
+        length, kind = unpack(data, start)
         if length < 4:
-            return
-        yield kind & _TYPE_MASK, data[start + 4 : start + length]
+            break
+        found[kind & _TYPE_MASK] = data[start + 4 : start + length]
         start += (length + 3) & ~3
+    return found
 
 
 def attribute(kind: int, payload: bytes) -> bytes:
