@@ -26,6 +26,11 @@ if ! ip netns add "$NS" 2>/dev/null; then
 fi
 trap 'ip netns delete "$NS"' EXIT
 
+if ! inside true; then
+    lack "commands cannot be run in a network namespace (ip netns exec)" \
+        "needs CAP_SYS_ADMIN, and / to be a mount point (in a chroot: mount --bind it on itself); $CONTAINER"
+    exit 1
+fi
 inside ip link set lo up || lack "ip cannot change an interface in a new namespace" "needs CAP_NET_ADMIN; $CONTAINER"
 inside ip link add veth-a type veth peer name veth-b ||
     lack "no veth interfaces" "needs CONFIG_VETH: modprobe veth, or a kernel that has it"
