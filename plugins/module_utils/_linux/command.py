@@ -29,6 +29,14 @@ class PermissionDeniedError(CommandError):
     """The tool needs more rights than this user has."""
 
 
+class OutputTooLongError(CommandError):
+    """The tool answered more than was asked for; ``head`` is the beginning."""
+
+    def __init__(self, message: str, head: str) -> None:
+        super().__init__(message)
+        self.head = head
+
+
 class Completed(t.NamedTuple):
     """What a tool answered."""
 
@@ -48,19 +56,14 @@ def run(argv: t.Sequence[str], input: str | None = None, check: bool = True) -> 
     With ``check`` a non-zero exit raises CommandError. MissingToolError and PermissionDeniedError
     (both are CommandErrors) tell the two causes apart that a user can mend.
     """
-    tool = argv[0]
-    path = find(tool)
-    if path is None:
-        package = PACKAGES.get(tool, tool)
-        raise MissingToolError(f"{tool} is not installed on this host (package {package})")
-    environment = dict(os.environ, LC_ALL="C", LANGUAGE="C")
+    path = _path_of(argv[0])
     try:
         done = subprocess.run(
             [path, *argv[1:]],
             input=input,
             capture_output=True,
             stdin=subprocess.DEVNULL if input is None else None,
-            env=environment,
+            env=_environment(),
             timeout=TIMEOUT,
             encoding="utf-8",
             errors="surrogateescape",
@@ -74,6 +77,43 @@ def run(argv: t.Sequence[str], input: str | None = None, check: bool = True) -> 
     if check and completed.rc != 0:
         raise _failure(argv, completed)
     return completed
+
+
+def run_bounded(argv: t.Sequence[str], limit: int) -> str:
+    """What ``argv`` prints, when it is at most ``limit`` bytes; else the tool is ended and OutputTooLongError raised.
+
+    For tools that print little on standard error. Raises CommandError as ``run`` does.
+    """
+    path = _path_of(argv[0])
+    with subprocess.Popen(
+        [path, *argv[1:]],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=_environment(),
+    ) as process:
+        stdout, stderr = t.cast("t.IO[bytes]", process.stdout), t.cast("t.IO[bytes]", process.stderr)
+        output = stdout.read(limit + 1)
+        if len(output) > limit:
+            process.kill()
+            text = f"{' '.join(argv)}: the answer is longer than {limit} bytes"
+            raise OutputTooLongError(text, output.decode("utf-8", "surrogateescape"))
+        said = stderr.read()
+    completed = Completed(process.returncode, *(part.decode("utf-8", "surrogateescape") for part in (output, said)))
+    if completed.rc != 0:
+        raise _failure(argv, completed)
+    return completed.stdout
+
+
+def _path_of(tool: str) -> str:
+    path = find(tool)
+    if path is None:
+        raise MissingToolError(f"{tool} is not installed on this host (package {PACKAGES.get(tool, tool)})")
+    return path
+
+
+def _environment() -> dict[str, str]:
+    return dict(os.environ, LC_ALL="C", LANGUAGE="C")
 
 
 def _failure(argv: t.Sequence[str], completed: Completed) -> CommandError:

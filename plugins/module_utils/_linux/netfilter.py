@@ -1,0 +1,149 @@
+# Copyright (c) 2026 netpath.symmetry contributors
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-3.0-or-later
+# PRIVATE: used by this collection only, may change without notice.
+"""Read the packet filter: nftables through nft, and whether iptables-legacy holds rules beside it."""
+
+from __future__ import annotations
+
+import json
+import struct
+import typing as t
+
+from ansible_collections.netpath.symmetry.plugins.module_utils._linux import command, nft_rules
+from ansible_collections.netpath.symmetry.plugins.module_utils._linux.netlink import (
+    NETLINK_NETFILTER,
+    Netlink,
+    NetlinkError,
+    attributes,
+    be,
+    text,
+)
+
+Dict = dict[str, t.Any]
+MAX_RULESET = 8 << 20  # bytes of JSON; beyond it sets are read one by one, and only their beginning
+MAX_SET = 1 << 18
+_GET_TABLE = (10 << 8) | 1  # NFNL_SUBSYS_NFTABLES, NFT_MSG_GETTABLE
+_FAMILIES = {1: "inet", 2: "ip", 3: "arp", 5: "netdev", 7: "bridge", 10: "ip6"}
+_LEGACY = {"/proc/net/ip_tables_names": "iptables-legacy-save", "/proc/net/ip6_tables_names": "ip6tables-legacy-save"}
+
+
+def read() -> tuple[Dict, Dict]:
+    """The ``netfilter`` part of the facts, and whether it is complete. Never raises for what a host lacks."""
+    facts: Dict = {"backends": [], "chains": [], "sets": []}
+    missing = []
+    try:
+        facts.update(read_nft())
+    except (command.CommandError, NetlinkError) as error:
+        missing.append(str(error))
+    if facts["chains"]:
+        facts["backends"].append("nft")
+    legacy = legacy_rules()
+    if legacy:
+        facts["backends"].append("iptables-legacy")
+        missing.append(legacy)
+    return facts, ({"complete": False, "why": "; ".join(missing)} if missing else {"complete": True})
+
+
+def read_nft() -> Dict:
+    """Chains and sets of nftables; raises CommandError, or NetlinkError where tables may not be read."""
+    tables = read_tables()
+    if not tables:
+        return {}
+    dormant = [table for table, is_dormant in tables.items() if is_dormant]
+    return nft_rules.parse(_list_ruleset(), dormant)
+
+
+def read_tables() -> dict[tuple[str, str], bool]:
+    """The nftables tables (family, name), and whether each is dormant; raises NetlinkError.
+
+    Asked of the kernel: a host without rules then needs no nft, and nft's JSON garbles the flags of tables (1.0.6).
+    """
+    tables = {}
+    try:
+        with Netlink(NETLINK_NETFILTER) as kernel:
+            for message in kernel.messages(_GET_TABLE, struct.pack("!BBH", 0, 0, 0)):
+                got = attributes(message.body, 4)
+                family = _FAMILIES.get(message.body[0], str(message.body[0]))
+                tables[family, text(got[1])] = bool(be(got.get(2, b"")) & 1)  # NFT_TABLE_F_DORMANT
+    except NetlinkError as error:
+        if error.errno in (1, 13):  # EPERM, EACCES
+            raise NetlinkError(error.errno, "nftables can be read by root only (become: true)") from None
+        return {}  # this kernel has no nftables
+    return tables
+
+
+def _list_ruleset() -> Dict:
+    try:
+        return t.cast(Dict, json.loads(command.run_bounded(["nft", "-j", "list", "ruleset"], MAX_RULESET)))
+    except command.OutputTooLongError:
+        pass
+    ruleset: Dict = json.loads(command.run_bounded(["nft", "-j", "-t", "list", "ruleset"], MAX_RULESET))
+    for item in ruleset["nftables"]:
+        ((kind, data),) = item.items()
+        if kind in ("set", "map"):
+            data.update(_beginning_of_set(kind, data))
+    return ruleset
+
+
+def _beginning_of_set(kind: str, data: Dict) -> Dict:
+    """The first elements of a set, without holding the others."""
+    try:
+        answer = command.run_bounded(["nft", "-j", "list", kind, data["family"], data["table"], data["name"]], MAX_SET)
+        complete = True
+    except command.OutputTooLongError as error:
+        answer, complete = error.head, False
+    return {"elem": first_elements(answer, nft_rules.MAX_ELEMENTS + 1), "complete": complete}
+
+
+def first_elements(answer: str, limit: int) -> list[t.Any]:
+    """Elements of the first ``"elem"`` list of a JSON text that may be cut off. Pure."""
+    decoder = json.JSONDecoder()
+    elements: list[t.Any] = []
+    position = answer.find('"elem": [')
+    if position < 0:
+        return elements
+    position += len('"elem": [')
+    while len(elements) < limit:
+        try:
+            element, position = decoder.raw_decode(answer, position)
+        except ValueError:  # the text is cut off here
+            break
+        elements.append(element)
+        if answer[position : position + 2] != ", ":
+            break
+        position += 2
+    return elements
+
+
+def legacy_rules() -> str:
+    """What is known of rules in iptables-legacy, which nft does not show; empty where there are none."""
+    holders = []
+    for path, save in _LEGACY.items():
+        names = _first_lines(path)
+        if names and not (command.find(save) and is_empty(command.run([save], check=False).stdout)):
+            holders.append(f"{save.partition('-')[0]}-legacy ({', '.join(sorted(names))})")
+    return f"rules of {' and '.join(holders)} are not read" if holders else ""
+
+
+def _first_lines(path: str) -> list[str]:
+    try:
+        with open(path, encoding="utf-8") as stream:
+            return stream.read().split()
+    except OSError:  # no such backend in this kernel, or not for this user
+        return []
+
+
+def is_empty(saved: str) -> bool:
+    """Whether ``iptables-save`` shows chains that accept everything and no rule. Pure."""
+    lines = [line for line in saved.splitlines() if line[:1] in (":", "-")]
+    return bool(lines) and all(line.startswith(":") and line.split()[1] in ("ACCEPT", "-") for line in lines)
+
+
+def counters_of(facts: t.Mapping[str, t.Any]) -> dict[tuple[str, str, str, int], int]:
+    """The packets that each rule with a counter has seen, by family, table, chain and handle. Pure."""
+    return {
+        (chain["family"], chain["table"], chain["name"], rule["handle"]): rule["counter"]["packets"]
+        for chain in facts.get("chains", ())
+        for rule in chain["rules"]
+        if "counter" in rule
+    }
