@@ -167,6 +167,7 @@ changes:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.netpath.symmetry.plugins.module_utils._guard.control import Outcome, Request, control
 from ansible_collections.netpath.symmetry.plugins.module_utils._guard.journal import GuardError
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.ownership import STATE_DIR

@@ -221,6 +221,7 @@ truncated:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.netpath.symmetry.plugins.module_utils._capture.capture import CaptureError, Limits, capture
 from ansible_collections.netpath.symmetry.plugins.module_utils._capture.summary import summarise
 from ansible_collections.netpath.symmetry.plugins.module_utils._capture.wanted import Wanted
