@@ -35,7 +35,7 @@ def judge_proof(plan: Data, hostvars: Data) -> dict[str, t.Any]:
             "name": item["item"]["item"]["name"],
             "host": host,
             "symmetric": item["item"]["item"]["symmetric"],
-            "summary": item["summary"],
+            "counts": item["summary"]["counts"],
         }
         for host in plan["captures"]
         for item in hostvars[host]["symmetry_captures"]["results"]
@@ -58,9 +58,11 @@ def failover_faults(verdicts: t.Sequence[Data], flow: str, host: str, interface:
         raise AnsibleFilterError(str(error)) from error
 
 
-def failover_result(fault: Data, away: Data, home: Data, capture: Data) -> dict[str, t.Any]:
+def failover_result(fault: Data, away: Data, dead: Data, home: Data, capture: Data) -> dict[str, t.Any]:
     """What the probes showed while a failure was made and mended, and whether the flow came back to the uplink."""
-    return failover.judge_failover(str(fault["kind"]), _edge.plain(away), _edge.plain(home), _edge.plain(capture))
+    seen = [{key: one[key] for key in ("tries", "summary")} for one in (away, dead, home)]
+    watched = {"summary": _edge.plain(capture["summary"])}
+    return failover.judge_failover(str(fault["kind"]), *_edge.plain(seen), watched)
 
 
 def write_json(data: t.Any, directory: str | None, name: str) -> t.Any:

@@ -50,23 +50,22 @@ def _fault(kind: str, host: str, interface: str, fault: str) -> dict[str, str]:
     return {"kind": kind, "host": host, "interface": interface, "fault": fault}
 
 
-def judge_failover(kind: str, away: Data, home: Data, came_home: bool) -> dict[str, t.Any]:
-    """What the probes of one kind of failure showed: ``away`` ran while it was made, ``home`` while it was mended.
+def judge_failover(kind: str, away: Data, dead: Data, home: Data, capture: Data) -> dict[str, t.Any]:
+    """What probes and a capture showed of one kind of failure; all are results of flow_probe and flow_capture.
 
-    Survived means that new flows worked again while the uplink was still dead. Anything else is "not covered".
+    ``away`` ran from before the failure until after it, ``dead`` only while the uplink was dead, ``home`` while it was
+    mended, and ``capture`` watched the uplink itself then. Survived means that every new flow of ``dead`` worked;
+    anything else is "not covered". Home means that new flows work and that a reply came in on the uplink again.
     """
-    tries = away["tries"]
-    survived = bool(tries) and tries[-1]["ok"] and tries[0]["ok"]
-    lost = sum(1 for one in tries if not one["ok"])
+    survived = bool(dead["tries"]) and all(one["ok"] for one in dead["tries"])
+    home_again = bool(home["tries"]) and home["tries"][-1]["ok"] and bool(capture["summary"]["return_seen"])
     return {
         "kind": kind,
         "what": KINDS[kind],
-        "state": "survived" if survived and lost < len(tries) else "not covered",
-        "to_b_seconds": round(float(away["longest_gap_seconds"]), 2) if survived else None,
-        "lost": lost,
-        "sent": len(tries),
-        "home_seconds": round(float(home["first_success_seconds"]), 2)
-        if came_home and home["tries"] and home["tries"][-1]["ok"]
-        else None,
-        "home": came_home and bool(home["tries"]) and home["tries"][-1]["ok"],
+        "state": "survived" if survived else "not covered",
+        "to_b_seconds": round(float(away["summary"]["longest_gap_seconds"]), 2) if survived else None,
+        "lost": away["summary"]["lost"] + dead["summary"]["lost"],
+        "sent": away["summary"]["sent"] + dead["summary"]["sent"],
+        "home": home_again,
+        "home_seconds": round(float(home["summary"]["first_success_seconds"]), 2) if home_again else None,
     }

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import Flow
@@ -15,7 +16,7 @@ WORKING = ("symmetric", "asymmetric_harmless")
 
 
 def plan_proof(verdicts: t.Sequence[Data], facts: t.Mapping[str, Data], watchers: t.Sequence[str]) -> dict[str, t.Any]:
-    """Who probes which flow and which interfaces are watched meanwhile.
+    """Who probes which flow, and which of the hosts that steer it watch meanwhile, on all their interfaces.
 
     Only flows that are expected to work are probed, from the host that owns their source address. Live flows are left
     alone: they prove themselves. The result has ``probes`` and ``captures`` by host, and ``unprovable`` with reasons.
@@ -32,15 +33,13 @@ def plan_proof(verdicts: t.Sequence[Data], facts: t.Mapping[str, Data], watchers
         if why or sender is None:
             unprovable.append({"name": verdict["name"], "why": why})
             continue
-        probes.setdefault(sender, []).append({"name": verdict["name"], **_endpoints(flow)})
+        probes.setdefault(sender, []).append({"name": verdict["name"], "flow": _new(flow)})
         for watcher in watchers:
-            interfaces = _crossed(verdict, watcher)
-            if interfaces:
+            if _crosses(verdict, watcher):
                 captures.setdefault(watcher, []).append(
                     {
                         "name": verdict["name"],
-                        **_endpoints(flow),
-                        "interfaces": interfaces,
+                        "flow": _new(flow),
                         "addresses": _translated(verdict),
                         "symmetric": verdict["verdict"] == "symmetric",
                     }
@@ -79,14 +78,13 @@ def _owner(facts: t.Mapping[str, Data], address: str) -> str | None:
     return None
 
 
-def _endpoints(flow: Flow) -> dict[str, t.Any]:
-    """The flow with a new source port: an old one may belong to a program that runs."""
-    return {"protocol": flow.protocol, "source": flow.source, "destination": flow.destination, "port": flow.dport}
+def _new(flow: Flow) -> str:
+    """The flow with any source port: the one it names may belong to a program that runs."""
+    return str(dataclasses.replace(flow, sport=None))
 
 
-def _crossed(verdict: Data, host: str) -> list[str]:
-    hops = [hop for path in (*verdict["forward"], *verdict["return"]) for hop in path["hops"] if hop["host"] == host]
-    return sorted({hop[key] for hop in hops for key in ("iif", "oif") if hop.get(key)})
+def _crosses(verdict: Data, host: str) -> bool:
+    return any(hop["host"] == host for path in (*verdict["forward"], *verdict["return"]) for hop in path["hops"])
 
 
 def _translated(verdict: Data) -> list[str]:
@@ -103,7 +101,7 @@ def _addresses(text: str) -> tuple[str, str]:
 
 def judge_proof(probes: t.Sequence[Data], captures: t.Sequence[Data]) -> dict[str, t.Any]:
     """What the packets showed. ``probes``: {name, host, ok, error?, seconds?}; ``captures``: {name, host, symmetric,
-    summary: [{interface, direction, packets}]}, as collected by the playbook.
+    counts: [{interface, direction, way, packets}]}, as collected by the playbook.
 
     A flow has failed when no probe got an answer, or when a flow that is expected to be symmetric was seen to leave by
     one interface of a watching host and to come back by another.
@@ -133,9 +131,9 @@ def judge_proof(probes: t.Sequence[Data], captures: t.Sequence[Data]) -> dict[st
 def _split(capture: Data) -> str:
     """How the two directions of a captured flow crossed the watching host, upstream interfaces only."""
     sides: dict[str, set[str]] = {}
-    for item in capture["summary"]:
+    for item in capture["counts"]:
         if item["packets"]:
-            sides.setdefault(item["interface"], set()).add(item["flow_direction"] + " " + item["direction"])
+            sides.setdefault(item["interface"], set()).add(item["way"] + " " + item["direction"])
     left = sorted(name for name, seen in sides.items() if "forward out" in seen)
     came = sorted(name for name, seen in sides.items() if "return in" in seen)
     if not left or not came:

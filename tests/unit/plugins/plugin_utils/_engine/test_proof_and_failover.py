@@ -45,7 +45,7 @@ def verdict(name: str = "api", flow: str = "tcp 192.0.2.20 > 203.0.113.10:80", *
 
 
 def seen(*items: tuple[str, str, str, int]) -> list[dict[str, object]]:
-    keys = ("interface", "flow_direction", "direction", "packets")
+    keys = ("interface", "way", "direction", "packets")
     return [dict(zip(keys, item, strict=True)) for item in items]
 
 
@@ -53,7 +53,7 @@ def test_probes_go_out_from_the_owner_of_the_source_and_are_watched_where_they_a
     plan = proof.plan_proof([verdict()], FACTS, ["gw"])
     assert [probe["name"] for probe in plan["probes"]["client"]] == ["api"]
     watch = plan["captures"]["gw"][0]
-    assert watch["interfaces"] == ["lan", "wan_a"]
+    assert watch["flow"] == "tcp 192.0.2.20 > 203.0.113.10:80"
     assert watch["addresses"] == ["198.51.100.2"], "the translated address must be watched too"
     assert plan["unprovable"] == []
 
@@ -87,7 +87,7 @@ def test_an_answered_probe_on_one_interface_is_proof() -> None:
             "name": "api",
             "host": "gw",
             "symmetric": True,
-            "summary": seen(("wan_a", "forward", "out", 3), ("wan_a", "return", "in", 2)),
+            "counts": seen(("wan_a", "forward", "out", 3), ("wan_a", "return", "in", 2)),
         }
     ]
     judged = proof.judge_proof([{"name": "api", "host": "client", "ok": True, "seconds": 0.002}], captures)
@@ -101,7 +101,7 @@ def test_an_answer_by_another_interface_fails_a_flow_that_must_be_symmetric() ->
             "name": "api",
             "host": "gw",
             "symmetric": True,
-            "summary": seen(("wan_a", "forward", "out", 3), ("wan_b", "return", "in", 2)),
+            "counts": seen(("wan_a", "forward", "out", 3), ("wan_b", "return", "in", 2)),
         }
     ]
     judged = proof.judge_proof([{"name": "api", "host": "client", "ok": True, "seconds": 0.002}], captures)
@@ -130,3 +130,27 @@ def test_each_kind_of_failure_is_made_where_it_belongs() -> None:
 def test_an_uplink_that_the_flow_does_not_use_is_refused_with_the_path_it_uses() -> None:
     with pytest.raises(failover.FailoverError, match="gw:wan_a"):
         failover.plan_faults(verdict(), "gw", "wan_b")
+
+
+def tries(*ok: bool, gap: float = 0.2) -> dict[str, object]:
+    return {
+        "tries": [{"ok": one} for one in ok],
+        "summary": {"sent": len(ok), "lost": ok.count(False), "longest_gap_seconds": gap, "first_success_seconds": 0.1},
+    }
+
+
+HOME = {"summary": {"return_seen": True}}
+
+
+def test_survived_needs_every_new_flow_to_work_while_the_uplink_is_dead() -> None:
+    judged = failover.judge_failover("link", tries(True, False, True, gap=0.7), tries(True, True), tries(True), HOME)
+    assert (judged["state"], judged["to_b_seconds"], judged["lost"], judged["sent"]) == ("survived", 0.7, 1, 5)
+    judged = failover.judge_failover("link", tries(True, True), tries(True, False), tries(True), HOME)
+    assert (judged["state"], judged["to_b_seconds"]) == ("not covered", None)
+
+
+def test_home_needs_a_reply_on_the_uplink_itself() -> None:
+    elsewhere = {"summary": {"return_seen": False}}
+    judged = failover.judge_failover("link", tries(True), tries(True), tries(True), elsewhere)
+    assert (judged["home"], judged["home_seconds"]) == (False, None)
+    assert failover.judge_failover("link", tries(True), tries(True), tries(True), HOME)["home"]
