@@ -18,6 +18,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet im
 
 # tcp_conntracks of nf_conntrack_proto_tcp.c, without the window states that a first exchange cannot reach.
 # None: the packet is invalid; the same state again: it is ignored or changes nothing.
+# fmt: off
 _TCP: dict[str, dict[str, dict[str, str | None]]] = {
     "original": {
         "syn": {"": "SYN_SENT", "SYN_SENT": "SYN_SENT", "SYN_RECV": "SYN_RECV", "ESTABLISHED": "ESTABLISHED",
@@ -41,6 +42,7 @@ _TCP: dict[str, dict[str, dict[str, str | None]]] = {
         "rst": {},
     },
 }
+# fmt: on
 
 
 @dataclasses.dataclass(frozen=True)
@@ -162,6 +164,10 @@ def _entry(flow: t.Mapping[str, t.Any]) -> Entry:
         for side in (flow["original"], flow["reply"])
     )
     return Entry(
-        original, reply, int(flow.get("zone", 0)), str(flow.get("state", "")), int(flow.get("mark", 0)),
+        original,
+        reply,
+        int(flow.get("zone", 0)),
+        str(flow.get("state", "")),
+        int(flow.get("mark", 0)),
         seen_reply=not flow.get("unreplied", False),
     )

@@ -109,7 +109,7 @@ class Surroundings:
 
 
 class Table:
-    """The routes of one family and table, found by longest prefix. ``complete`` is False where facts do not list all."""
+    """The routes of one family and table, by longest prefix. ``complete`` is False where facts do not list all."""
 
     def __init__(self, family: int, table: int, routes: t.Iterable[Route], complete: bool = True) -> None:
         self.family = family
@@ -198,14 +198,16 @@ def _rivals(key: Key, routes: list[Route], index: int) -> str:
     if key.forwarded or key.oif or best.dst != "0.0.0.0/0" or best.type != "unicast":
         return ""
     alike = [
-        route for route in routes[index:]
+        route
+        for route in routes[index:]
         if (route.metric, route.tos, route.scope, route.type) == (best.metric, best.tos, best.scope, "unicast")
-        and route.nexthops and route.nexthops[0].gateway
+        and route.nexthops
+        and route.nexthops[0].gateway
     ]
     if len(alike) < 2 or alike[0] is not best:
         return ""
     gateways = ", ".join(f"{route.nexthops[0].gateway} dev {route.nexthops[0].device}" for route in alike)
-    return f"several default routes with equal metric in table {best.table}: the kernel turns to whichever neighbour answers ({gateways})"
+    return f"table {best.table} has equal default routes; the kernel takes one whose neighbour answers ({gateways})"
 
 
 def _multipath_v4(route: Route, found: NextHop, key: Key, around: Surroundings) -> tuple[Leg, ...]:
@@ -235,10 +237,12 @@ def _multipath_v4(route: Route, found: NextHop, key: Key, around: Surroundings) 
     return tuple(Leg(hop, share) for hop, share in shares.items())
 
 
-def _best_v6(routes: list[Route], key: Key, around: Surroundings, reachable_only: bool) -> tuple[Route, NextHop | None] | None:
+def _best_v6(
+    routes: list[Route], key: Key, around: Surroundings, reachable_only: bool
+) -> tuple[Route, NextHop | None] | None:
     """find_rr_leaf: the best score among the routes of the lowest metric, or else among all others."""
     lowest = [route for route in routes if route.metric == routes[0].metric]
-    for group in (lowest, routes[len(lowest):]):
+    for group in (lowest, routes[len(lowest) :]):
         best: tuple[Route, NextHop | None] | None = None
         best_score = -1
         for route in group:
@@ -251,9 +255,13 @@ def _best_v6(routes: list[Route], key: Key, around: Surroundings, reachable_only
     return None
 
 
-def _first_v6(routes: list[Route], key: Key, around: Surroundings, _reachable_only: bool) -> tuple[Route, NextHop | None] | None:
+def _first_v6(
+    routes: list[Route], key: Key, around: Surroundings, _reachable_only: bool
+) -> tuple[Route, NextHop | None] | None:
     """rt6_device_match: the first route by the wanted interface or, without one, by the interface that has ``src``."""
-    alive = [(route, hop) for route in routes for hop in route.nexthops or (None,) if not hop or "dead" not in hop.flags]
+    alive = [
+        (route, hop) for route in routes for hop in route.nexthops or (None,) if not hop or "dead" not in hop.flags
+    ]
     wanted = key.oif
     for route, hop in alive:
         device = hop.device if hop else "lo"

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: used by this collection only, may change without notice.
-"""A Linux host as the engine sees it: interfaces, rules and tables out of its facts, and the questions it can answer."""
+"""A Linux host as the engine sees it: interfaces, rules and tables out of its facts, and what it can be asked."""
 
 from __future__ import annotations
 
@@ -80,11 +80,14 @@ class Host:
         self.vrf_tables = {one.name: one.vrf_table for one in self.interfaces.values() if one.kind == "vrf"}
         self.local_addresses = {
             number_of(address.address): interface.name
-            for interface in self.interfaces.values() for address in interface.addresses
+            for interface in self.interfaces.values()
+            for address in interface.addresses
         }
         self.rules = {family: self._rules_of(family) for family in (4, 6)}
         self._tables = self._read_tables()
-        self._covered = [prefix_of(text) + (6 if ":" in text else 4,) for text in self._part("routes").get("covered", ())]
+        self._covered = [
+            prefix_of(text) + (6 if ":" in text else 4,) for text in self._part("routes").get("covered", ())
+        ]
         self._surroundings = {family: self._surroundings_of(family) for family in (4, 6)}
         self.custom_local_routes = any(route.protocol != 2 for route in self.table(4, TABLE_LOCAL).routes())
         self.ruleset = Ruleset.from_facts(facts.get("netfilter", {}))
@@ -101,7 +104,11 @@ class Host:
     def why_incomplete(self, part: str) -> str:
         """Why a part of the facts is not complete; empty where it is."""
         data = self._part(part)
-        return "" if data.get("complete", True) else str(data.get("why") or f"the {part} of {self.name} were not read completely")
+        return (
+            ""
+            if data.get("complete", True)
+            else str(data.get("why") or f"the {part} of {self.name} were not read completely")
+        )
 
     def _interface(self, name: str, data: t.Mapping[str, t.Any]) -> Interface:
         plain = {field.name: data[field.name] for field in dataclasses.fields(Interface) if field.name in data}
@@ -126,8 +133,12 @@ class Host:
         partial = not self._part("routes").get("complete", True)
         for family in (4, 6):
             if (family, TABLE_LOCAL) not in routes:  # devices that have no such table
-                routes[family, TABLE_LOCAL] = [_local_route(family, address, one.name) for one in self.interfaces.values()
-                                               for address in one.addresses if address.family == family]
+                routes[family, TABLE_LOCAL] = [
+                    _local_route(family, address, one.name)
+                    for one in self.interfaces.values()
+                    for address in one.addresses
+                    if address.family == family
+                ]
             if partial:  # a table of which no route is listed may still have some
                 for number in counts.get(str(family), {}):
                     routes.setdefault((family, int(number)), [])
@@ -140,7 +151,8 @@ class Host:
 
     def _surroundings_of(self, family: int) -> Surroundings:
         failed = frozenset(
-            (entry["device"], entry["address"]) for entry in self.facts.get("neighbours", ())
+            (entry["device"], entry["address"])
+            for entry in self.facts.get("neighbours", ())
             if entry.get("family") == family and entry.get("state") in _BAD_NEIGHBOURS
         )
         return Surroundings(
@@ -190,7 +202,9 @@ class Host:
     def tracks(self, family: int) -> bool:
         """Whether the host tracks connections: a rule asks for it, or there are entries."""
         flows = self.facts.get("conntrack", {}).get("flows", ())
-        return self.ruleset.uses_conntrack(family) or any((":" in flow["original"]["source"]) == (family == 6) for flow in flows)
+        return self.ruleset.uses_conntrack(family) or any(
+            (":" in flow["original"]["source"]) == (family == 6) for flow in flows
+        )
 
     def forwards(self, packet: Packet, iif: str) -> bool | None:
         """Whether the host routes packets that arrive on ``iif``; None where that was not read."""
@@ -208,7 +222,7 @@ class Host:
         return one.name if one.kind == "vrf" else one.vrf
 
     def key(self, packet: Packet, iif: str | None = None, oif: str | None = None) -> Key:
-        """The flow key of a packet that arrives on ``iif``, or that the host itself sends (by ``oif``, where it is bound)."""
+        """The flow key of a packet that arrives on ``iif``, or of one that the host sends (by ``oif``, where bound)."""
         flow = packet.flow
         family = 6 if ":" in flow.destination else 4
         dst = number_of(flow.destination)
@@ -217,17 +231,24 @@ class Host:
         needs_device = family == 6 and _is_scoped(dst)
         bound_without_source = bool(oif) and not packet.has_source
         return Key(
-            family=family, dst=dst, src=number_of(flow.source),
-            iif=iif or "lo", oif=None if oif and oif == vrf else oif,
-            mark=packet.mark, tos=packet.tos, protocol=PROTOCOLS[flow.protocol],
-            sport=flow.sport if ports else 0, dport=flow.dport if ports else 0,
+            family=family,
+            dst=dst,
+            src=number_of(flow.source),
+            iif=iif or "lo",
+            oif=None if oif and oif == vrf else oif,
+            mark=packet.mark,
+            tos=packet.tos,
+            protocol=PROTOCOLS[flow.protocol],
+            sport=flow.sport if ports else 0,
+            dport=flow.dport if ports else 0,
             uid=0 if iif else packet.uid,
-            l3mdev=vrf, l3mdev_by_oif=bool(oif and vrf),
+            l3mdev=vrf,
+            l3mdev_by_oif=bool(oif and vrf),
             strict=needs_device or (family == 6 and iif is None and bound_without_source),
         )
 
     def lookup(self, packet: Packet, iif: str | None = None, oif: str | None = None) -> Lookup:
-        """What rules and FIB answer: for a packet that arrives on ``iif``, or for one of the host itself.
+        """What rules and FIB answer for a packet that arrives on ``iif``, or for one of the host itself.
 
         Interface names that the host does not have are a ``ValueError``.
         """
@@ -236,11 +257,11 @@ class Host:
                 raise ValueError(f"{self.name} has no interface {name!r}; it has {', '.join(sorted(self.interfaces))}")
         key = self.key(packet, iif, oif)
         if _is_multicast(key):
-            return Lookup((), unknown=f"{packet.flow.destination} is a multicast or broadcast address, which is not followed")
+            return Lookup((), unknown=f"{packet.flow.destination} is multicast or broadcast, which is not followed")
         answer = self.answer(key)
         why = self.why_incomplete("rules") or answer.unknown
         if iif is None and key.family == 4 and key.oif and not key.l3mdev and (answer.error or answer.hit is None):
-            # ip_route_output_key_hash_rcu: "Apparently, routing tables are wrong. Assume, that the destination is on link."
+            # ip_route_output_key_hash_rcu: "routing tables are wrong. Assume, that the destination is on link."
             return Lookup((self._on_link(packet, key),), answer.rule, why)
         return Lookup(self._branches(packet, key, answer), answer.rule, why)
 
@@ -262,8 +283,11 @@ class Host:
         local = route.type in ("local", "anycast") or (route.type == "broadcast" and not output)
         return tuple(
             Branch(
-                "local" if local else "forward", leg.share, leg.hop.device,
-                None if local else (leg.hop.gateway or packet.flow.destination), route,
+                "local" if local else "forward",
+                leg.share,
+                leg.hop.device,
+                None if local else (leg.hop.gateway or packet.flow.destination),
+                route,
                 self._source(packet, key, route, leg.hop, local) if output and not packet.has_source else None,
             )
             for leg in answer.hit.legs
@@ -287,7 +311,7 @@ class Host:
         return _text(self.source_of_leg(route, hop), 4)
 
     def reverse_path(self, packet: Packet, iif: str, oif: str | None) -> ReversePath:
-        """Reverse-path validation of a packet that arrives on ``iif`` and would leave by ``oif`` (None: it is for the host)."""
+        """Reverse-path validation of a packet in by ``iif`` that would leave by ``oif`` (None: it is for the host)."""
         return _reverse_path.validate(self, packet, iif, oif)
 
 
@@ -297,7 +321,15 @@ def _version(text: str) -> tuple[int, int]:
 
 
 def _local_route(family: int, address: Address, device: str) -> Route:
-    return Route(family, TABLE_LOCAL, f"{address.address}/{BITS[family]}", "local", scope="host", protocol=2, nexthops=(NextHop(device),))
+    return Route(
+        family,
+        TABLE_LOCAL,
+        f"{address.address}/{BITS[family]}",
+        "local",
+        scope="host",
+        protocol=2,
+        nexthops=(NextHop(device),),
+    )
 
 
 def _is_scoped(dst: int) -> bool:

@@ -95,12 +95,19 @@ class Ruleset:
         """Follow a packet through the chains of its hook whose priority is in [low, high)."""
         outcome, walk = self._walk(situation, kind, low, high)
         # `reject` drops the packet as `drop` does, so only accept and drop tell states apart
-        stateful = walk.asked_state and outcome.verdict != "unknown" and any(
-            self._fate_in(situation, kind, low, high, *state) is (not outcome.is_drop) for state in _STATES
+        stateful = (
+            walk.asked_state
+            and outcome.verdict != "unknown"
+            and any(self._fate_in(situation, kind, low, high, *state) is (not outcome.is_drop) for state in _STATES)
         )
         result = FilterResult(
-            outcome.verdict, outcome.rule, outcome.reason, mark=walk.now.mark,
-            translation=outcome.translation, stateful=stateful, counter=outcome.counter,
+            outcome.verdict,
+            outcome.rule,
+            outcome.reason,
+            mark=walk.now.mark,
+            translation=outcome.translation,
+            stateful=stateful,
+            counter=outcome.counter,
         )
         return Filtered(result, walk.now, walk.changed_mark, walk.untracked, walk.zone)
 
@@ -132,8 +139,11 @@ class Ruleset:
         """The chains that a packet meets at a hook, in the order of their priority."""
         families = _FAMILIES[situation.family]
         found = [
-            chain for chain in self.chains
-            if chain.hook == situation.hook and chain.family in families and chain.type in kind
+            chain
+            for chain in self.chains
+            if chain.hook == situation.hook
+            and chain.family in families
+            and chain.type in kind
             and low <= chain.priority < high
         ]
         return sorted(found, key=lambda chain: chain.priority)
@@ -150,6 +160,8 @@ def _mentions_state(rule: t.Mapping[str, t.Any]) -> bool:
         return True
     for part in (*rule.get("matches", ()), *rule.get("statements", ())):
         text = f"{part.get('left', '')} {part.get('do', '')} {part.get('value', '')} {part.get('unknown', '')}"
-        if any(word in f" {text} " for word in (" ct ", "ct_mark", "set_zone", "flow_offload", "'ct'", '"ct', "conntrack")):
+        if any(
+            word in f" {text} " for word in (" ct ", "ct_mark", "set_zone", "flow_offload", "'ct'", '"ct', "conntrack")
+        ):
             return True
     return False

@@ -146,7 +146,8 @@ class ChainWalk:
             if address and (":" in str(address)) != (self.now.family == 6):
                 return None, False  # `snat ip to` of an inet chain leaves IPv6 alone, and the reverse
             return Outcome("accept", text, translation=_translation(verdict, text), counter=counter), False
-        return Outcome("unknown", text, f"{do} is not understood" if do != "unknown" else "its verdict is not understood"), False
+        why = f"{do} is not understood" if do != "unknown" else "its verdict is not understood"
+        return Outcome("unknown", text, why), False
 
     def _verdict_of(self, rule: Rule) -> t.Mapping[str, t.Any] | None:
         verdict: t.Mapping[str, t.Any] | None = rule.get("verdict")
@@ -200,7 +201,10 @@ class ChainWalk:
         if doubt or value is None:
             changed = {which: old & ~mask & _BITS32, f"unknown_{which}": old_unknown | mask}
         else:
-            changed = {which: (old & ~mask | value & mask) & _BITS32, f"unknown_{which}": (old_unknown & ~mask | unknown & mask)}
+            changed = {
+                which: (old & ~mask | value & mask) & _BITS32,
+                f"unknown_{which}": (old_unknown & ~mask | unknown & mask),
+            }
         self.now = dataclasses.replace(self.now, **changed)
 
     def _mark_value(self, value: t.Any) -> tuple[t.Any, int]:
@@ -222,6 +226,9 @@ def _counter(rule: Rule) -> tuple[int, int] | None:
 def _translation(verdict: t.Mapping[str, t.Any], text: str) -> Translation:
     port = verdict.get("port")
     return Translation(
-        verdict["do"], verdict.get("address"), port if isinstance(port, int) else None, text,
+        verdict["do"],
+        verdict.get("address"),
+        port if isinstance(port, int) else None,
+        text,
         port_unknown=bool(verdict.get("random")) or (port is not None and not isinstance(port, int)),
     )

@@ -61,13 +61,20 @@ def _key(now: Situation, flags: frozenset[str], device: str | None) -> Key:
     base = now.host.key(now.packet, "lo")
     return dataclasses.replace(
         base,
-        dst=source if of_source else destination, src=destination if of_source else source,
-        iif=(now.oif or "lo") if in_forward else "lo", oif=(device or now.iif) if linklocal else None,
+        dst=source if of_source else destination,
+        src=destination if of_source else source,
+        iif=(now.oif or "lo") if in_forward else "lo",
+        oif=(device or now.iif) if linklocal else None,
         mark=now.mark if "mark" in flags else 0,
         # the expression knows addresses only: rules that select a protocol or port do not match
-        protocol=0 if now.family == 4 else base.protocol, sport=0, dport=0,
+        protocol=0 if now.family == 4 else base.protocol,
+        sport=0,
+        dport=0,
         l3mdev=now.host.vrf_of(device) if "iif" in flags else None,
-        strict=linklocal, ignore_linkstate=now.family == 4, reverse=True, by_device=now.family == 6,
+        strict=linklocal,
+        ignore_linkstate=now.family == 4,
+        reverse=True,
+        by_device=now.family == 6,
     )
 
 

@@ -11,6 +11,7 @@ import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import PROTOCOLS, Flow
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import netfilter_fib
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.conntrack import Entry
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.fib import number_of, prefix_of
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.situation import Situation
 
@@ -87,7 +88,9 @@ def _meta(words: list[str], now: Situation) -> t.Any:
     if what in ("iifgroup", "oifgroup"):
         return now.host.interface_groups.get((now.iif if what == "iifgroup" else now.oif) or "", ABSENT)
     fields: dict[str, t.Any] = {
-        "mark": now.mark, "l4proto": PROTOCOLS[flow.protocol], "pkttype": ("host", "unicast"),
+        "mark": now.mark,
+        "l4proto": PROTOCOLS[flow.protocol],
+        "pkttype": ("host", "unicast"),
         "nfproto": ("ipv4", "ip", 2) if now.family == 4 else ("ipv6", "ip6", 10),
         "protocol": ("ip", 0x0800) if now.family == 4 else ("ip6", 0x86DD),
     }
@@ -101,9 +104,12 @@ def _ip(words: list[str], now: Situation, family: int) -> t.Any:
         return ABSENT
     flow = now.packet.flow
     fields: dict[str, t.Any] = {
-        "saddr": number_of(flow.source), "daddr": number_of(flow.destination),
-        "protocol": PROTOCOLS[flow.protocol], "nexthdr": PROTOCOLS[flow.protocol],
-        "version": family, "dscp": now.packet.tos >> 2,
+        "saddr": number_of(flow.source),
+        "daddr": number_of(flow.destination),
+        "protocol": PROTOCOLS[flow.protocol],
+        "nexthdr": PROTOCOLS[flow.protocol],
+        "version": family,
+        "dscp": now.packet.tos >> 2,
     }
     return fields.get(" ".join(words))
 
@@ -133,13 +139,17 @@ def _ct(words: list[str], now: Situation) -> t.Any:
     if entry is None:
         return ABSENT
     if what == "status":
-        return _status(now)
+        return _status(entry, connection.fresh)
     if what in ("original", "reply"):
         return _tuple_field(entry.original if what == "original" else entry.reply, words[1:])
     fields: dict[str, t.Any] = {
-        "direction": connection.direction, "mark": now.ct_mark, "zone": entry.zone,
-        "protocol": PROTOCOLS[entry.original.protocol], "l3proto": f"ipv{now.family}",
-        "saddr": number_of(entry.original.source), "daddr": number_of(entry.original.destination),
+        "direction": connection.direction,
+        "mark": now.ct_mark,
+        "zone": entry.zone,
+        "protocol": PROTOCOLS[entry.original.protocol],
+        "l3proto": f"ipv{now.family}",
+        "saddr": number_of(entry.original.source),
+        "daddr": number_of(entry.original.destination),
     }
     return fields.get(what)
 
@@ -147,16 +157,17 @@ def _ct(words: list[str], now: Situation) -> t.Any:
 def _tuple_field(flow: Flow, words: list[str]) -> t.Any:
     what = words[-1] if words else ""
     fields: dict[str, t.Any] = {
-        "saddr": number_of(flow.source), "daddr": number_of(flow.destination),
-        "proto-src": flow.sport, "proto-dst": flow.dport, "protocol": PROTOCOLS[flow.protocol],
+        "saddr": number_of(flow.source),
+        "daddr": number_of(flow.destination),
+        "proto-src": flow.sport,
+        "proto-dst": flow.dport,
+        "protocol": PROTOCOLS[flow.protocol],
     }
     return fields.get(what)
 
 
-def _status(now: Situation) -> set[str]:
-    entry = now.connection.entry
-    assert entry is not None
-    status = set() if now.connection.fresh else {"confirmed"}
+def _status(entry: Entry, fresh: bool) -> set[str]:
+    status = set() if fresh else {"confirmed"}
     if entry.seen_reply:
         status.add("seen-reply")
     if entry.source_translated:

@@ -27,7 +27,7 @@ class Packet:
     tos: int = 0  # the whole DS field, 0 to 255
     first: bool = True
     tcp: str = ""  # syn, syn_ack, ack, fin, rst
-    uid: int | None = None  # of the sending process; None: not known (forwarded packets count as root's, as in the kernel)
+    uid: int | None = None  # of the sending process; None: not known (what arrives counts as root's)
 
     @property
     def tcp_kind(self) -> str:
@@ -132,9 +132,10 @@ class Transit:
     tracker: object
     device: str | None = None  # with forward: where it leaves
     next_hop: str | None = None  # with forward: the address to resolve there
-    reason: str = ""  # with drop: reverse_path, martian, no_route, unreachable, blackhole, prohibit, filter, not_forwarding, no_source
+    # with drop: reverse_path, martian, no_route, unreachable, blackhole, prohibit, filter, not_forwarding, no_source
+    reason: str = ""
     detail: str = ""  # a sentence for people that names the rule, sysctl or chain
-    state: str = ""  # connection state the packet had: new, established, related, invalid, untracked; empty without conntrack
+    state: str = ""  # of the packet's connection: new, established, invalid, untracked; empty without conntrack
     stateful: bool = False  # this host must see both directions of the flow
     lookup: Lookup | None = None
     reverse_path: ReversePath | None = None

@@ -72,7 +72,8 @@ class _Check:
         full = self._full()
         if quick.verdict == full.verdict or not self._doubtful():
             return quick
-        return ReversePath("unknown", reason="the kernel judges this source by the local table once a rule was ever added or deleted")
+        why = f"the kernel looks {self.source} up in the local table only if a rule was ever added or deleted"
+        return ReversePath("unknown", reason=why)
 
     def _customised(self) -> bool:
         """fib4_has_custom_rules or fib_has_custom_local_routes, as far as they show."""
@@ -90,19 +91,16 @@ class _Check:
         return _martian(f"source {self.source} is an address of {self.host.name} itself, on {owner}")
 
     def _full(self) -> ReversePath:
-        key = self._key()
-        answer = self.host.answer(key)
+        answer = self.host.answer(self._key())
         if answer.unknown:
             return ReversePath("unknown", reason=f"the route back to {self.source}: {answer.unknown}")
         if answer.error or answer.hit is None:
             return self._last_resort(f"no route back to {self.source} ({_why(answer)})")
         devices = tuple(dict.fromkeys(hop.device or "" for hop in answer.hit.route.nexthops))
-        verdict = self._judge(key, answer, devices)
+        verdict = self._judge(answer.hit.route.type, answer.rule, devices)
         return dataclasses.replace(verdict, expected_devices=devices)
 
-    def _judge(self, key: Key, answer: Answer, devices: tuple[str, ...]) -> ReversePath:
-        assert answer.hit is not None
-        kind = answer.hit.route.type
+    def _judge(self, kind: str, rule: Rule | None, devices: tuple[str, ...]) -> ReversePath:
         if kind != "unicast" and not (kind == "local" and self.device.is_set("accept_local")):
             return _martian(f"the route to source {self.source} is of type {kind}")
         if any(device == self.iif or self.host.vrf_of(device) == self.iif for device in devices):
@@ -111,7 +109,8 @@ class _Check:
             return ReversePath("pass", reason="loopback")
         if not any(address.family == 4 for address in self.device.addresses):
             return self._last_resort(f"{self.iif} has no IPv4 address")
-        where = f"the route back to {self.source} leaves by {', '.join(devices)}, not by {self.iif}{_by_rule(answer.rule)}"
+        others = ", ".join(devices)
+        where = f"the route back to {self.source} leaves by {others}, not by {self.iif}{_by_rule(rule)}"
         if self.mode == 1:
             return ReversePath("drop", reason=where)
         return ReversePath("pass", reason=f"{where}; rp_filter is {_NAMES[self.mode]}")
@@ -120,12 +119,18 @@ class _Check:
         return ReversePath("drop" if self.mode else "pass", reason=why)
 
     def _key(self) -> Key:
-        """The question of the check: source and destination swapped, and iif is the *egress* interface of the packet."""
+        """The question of the check: source and destination swapped, and iif is the packet's *egress* interface."""
         forward = self.host.key(self.packet, self.iif)
         return dataclasses.replace(
-            forward, dst=forward.src, src=forward.dst, iif=self.oif or "lo",
+            forward,
+            dst=forward.src,
+            src=forward.dst,
+            iif=self.oif or "lo",
             mark=forward.mark if self.device.is_set("src_valid_mark") else 0,
-            sport=forward.dport, dport=forward.sport, l3mdev=self.host.vrf_of(self.iif) or self.host.vrf_of(self.oif), reverse=True,
+            sport=forward.dport,
+            dport=forward.sport,
+            l3mdev=self.host.vrf_of(self.iif) or self.host.vrf_of(self.oif),
+            reverse=True,
         )
 
 

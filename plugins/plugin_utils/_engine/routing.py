@@ -75,7 +75,12 @@ def _input_branch(host: Host, packet: Packet, iif: str, branch: Branch, lookup: 
         checked = dataclasses.replace(packet, flow=dataclasses.replace(packet.flow, destination="0.0.0.0"))
     check = host.reverse_path(checked, iif, branch.device if branch.kind == "forward" else None)
     decision = Decision(
-        branch.kind, branch.share, branch.device, branch.next_hop, lookup=lookup, reverse_path=check,
+        branch.kind,
+        branch.share,
+        branch.device,
+        branch.next_hop,
+        lookup=lookup,
+        reverse_path=check,
     )
     if check.verdict == "pass":
         return decision
@@ -128,7 +133,13 @@ def _output_branch(host: Host, packet: Packet, branch: Branch, lookup: Lookup) -
     if branch.kind == "drop":
         return _refused(host, packet, branch, lookup)
     device = host.interfaces.get(branch.device or "")
-    if branch.kind == "forward" and _is_loopback(packet) and device and device.name != "lo" and not device.is_set("route_localnet"):
+    if (
+        branch.kind == "forward"
+        and _is_loopback(packet)
+        and device
+        and device.name != "lo"
+        and not device.is_set("route_localnet")
+    ):
         detail = f"{host.name}: source {packet.flow.source} may not leave by {device.name}: route_localnet is off"
         return Decision("drop", branch.share, reason="martian", detail=detail, lookup=lookup)
     return Decision(branch.kind, branch.share, branch.device, branch.next_hop, branch.source, lookup=lookup)

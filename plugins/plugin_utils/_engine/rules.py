@@ -77,7 +77,7 @@ def merged(host: RuleHost, key: Key, separate: Answer) -> Answer:
     The longest prefix of both together wins, and the default table is asked after an error too. Whether a rule
     was added and deleted again does not show, so where the two ways differ the answer is not known.
     """
-    local, main = (host.table(4, number) for number in (TABLE_LOCAL, TABLE_MAIN))
+    main = host.table(4, TABLE_MAIN)
     hit = None
     if separate.hit is not None and separate.hit.route.table == TABLE_LOCAL:
         longest = next((routes for _network, routes in main.matches(key.dst)), None)
@@ -92,7 +92,7 @@ def merged(host: RuleHost, key: Key, separate: Answer) -> Answer:
         return separate
     return dataclasses.replace(
         separate,
-        unknown=f"{hit.route.dst} of table {hit.route.table} wins over table {local.number} only while no rule was ever added",
+        unknown=f"{hit.route.dst} of table {hit.route.table} wins only while no rule was ever added or deleted",
     )
 
 
@@ -223,7 +223,7 @@ class _Walk:
             return ""
         if hit is not None and hit.route.prefixlen == BITS[table.family]:
             return ""
-        return f"table {table.number} has routes that were not read: collect facts with this destination among the prefixes of interest"
+        return f"table {table.number} has routes that were not read: collect facts with this destination in prefixes"
 
     def _suppressed(self, rule: Rule, hit: Hit) -> bool:
         """fib4_rule_suppress and fib6_rule_suppress."""
@@ -234,4 +234,3 @@ class _Walk:
         # IPv4 looks at the first leg whatever leg was chosen, IPv6 at the chosen one
         hop = hit.route.nexthops[0] if hit.route.family == 4 else hit.legs[0].hop
         return self.host.interface_groups.get(hop.device or "") == rule.suppress_ifgroup
-

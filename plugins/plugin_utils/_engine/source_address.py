@@ -16,8 +16,14 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.fib impor
 _LABELS = tuple(
     (prefix_of(prefix), label)
     for prefix, label in (
-        ("::1/128", 0), ("2001:10::/28", 7), ("::ffff:0:0/96", 4), ("::/96", 3), ("2001::/32", 6),
-        ("2002::/16", 2), ("fc00::/7", 5), ("::/0", 1),
+        ("::1/128", 0),
+        ("2001:10::/28", 7),
+        ("::ffff:0:0/96", 4),
+        ("::/96", 3),
+        ("2001::/32", 6),
+        ("2002::/16", 2),
+        ("fc00::/7", 5),
+        ("::/0", 1),
     )
 )
 _ORCHID = prefix_of("2001:10::/28")

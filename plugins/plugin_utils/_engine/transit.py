@@ -10,9 +10,19 @@ import dataclasses
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import routing, source_address, translation
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.conntrack import Connection, Tracker
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.netfilter import CONNTRACK, NAT_DST, NAT_SRC, Filtered
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import FilterResult, Packet, Transit, Translation
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.conntrack import Connection, Entry, Tracker
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.netfilter import (
+    CONNTRACK,
+    NAT_DST,
+    NAT_SRC,
+    Filtered,
+)
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import (
+    FilterResult,
+    Packet,
+    Transit,
+    Translation,
+)
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.routing import Decision
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.situation import Situation
 
@@ -47,7 +57,9 @@ def originate(host: Host, tracker: Tracker, packet: Packet, oif: str | None = No
     for sent, decision in _choose_source(host, packet, oif):
         passage = _Passage.start(host, tracker, sent, None)
         for one in passage.leave(decision, oif):
-            transits.append(dataclasses.replace(one, share=one.share * decision.share if one.split else one.share).finish())
+            transits.append(
+                dataclasses.replace(one, share=one.share * decision.share if one.split else one.share).finish()
+            )
     return tuple(transits)
 
 
@@ -105,7 +117,9 @@ def _source_connected(host: Host, packet: Packet, oif: str | None, first: Decisi
         return [(sent, decision)]
     again = routing.route_output(host, sent, oif)
     ways = [(sent, dataclasses.replace(one, share=one.share * first.share)) for one in again]
-    same = all((one.outcome, one.device, one.next_hop) == (first.outcome, first.device, first.next_hop) for one in again)
+    same = all(
+        (one.outcome, one.device, one.next_hop) == (first.outcome, first.device, first.next_hop) for one in again
+    )
     if packet.flow.protocol == "tcp" or same or len(again) > 1:
         return ways
     detail = f"{host.name}: a connected UDP socket sends by {again[0].device}, an unconnected one by {first.device}"
@@ -191,8 +205,15 @@ class _Passage:
 
     def run(self, hook: str, oif: str | None, kind: tuple[str, ...], low: int, high: int) -> Filtered:
         situation = Situation(
-            self.host, hook, self.packet, self.iif if hook != "output" else None, oif, self.connection,
-            mark=self.packet.mark, ct_mark=self.ct_mark, unknown_mark=self.unknown_mark,
+            self.host,
+            hook,
+            self.packet,
+            self.iif if hook != "output" else None,
+            oif,
+            self.connection,
+            mark=self.packet.mark,
+            ct_mark=self.ct_mark,
+            unknown_mark=self.unknown_mark,
         )
         return self.host.ruleset.run(situation, kind, low, high)
 
@@ -206,8 +227,13 @@ class _Passage:
         tracker = self.tracker if connection.fresh else self.tracker.commit(connection)
         kept = (result,) if result.rule or result.stateful else ()
         passage = dataclasses.replace(
-            self, packet=dataclasses.replace(self.packet, mark=now.mark), connection=connection, tracker=tracker,
-            ct_mark=now.ct_mark, unknown_mark=now.unknown_mark, filters=(*self.filters, *kept),
+            self,
+            packet=dataclasses.replace(self.packet, mark=now.mark),
+            connection=connection,
+            tracker=tracker,
+            ct_mark=now.ct_mark,
+            unknown_mark=now.unknown_mark,
+            filters=(*self.filters, *kept),
             rerouted=self.rerouted or filtered.changed_mark,
         )
         if result.verdict in ("drop", "reject"):
@@ -228,7 +254,8 @@ class _Passage:
         return self._translate(hook, oif, next_hop)
 
     def _translate(self, hook: str, oif: str | None, next_hop: str | None) -> _Passage:
-        if self.end is not None or self.connection.entry is None:
+        entry = self.connection.entry
+        if self.end is not None or entry is None:
             return self
         passage = self
         if self.connection.fresh:
@@ -236,16 +263,17 @@ class _Passage:
             passage = self.take(filtered)
             rule = filtered.result.translation
             if passage.end is None and rule is not None:
-                passage = passage.bind(rule, hook, oif, next_hop)
+                passage = passage.bind(entry, rule, hook, oif, next_hop)
         if passage.end is not None:
             return passage
-        rewrite = translation.translate_source if hook in ("postrouting", "input") else translation.translate_destination
+        rewrite = (
+            translation.translate_source if hook in ("postrouting", "input") else translation.translate_destination
+        )
         flow = rewrite(passage.packet.flow, passage.connection)
         return dataclasses.replace(passage, packet=dataclasses.replace(passage.packet, flow=flow))
 
-    def bind(self, rule: Translation, hook: str, oif: str | None, next_hop: str | None) -> _Passage:
-        entry = self.connection.entry
-        assert entry is not None
+    def bind(self, entry: Entry, rule: Translation, hook: str, oif: str | None, next_hop: str | None) -> _Passage:
+        """Set up the translation of a new connection."""
         try:
             if hook in ("postrouting", "input"):
                 entry = translation.bind_source(self.host, entry, rule, oif or "", next_hop)
@@ -266,16 +294,14 @@ class _Passage:
             return passage.deliver()
         if decision.outcome != "forward":
             return passage.stop(decision.outcome, decision.reason, decision.detail)
-        return passage.filters_at("forward", oif=decision.device).depart()
+        return passage.filters_at("forward", oif=decision.device).depart(decision.device, decision.next_hop)
 
     def deliver(self) -> _Passage:
         passage = self.filters_at("input", _MIN, NAT_SRC).to_source("input").filters_at("input", NAT_SRC, _MAX)
         return passage if passage.end is not None else passage.stop("local", "", "")
 
-    def depart(self) -> _Passage:
+    def depart(self, oif: str | None, next_hop: str | None) -> _Passage:
         """Postrouting, and the wire."""
-        assert self.decision is not None
-        oif, next_hop = self.decision.device, self.decision.next_hop
         passage = self.filters_at("postrouting", _MIN, NAT_SRC, oif).to_source("postrouting", oif, next_hop)
         passage = passage.filters_at("postrouting", NAT_SRC, _MAX, oif)
         return passage if passage.end is not None else passage.stop("forward", "", "")
@@ -294,17 +320,16 @@ class _Passage:
         if passage.end is not None or doubt:
             return [passage.stop("unknown", "", doubt) if doubt else passage]
         if not passage.rerouted and passage.packet.flow.destination == before:
-            return [passage.onward()]
+            return [passage.onward(decision)]
         # ip_route_me_harder: the source stays, whatever it was chosen for
         again = routing.route_output(self.host, passage.packet, bound)
-        return [dataclasses.replace(passage, decision=one, share=one.share, split=True).onward() for one in again]
+        return [dataclasses.replace(passage, decision=one, share=one.share, split=True).onward(one) for one in again]
 
-    def onward(self) -> _Passage:
-        assert self.decision is not None
-        if self.decision.outcome == "forward":
-            return self.depart()
-        if self.decision.outcome != "local":
-            return self.stop(self.decision.outcome, self.decision.reason, self.decision.detail)
+    def onward(self, decision: Decision) -> _Passage:
+        if decision.outcome == "forward":
+            return self.depart(decision.device, decision.next_hop)
+        if decision.outcome != "local":
+            return self.stop(decision.outcome, decision.reason, decision.detail)
         # to an address of the host itself: over lo, where prerouting meets the packet with its connection
         passage = self.filters_at("postrouting", _MIN, NAT_SRC, "lo").to_source("postrouting", "lo")
         passage = dataclasses.replace(passage.filters_at("postrouting", NAT_SRC, _MAX, "lo"), iif="lo")
@@ -321,19 +346,21 @@ class _Passage:
 
     def finish(self) -> Transit:
         """The fate, with the connection table that the packet leaves behind."""
-        assert self.end is not None
         survived = self.end in ("forward", "local")
         entry = self.connection.entry
         translated = entry is not None and (entry.source_translated or entry.destination_translated)
         decision = self.decision
         forwarded = self.end == "forward" and decision is not None
         return Transit(
-            outcome=self.end, share=self.share,
+            outcome=self.end or "unknown",
+            share=self.share,
             packet=dataclasses.replace(self.packet, mark=0) if forwarded else self.packet,  # a mark stays on its host
             tracker=self.tracker.commit(self.connection) if survived else self.tracker,
             device=decision.device if forwarded and decision else None,
             next_hop=decision.next_hop if forwarded and decision else None,
-            reason=self.reason, detail=self.detail, state=self.connection.state,
+            reason=self.reason,
+            detail=self.detail,
+            state=self.connection.state,
             stateful=translated or any(result.stateful for result in self.filters),
             lookup=decision.lookup if decision else None,
             reverse_path=decision.reverse_path if decision else None,

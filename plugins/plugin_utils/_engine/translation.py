@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: used by this collection only, may change without notice.
-"""Address translation of one connection: what a rule makes of the entry, and what the entry makes of a packet (nf_nat_core.c)."""
+"""Address translation of one connection: from a rule to the entry, from the entry to a packet (nf_nat_core.c)."""
 
 from __future__ import annotations
 
