@@ -14,20 +14,21 @@ author:
 description:
   - Turns pins, prefixes that shall leave by one uplink, into what M(netpath.symmetry.policy_routing) and
     M(netpath.symmetry.source_nat) take.
-  - All pins are routes of one table behind one rule per address family, so that of overlapping prefixes the longest wins.
+  - All pins are routes of one table behind one rule per address family, so that of overlapping prefixes the longest
+    wins.
 positional: uplinks
 options:
   _input:
     description:
-      - The pins, each with C(name), C(prefixes) and C(uplink), and optionally C(source_nat) (an address, or one for each
-        address family), C(acknowledge_source) and C(on_uplink_loss) (V(failover) or V(block)).
+      - The pins, each with C(name), C(prefixes) and C(uplink), and optionally C(source_nat) (an address, or one for
+        each address family), C(acknowledge_source) and C(on_uplink_loss) (V(failover) or V(block)).
     type: list
     elements: dict
     required: true
   uplinks:
     description:
-      - The uplinks, each with C(name), C(interface) and C(gateway). An uplink with gateways of both address families is
-        declared once for each.
+      - The uplinks, each with C(name), C(interface) and C(gateway). An uplink with gateways of both address families
+        is declared once for each.
     type: list
     elements: dict
     required: true

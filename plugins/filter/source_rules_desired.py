@@ -12,14 +12,14 @@ version_added: 1.0.0
 author:
   - netpath.symmetry contributors (@netpath)
 description:
-  - Turns uplinks into what M(netpath.symmetry.policy_routing) takes. Each uplink gets a table with its default route and
-    its connected prefixes, and each of its addresses a rule that leads to it.
+  - Turns uplinks into what M(netpath.symmetry.policy_routing) takes. Each uplink gets a table with its default route
+    and its connected prefixes, and each of its addresses a rule that leads to it.
 positional: interfaces
 options:
   _input:
     description:
-      - The uplinks, each with C(name), C(interface) and C(gateway), and optionally C(addresses). An uplink with gateways of
-        both address families is declared once for each.
+      - The uplinks, each with C(name), C(interface) and C(gateway), and optionally C(addresses). An uplink with
+        gateways of both address families is declared once for each.
     type: list
     elements: dict
     required: true

@@ -28,7 +28,7 @@ SPECIFICS = ("main", "uplink")
 
 
 def pins_to_desired(uplinks: t.Sequence[Data], pins: t.Sequence[Data]) -> Dict:
-    """``tables`` and ``rules`` of policy_routing and ``entries`` of source_nat for pinned prefixes; raises PlanError."""
+    """``tables`` and ``rules`` of policy_routing, ``entries`` of source_nat for pinned prefixes; raises PlanError."""
     return {**_pins_to_routing(uplinks, pins), "entries": _pins_to_source_nat(uplinks, pins)}
 
 

@@ -24,7 +24,11 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._plan.host import
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.lookup import Packet, egress
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.onlink import checked_routes
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.plan import Plan
-from ansible_collections.netpath.symmetry.plugins.module_utils._plan.priorities import place_rules, resolve_table
+from ansible_collections.netpath.symmetry.plugins.module_utils._plan.priorities import (
+    place_rules,
+    resolve_table,
+    selector,
+)
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.render import table_name
 
 RESERVED = frozenset(TABLE_NAMES)  # the kernel's own tables: never written by us
@@ -85,30 +89,38 @@ def _owns_table(options: Options, table: int) -> bool:
 
 def _table_ids(host: Host, desired: Desired, options: Options) -> dict[str, int]:
     """The id of every declared table: as declared, the one that holds these routes already, or a fresh one."""
-    ids: dict[str, int] = {}
-    for table in desired.tables:
-        if table.id is not None:
-            ids[table.name] = _declared_id(host, table, options)
+    ids = {table.name: _declared_id(host, table, options) for table in desired.tables if table.id is not None}
     by_content: dict[frozenset[Route], list[int]] = {}
     for number in sorted({route.table for route in host.routes if route.table in options.slice}):
         by_content.setdefault(_content(host.routes, number), []).append(number)
+    # Tables may be alike: first come those to which their own rules lead already.
+    for led_to in (lambda table: _led_to(host, desired, table), lambda table: options.slice):
+        for table in desired.tables:
+            same = by_content.get(frozenset(table.routes), [])
+            found = [number for number in same if number in led_to(table)]
+            if table.name not in ids and found:
+                same.remove(found[0])
+                ids[table.name] = found[0]
     busy = {route.table for route in host.routes} | {rule.table for rule in host.rules} | set(ids.values())
-    looked_up = {rule.table for rule in host.rules}
     for table in desired.tables:
-        if table.name in ids:
-            continue
-        routes = frozenset(table.routes)
-        same = by_content.get(routes, [])
-        same.sort(key=lambda number: number not in looked_up)
-        if same:
-            ids[table.name] = same.pop(0)
-            continue
-        fresh = next((number for number in options.slice if number not in busy), None)
-        if fresh is None:
-            raise PlanError(f"tables: no free table id in {options.slice[0]}-{options.slice[-1]}; remove routes there")
-        ids[table.name] = fresh
-        busy.add(fresh)
+        if table.name not in ids:
+            ids[table.name] = _fresh_id(options, busy)
+            busy.add(ids[table.name])
     return ids
+
+
+def _led_to(host: Host, desired: Desired, table: Table) -> set[t.Optional[int]]:
+    """The tables that rules with the selectors of this table's rules look up now."""
+    selectors = {selector(dataclasses.replace(one.rule, family=0)) for one in desired.rules if one.table == table.name}
+    return {rule.table for rule in host.rules if selector(dataclasses.replace(rule, family=0)) in selectors}
+
+
+def _fresh_id(options: Options, busy: t.Container[t.Optional[int]]) -> int:
+    """An id that no route and no rule of the host has."""
+    for number in options.slice:
+        if number not in busy:
+            return number
+    raise PlanError(f"tables: no free table id in {options.slice[0]}-{options.slice[-1]}; remove routes there")
 
 
 def _declared_id(host: Host, table: Table, options: Options) -> int:

@@ -155,30 +155,32 @@ def _apply_nft(netfilter: Dict, change: Change) -> None:
     item = change.subject
     if not isinstance(item, NftObject):
         raise TypeError(f"not an nft object: {item!r}")
-    ours = {"family": NFT_FAMILY, "table": NFT_TABLE}
-    chains, sets = netfilter.setdefault("chains", []), netfilter.setdefault("sets", [])
     add = change.op == "add"
-    if item.what == "chain" and add:
-        base = {"type": "nat", "hook": "postrouting", "priority": PRIORITY, "policy": "accept"}
-        chains.append({**ours, "name": item.name, **base, "rules": []})
-        if "nft" not in netfilter.setdefault("backends", []):
-            netfilter["backends"].append("nft")
-    elif item.what == "chain":
-        chains[:] = [one for one in chains if not _is(one, item.name)]
-    elif item.what == "set" and add:
-        kind = item.text.split(";")[0].split()[-1]
-        sets.append({**ours, "name": item.name, "type": kind, "elements": [], "complete": True})
+    chains, sets = netfilter.setdefault("chains", []), netfilter.setdefault("sets", [])
+    if item.what == "chain":
+        chains[:] = [*chains, _empty_chain(item)] if add else [one for one in chains if not _is(one, item.name)]
     elif item.what == "set":
-        sets[:] = [one for one in sets if not _is(one, item.name)]
+        sets[:] = [*sets, _empty_set(item)] if add else [one for one in sets if not _is(one, item.name)]
     elif item.what == "element":
-        for one in sets:
-            if _is(one, item.name):
-                kept = [element for element in one["elements"] if element not in item.elements]
-                one["elements"] = [*kept, *item.elements] if add else kept
+        for one in filter(lambda one: _is(one, item.name), sets):
+            kept = [element for element in one["elements"] if element not in item.elements]
+            one["elements"] = [*kept, *item.elements] if add else kept
     elif item.what == "rule":
-        for one in chains:
-            if _is(one, CHAIN):
-                one["rules"] = _rules_after(one.get("rules", []), item, change.op)
+        for one in filter(lambda one: _is(one, CHAIN), chains):
+            one["rules"] = _rules_after(one.get("rules", []), item, change.op)
+    if add and "nft" not in netfilter.setdefault("backends", []):
+        netfilter["backends"].append("nft")
+
+
+def _empty_chain(item: NftObject) -> Dict:
+    base = {"type": "nat", "hook": "postrouting", "priority": PRIORITY, "policy": "accept"}
+    return {"family": NFT_FAMILY, "table": NFT_TABLE, "name": item.name, **base, "rules": []}
+
+
+def _empty_set(item: NftObject) -> Dict:
+    kind = item.text.split(";")[0].split()[-1]
+    identity = {"family": NFT_FAMILY, "table": NFT_TABLE, "name": item.name}
+    return {**identity, "type": kind, "elements": [], "complete": True}
 
 
 def _is(data: Data, name: str) -> bool:
