@@ -48,7 +48,7 @@ class Walk(t.NamedTuple):
     counts: dict[int, int]  # routes by table
     messages: list[bytes]  # the routes worth decoding, from rtmsg on, in the kernel's order
     filtered: bool  # not every route is among the messages
-    clipped: bool  # there were more connected routes than the limit
+    clipped: bool  # there are more connected routes than their limit
 
 
 def covering(prefixes: t.Iterable[str]) -> dict[int, Cover]:
@@ -81,12 +81,16 @@ def parse_prefix(prefix: str) -> tuple[bytes, int]:
     return packed, length
 
 
-def walk(kernel: Netlink, family: int, interest: Cover, limit: int) -> Walk:
+def walk(
+    kernel: Netlink, family: int, interest: Cover, limit: int, connected_limit: int | None = None
+) -> Walk:
     """Count the routes of a family and keep the messages worth decoding; raises NetlinkError.
 
-    All are kept while there are at most ``limit``. This is the one loop that runs once per route of
-    the host: it unpacks a fixed head and looks up a set, nothing else.
+    All are kept while there are at most ``limit``; of more, connected ones up to ``connected_limit``
+    (the same number unless given). This is the one loop that runs once per route of the host: it
+    unpacks a fixed head and looks up a set, nothing else.
     """
+    most_connected = limit if connected_limit is None else connected_limit
     counts: dict[int, int] = {}
     everything: list[bytes] = []
     wanted: list[bytes] = []
@@ -103,7 +107,7 @@ def walk(kernel: Netlink, family: int, interest: Cover, limit: int) -> Walk:
             if kind != RTM_NEWROUTE:
                 if kernel.check(data, start):
                     filtered = total > limit
-                    return Walk(counts, wanted if filtered else everything, filtered, connected > limit)
+                    return Walk(counts, wanted if filtered else everything, filtered, filtered and connected > most_connected)
                 continue
             if flags & RTM_F_CLONED:
                 continue
@@ -119,7 +123,7 @@ def walk(kernel: Netlink, family: int, interest: Cover, limit: int) -> Walk:
                 wanted.append(data[start + 16 : start + length])
             elif scope if family == 4 else protocol in _KERNEL_PROTOCOLS:
                 connected += 1
-                if connected <= limit:
+                if connected <= most_connected:
                     wanted.append(data[start + 16 : start + length])
     raise AssertionError("unreachable: datagrams() ends only by an error")
 

@@ -1,0 +1,240 @@
+# Copyright (c) 2026 netpath.symmetry contributors
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-3.0-or-later
+# PRIVATE: used by this collection only, may change without notice.
+"""Put the facts of one host together (schema ``netpath.symmetry/1``, docs/facts.schema.json).
+
+Every part says whether it is complete and why not. What a host lacks or hides is never an error here.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import typing as t
+
+from ansible_collections.netpath.symmetry.plugins.module_utils._linux import sysctls
+from ansible_collections.netpath.symmetry.plugins.module_utils._linux.command import CommandError
+from ansible_collections.netpath.symmetry.plugins.module_utils._linux.lookups import Question, both_ways
+from ansible_collections.netpath.symmetry.plugins.module_utils._linux.netlink import NetlinkError
+from ansible_collections.netpath.symmetry.plugins.module_utils._linux.sources import KernelSource, open_source
+
+Dict = dict[str, t.Any]
+SCHEMA = "netpath.symmetry/1"
+SUBSETS = ("interfaces", "routing", "sysctls", "netfilter", "conntrack", "sockets", "managers")
+PARTS = {  # the parts of each subset
+    "interfaces": ("interfaces",),
+    "routing": ("rules", "routes", "neighbours", "lookups"),
+    "sysctls": ("sysctls", "counters"),
+    "netfilter": ("netfilter",),
+    "conntrack": ("conntrack",),
+    "sockets": ("sockets",),
+    "managers": ("managers",),
+}
+MAX_NEIGHBOURS = 2000
+_COMPLETE = {"complete": True}
+
+
+class AskedFlow(t.NamedTuple):
+    """A flow to look at closely, with the text that names it."""
+
+    text: str
+    question: Question
+
+
+class Request(t.NamedTuple):
+    """What to gather."""
+
+    source: str = "auto"
+    flows: tuple[AskedFlow, ...] = ()
+    prefixes: tuple[str, ...] = ()
+    max_routes: int = 2000
+    max_flows: int = 500
+    sample_seconds: float = 0
+    subsets: tuple[str, ...] = SUBSETS
+
+
+class Gathering:
+    """Facts under construction."""
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.facts: Dict = {"schema": SCHEMA, "platform": "linux", "kernel": os.uname().release}
+        self.parts: dict[str, Dict] = {}
+        self.interest = [*request.prefixes]
+        for flow in request.flows:
+            self.interest += [flow.question.source, flow.question.destination]
+
+    def wants(self, subset: str) -> bool:
+        return subset in self.request.subsets
+
+    def part(self, name: str, read: t.Callable[[], t.Optional[Dict]]) -> None:
+        """Read one part. ``read`` stores its facts and returns why they are not complete, as ``{why, ...}``, or None."""
+        try:
+            doubts = read()
+        except (CommandError, NetlinkError, OSError) as error:
+            doubts = {"why": (error.strerror if isinstance(error, NetlinkError) else None) or str(error)}
+        self.parts[name] = {"complete": False, **doubts} if doubts else dict(_COMPLETE)
+
+    def finish(self) -> Dict:
+        """The facts; parts that were not asked for say so."""
+        for subset, names in PARTS.items():
+            if not self.wants(subset):
+                for name in names:
+                    self.parts[name] = {"complete": False, "why": f"not asked for (gather_subset without {subset})"}
+        self.facts["parts"] = self.parts
+        return self.facts
+
+
+def gather(request: Request) -> Dict:
+    """The facts of this host. Raises ValueError for a prefix that is none, NetlinkError where the kernel has no routing."""
+    gathering = Gathering(request)
+    gathering.facts["collected_at"] = round(time.time(), 3)
+    if gathering.wants("conntrack"):
+        gathering.part("conntrack", lambda: _conntrack(gathering))
+    source = open_source(request.source)
+    gathering.facts["source"] = source.name
+    interfaces = source.interfaces()
+    if gathering.wants("interfaces"):
+        gathering.facts["interfaces"] = interfaces
+        gathering.parts["interfaces"] = dict(_COMPLETE)
+    if gathering.wants("routing"):
+        gathering.part("rules", lambda: _rules(gathering, source))
+        gathering.part("routes", lambda: _routes(gathering, source))
+        gathering.part("neighbours", lambda: _neighbours(gathering, source))
+        gathering.part("lookups", lambda: _lookups(gathering, source, interfaces))
+    _rest(gathering)
+    if request.sample_seconds > 0:
+        from ansible_collections.netpath.symmetry.plugins.module_utils._linux import sampling
+
+        gathering.facts["samples"] = sampling.sample(gathering.facts, request.sample_seconds)
+    return gathering.finish()
+
+
+def _rest(gathering: Gathering) -> None:
+    """The parts that do not need a source of routing."""
+    if gathering.wants("sysctls"):
+        gathering.part("sysctls", lambda: _sysctls(gathering))
+        gathering.part("counters", lambda: _counters(gathering))
+    if gathering.wants("netfilter"):
+        gathering.part("netfilter", lambda: _netfilter(gathering))
+    if gathering.wants("sockets"):
+        gathering.part("sockets", lambda: _sockets(gathering))
+    if gathering.wants("managers"):
+        gathering.part("managers", lambda: _managers(gathering))
+
+
+def _rules(gathering: Gathering, source: KernelSource) -> t.Optional[Dict]:
+    gathering.facts["rules"] = rules = source.rules()
+    strange = sum("unknown" in rule for rule in rules)
+    return {"why": f"{strange} rules have selectors that are not understood"} if strange else None
+
+
+def _routes(gathering: Gathering, source: KernelSource) -> t.Optional[Dict]:
+    request = gathering.request
+    reading = source.routes(gathering.interest, request.max_routes)
+    gathering.facts.update(routes=reading.listed, route_counts=reading.counts)
+    gathering.facts["nexthop_groups"] = _groups(source)
+    doubts = []
+    if reading.filtered:
+        total = sum(n for tables in reading.counts.values() for n in tables.values())
+        doubts.append(f"{total} routes, more than max_routes ({request.max_routes}): those of interest are listed")
+    if reading.clipped:
+        doubts.append(f"there are more than {request.max_routes} connected routes")
+    if reading.omitted:
+        doubts.append(f"not in the schema: {'; '.join(reading.omitted[:10])} ({len(reading.omitted)} in all)")
+    if reading.interrupted:
+        doubts.append("routes changed while they were read")
+    if not doubts:
+        return None
+    covered = {"covered": sorted(set(gathering.interest))} if reading.filtered else {}
+    return {"why": "; ".join(doubts), **covered}
+
+
+def _groups(source: KernelSource) -> list[Dict]:
+    from ansible_collections.netpath.symmetry.plugins.module_utils._linux import nexthops
+
+    return nexthops.groups(source.nexthops())
+
+
+def _neighbours(gathering: Gathering, source: KernelSource) -> t.Optional[Dict]:
+    neighbours = source.neighbours()
+    gathering.facts["neighbours"] = neighbours[:MAX_NEIGHBOURS]
+    if len(neighbours) <= MAX_NEIGHBOURS:
+        return None
+    gateways = {leg.get("gateway") for route in gathering.facts.get("routes", ()) for leg in route.get("nexthops", ())}
+    gateways.update(gathering.interest)
+    first = sorted(neighbours, key=lambda entry: entry["address"] not in gateways)
+    gathering.facts["neighbours"] = first[:MAX_NEIGHBOURS]
+    return {"why": f"{len(neighbours)} entries: {MAX_NEIGHBOURS} are listed, gateways first"}
+
+
+def _lookups(gathering: Gathering, source: KernelSource, interfaces: t.Mapping[str, Dict]) -> None:
+    own = {address["address"] for link in interfaces.values() for address in link["addresses"]}
+    gathering.facts["lookups"] = [
+        {"flow": flow.text, **answer}
+        for flow in gathering.request.flows
+        for answer in both_ways(source.kernel, flow.question, source.names, own)
+    ]
+
+
+def _sysctls(gathering: Gathering) -> t.Optional[Dict]:
+    values = sysctls.read_interfaces()
+    gathering.facts.update(
+        sysctls=sysctls.read_values(), interface_sysctls=values, rp_filter=sysctls.effective_rp_filter(values)
+    )
+    return None if values else {"why": f"{sysctls.ROOT}/net/ipv4/conf cannot be read"}
+
+
+def _counters(gathering: Gathering) -> None:
+    from ansible_collections.netpath.symmetry.plugins.module_utils._linux import kernel_counters
+
+    gathering.facts["counters"] = kernel_counters.read()
+
+
+def _netfilter(gathering: Gathering) -> t.Optional[Dict]:
+    from ansible_collections.netpath.symmetry.plugins.module_utils._linux import netfilter
+
+    gathering.facts["netfilter"], missing = netfilter.read()
+    return {"why": missing["why"]} if not missing["complete"] else None
+
+
+def _conntrack(gathering: Gathering) -> t.Optional[Dict]:
+    count = sysctls.read_value("net", "netfilter", "nf_conntrack_count")
+    table: Dict = {"available": count is not None}
+    gathering.facts["conntrack"] = table
+    if count is None:
+        return None  # this kernel tracks no connections
+    from ansible_collections.netpath.symmetry.plugins.module_utils._linux import ctnetlink
+
+    values = {name: sysctls.read_value(*path.split("/")) for name, path in sysctls.CONNTRACK.items()}
+    table.update(count=count, sysctls={name: value for name, value in values.items() if value is not None})
+    maximum = sysctls.read_value("net", "netfilter", "nf_conntrack_max")
+    if maximum is not None:
+        table["max"] = maximum
+    try:
+        table["stats"] = ctnetlink.read_statistics()
+        asked = [ctnetlink.Asked(*flow.question[:5]) for flow in gathering.request.flows]
+        flows = ctnetlink.read_entries(asked, gathering.request.max_flows, count)
+    except NetlinkError as error:
+        if error.errno == 1:  # EPERM
+            return {"why": "connections can be read by root only (become: true)"}
+        raise
+    table["flows"] = flows
+    for entry in flows:  # routes to what a flow is translated to are of interest too
+        if any(flow.is_of(entry) for flow in asked):
+            gathering.interest += [entry["reply"]["source"], entry["reply"]["destination"]]
+    if len(flows) < count:
+        return {"why": f"{count} entries: {len(flows)} are listed, those asked for and unreplied ones first"}
+    return None
+
+
+def _sockets(gathering: Gathering) -> None:
+    from ansible_collections.netpath.symmetry.plugins.module_utils._linux import sockets
+
+    gathering.facts["sockets"] = {"retransmitting": sockets.read_retransmitting()}
+
+
+def _managers(gathering: Gathering) -> None:
+    from ansible_collections.netpath.symmetry.plugins.module_utils._linux import managers
+
+    gathering.facts["managers"] = managers.read()

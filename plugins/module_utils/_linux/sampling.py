@@ -1,0 +1,62 @@
+# Copyright (c) 2026 netpath.symmetry contributors
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-3.0-or-later
+# PRIVATE: used by this collection only, may change without notice.
+"""The growth of counters in a window: connections that conntrack calls invalid, reverse-path drops, rules that match."""
+
+from __future__ import annotations
+
+import time
+import typing as t
+
+from ansible_collections.netpath.symmetry.plugins.module_utils._linux import ctnetlink, kernel_counters, netfilter
+from ansible_collections.netpath.symmetry.plugins.module_utils._linux.command import CommandError
+from ansible_collections.netpath.symmetry.plugins.module_utils._linux.netlink import NetlinkError
+
+Dict = dict[str, t.Any]
+_REVERSE_PATH = "TcpExtIPReversePathFilter"
+
+
+class Reading(t.NamedTuple):
+    """What is compared; None is what could not be read."""
+
+    conntrack: t.Optional[dict[str, int]]
+    counters: dict[str, int]
+    rules: t.Optional[dict[tuple[str, str, str, int], int]]
+
+
+def sample(facts: t.Mapping[str, t.Any], seconds: float) -> Dict:
+    """Read what the facts hold once more, before and after ``seconds``, and return the growth."""
+    began = time.monotonic()
+    first = _read(facts)
+    time.sleep(seconds)
+    second = _read(facts)
+    return {"seconds": round(time.monotonic() - began, 3), **growth(first, second)}
+
+
+def _read(facts: t.Mapping[str, t.Any]) -> Reading:
+    conntrack = rules = None
+    try:
+        if "stats" in facts.get("conntrack", {}):
+            conntrack = ctnetlink.read_statistics()
+        if "nft" in facts.get("netfilter", {}).get("backends", ()):
+            rules = netfilter.counters_of(netfilter.read_nft())
+    except (CommandError, NetlinkError):  # what could be read a moment ago is gone: no growth is known
+        pass
+    return Reading(conntrack, kernel_counters.read(), rules)
+
+
+def growth(first: Reading, second: Reading) -> Dict:
+    """The growth between two readings. Counters that fell were reset in between and are left out. Pure."""
+    result: Dict = {}
+    if first.conntrack is not None and second.conntrack is not None:
+        result["conntrack_invalid"] = max(0, second.conntrack.get("invalid", 0) - first.conntrack.get("invalid", 0))
+    if _REVERSE_PATH in first.counters and _REVERSE_PATH in second.counters:
+        result["reverse_path_filter"] = max(0, second.counters[_REVERSE_PATH] - first.counters[_REVERSE_PATH])
+    if first.rules is not None and second.rules is not None:
+        result["rules"] = [
+            {"family": family, "table": table, "chain": chain, "handle": handle, "packets": packets - before}
+            for (family, table, chain, handle), packets in second.rules.items()
+            for before in [first.rules.get((family, table, chain, handle), packets)]
+            if packets > before
+        ]
+    return result

@@ -1,0 +1,120 @@
+# Copyright (c) 2026 netpath.symmetry contributors
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-3.0-or-later
+# PRIVATE: used by this collection only, may change without notice.
+"""The two sources of routing facts, behind one interface: the kernel itself, and ``ip -j``.
+
+Both give equal facts. The kernel is asked first: it needs no process (1.5 ms instead of 22 ms on a
+host with 60 routes) and shows selectors that an older iproute2 leaves out.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.netpath.symmetry.plugins.module_utils._linux import nexthops, routes, rtnetlink
+from ansible_collections.netpath.symmetry.plugins.module_utils._linux.netlink import NETLINK_ROUTE, Netlink
+
+Dict = dict[str, t.Any]
+_ATTEMPTS = 3  # readings of a table that changes while it is read
+
+
+class RouteReading(t.NamedTuple):
+    """The routes of both families, as far as they are listed."""
+
+    listed: list[Dict]
+    counts: dict[str, dict[str, int]]  # every route, by family and table
+    omitted: list[str]  # a sentence for each route that the schema cannot hold
+    filtered: bool  # there are more than were asked for: only those of interest are listed
+    clipped: bool  # not even every connected route is listed
+    interrupted: bool  # a table changed while it was read
+
+
+class KernelSource:
+    """Facts straight from rtnetlink. Methods raise NetlinkError."""
+
+    name = "netlink"
+
+    def __init__(self) -> None:
+        self.kernel = Netlink(NETLINK_ROUTE)
+        self.links = rtnetlink.read_links(self.kernel)
+        self.names: dict[int, str] = {link["index"]: link["name"] for link in self.links}
+
+    def interfaces(self) -> dict[str, Dict]:
+        return rtnetlink.read_interfaces(self.kernel, self.links)
+
+    def rules(self) -> list[Dict]:
+        return rtnetlink.read_rules(self.kernel)
+
+    def neighbours(self) -> list[Dict]:
+        return rtnetlink.read_neighbours(self.kernel, self.names)
+
+    def nexthops(self) -> list[Dict]:
+        return rtnetlink.read_nexthops(self.kernel, self.names)
+
+    def routes(self, interest: t.Iterable[str], limit: int) -> RouteReading:
+        """Every route while there are at most ``limit``, else those that matter (see routes.py)."""
+        covers = routes.covering(interest)
+        for attempt in range(_ATTEMPTS):
+            self.kernel.interrupted = False
+            walks = self._walk(covers, limit)
+            if not self.kernel.interrupted or any(walk.filtered for walk in walks.values()):
+                break
+        decoded = (routes.decode(message, self.names) for walk in walks.values() for message in walk.messages)
+        listed, omitted = routes.split(decoded)
+        return RouteReading(
+            listed=nexthops.resolve(listed, self.nexthops),
+            counts={str(family): {str(table): n for table, n in walk.counts.items()} for family, walk in walks.items()},
+            omitted=omitted,
+            filtered=any(walk.filtered for walk in walks.values()),
+            clipped=any(walk.clipped for walk in walks.values()),
+            interrupted=self.kernel.interrupted,
+        )
+
+    def _walk(self, covers: dict[int, routes.Cover], limit: int) -> dict[int, routes.Walk]:
+        four = routes.walk(self.kernel, 4, covers[4], limit)
+        room = 0 if four.filtered else limit - sum(four.counts.values())  # the limit is for both families
+        six = routes.walk(self.kernel, 6, covers[6], room, limit)
+        if six.filtered and not four.filtered:  # there were too many after all; this second walk is short
+            four = routes.walk(self.kernel, 4, covers[4], 0, limit)
+        return {4: four, 6: six}
+
+
+class IprouteSource(KernelSource):
+    """Facts from ``ip -j``. Methods raise CommandError; tables are counted by the kernel's own dump.
+
+    A table with more routes than were asked for is never read through ``ip``: its JSON would be 72 MB
+    for 1,000,000 routes.
+    """
+
+    name = "iproute"
+
+    def interfaces(self) -> dict[str, Dict]:
+        return _iproute().read_interfaces()
+
+    def rules(self) -> list[Dict]:
+        return _iproute().read_rules()
+
+    def neighbours(self) -> list[Dict]:
+        return _iproute().read_neighbours()
+
+    def nexthops(self) -> list[Dict]:
+        return _iproute().read_nexthops()
+
+    def routes(self, interest: t.Iterable[str], limit: int) -> RouteReading:
+        reading = super().routes(interest, limit)
+        if reading.filtered:
+            return reading
+        listed, omitted = _iproute().read_routes_and_omitted()
+        return reading._replace(listed=listed, omitted=omitted)
+
+
+def _iproute() -> t.Any:
+    # imported only where it is asked for: the usual source does without
+    from ansible_collections.netpath.symmetry.plugins.module_utils._linux import iproute
+
+    return iproute
+
+
+def open_source(name: str) -> KernelSource:
+    """The source of that name (auto, netlink or iproute); raises NetlinkError."""
+    return IprouteSource() if name == "iproute" else KernelSource()
