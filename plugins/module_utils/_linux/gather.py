@@ -68,7 +68,7 @@ class Gathering:
         return subset in self.request.subsets
 
     def part(self, name: str, read: t.Callable[[], t.Optional[Dict]]) -> None:
-        """Read one part. ``read`` stores its facts and returns why they are not complete, as ``{why, ...}``, or None."""
+        """Read one part: ``read`` stores its facts and returns why they are not complete, ``{why, ...}``, or None."""
         try:
             doubts = read()
         except (CommandError, NetlinkError, OSError) as error:
@@ -86,7 +86,10 @@ class Gathering:
 
 
 def gather(request: Request) -> Dict:
-    """The facts of this host. Raises ValueError for a prefix that is none, NetlinkError where the kernel has no routing."""
+    """The facts of this host.
+
+    Raises ValueError for a prefix that is none, NetlinkError or CommandError where interfaces cannot be read at all.
+    """
     gathering = Gathering(request)
     gathering.facts["collected_at"] = round(time.time(), 3)
     if gathering.wants("conntrack"):

@@ -24,6 +24,11 @@ _RULE_KEYS = {  # keys of `ip -j rule` that are decoded below or select nothing
     *("suppress_prefixlen", "suppress_ifgroup", "goto", "tun_id", "l3mdev", "not", "nop", "action", "table"),
     *("protocol", "unresolved", "iif_detached", "oif_detached", "flow_from", "flow_to"),
 }
+_RANGES = (  # of a rule: the key of the schema, and those of both ends
+    ("sport", "sport_start", "sport_end"),
+    ("dport", "dport_start", "dport_end"),
+    ("uidrange", "uid_start", "uid_end"),
+)
 
 
 def read_rules(family: int | None = None) -> list[Dict]:
@@ -91,7 +96,8 @@ def _load(text: str) -> list[Dict]:
         # iproute2 prints an empty object for some absent entries
         return [item for item in json.loads(text or "[]", object_pairs_hook=_first_wins) if item]
     except ValueError as error:
-        raise command.CommandError(f"ip -j: the answer is not JSON ({error}); iproute2 4.14 or later is needed") from None
+        text = f"ip -j: the answer is not JSON ({error}); iproute2 4.14 or later is needed"
+        raise command.CommandError(text) from None
 
 
 def _first_wins(pairs: list[tuple[str, t.Any]]) -> Dict:
@@ -106,49 +112,46 @@ def _first_wins(pairs: list[tuple[str, t.Any]]) -> Dict:
 
 def parse_rule(family: int, data: Dict) -> Dict:
     """One object of ``ip -j -N rule`` as a rule of the schema."""
-    rule: Dict = {"family": family, "priority": data.get("priority", 0)}
-    if "goto" in data:
-        rule.update(action="goto", goto=data["goto"])
-    elif "nop" in data:
-        rule["action"] = "nop"
-    elif "action" in data:
-        rule["action"] = numbers.name_of(numbers.RULE_ACTIONS, int(data["action"]))
-    elif "table" in data:
-        rule["table"] = int(data["table"])
+    rule: Dict = {"family": family, "priority": data.get("priority", 0), **_rule_action(data), **_rule_flags(data)}
     for key in ("src", "dst"):
         if data.get(key, "all") != "all":
             rule[key] = f"{data[key]}/{data.get(key + 'len', numbers.host_bits(family))}"
     for key in ("iif", "oif", "tun_id"):
         if key in data:
             rule[key] = data[key]
-    for key in ("fwmark", "dscp", "suppress_ifgroup"):
+    for key in ("fwmark", "fwmask", "tos", "dscp", "suppress_ifgroup"):
         if key in data:
             rule[key] = _number(data[key])
-    if "suppress_prefixlen" in data:
-        rule["suppress_prefixlength"] = data["suppress_prefixlen"]
-    if "fwmask" in data:
-        rule["fwmask"] = _number(data["fwmask"])
-    if "tos" in data:
-        rule["tos"] = _number(data["tos"])
     if "ipproto" in data:
         rule["ipproto"] = _ip_protocol(data["ipproto"])
-    for key in ("sport", "dport"):
-        if key in data:
-            rule[key] = [data[key], data[key]]
-        elif f"{key}_start" in data:
-            rule[key] = [data[f"{key}_start"], data[f"{key}_end"]]
-    if "uid_start" in data:
-        rule["uidrange"] = [data["uid_start"], data["uid_end"]]
-    if "l3mdev" in data:
-        rule["l3mdev"] = True
-    if "not" in data:
-        rule["invert"] = True
-    if int(data.get("protocol", 0)):
-        rule["protocol"] = int(data["protocol"])
+    for key, first, last in (("sport", "sport", "sport"), ("dport", "dport", "dport"), *_RANGES):
+        if first in data:
+            rule[key] = [data[first], data[last]]
     unknown = sorted(f"{key} {data[key]}" for key in data if key not in _RULE_KEYS)
     if unknown:
         rule["unknown"] = unknown
     return rule
+
+
+def _rule_action(data: Dict) -> Dict:
+    """What the rule does: the action unless it is a lookup, and the table or the target."""
+    if "goto" in data:
+        return {"action": "goto", "goto": data["goto"]}
+    if "nop" in data:
+        return {"action": "nop"}
+    if "action" in data:
+        return {"action": numbers.name_of(numbers.RULE_ACTIONS, int(data["action"]))}
+    return {"table": int(data["table"])} if "table" in data else {}
+
+
+def _rule_flags(data: Dict) -> Dict:
+    """What the rule has beside action and selectors."""
+    flags: Dict = {flag: True for key, flag in (("l3mdev", "l3mdev"), ("not", "invert")) if key in data}
+    if "suppress_prefixlen" in data:
+        flags["suppress_prefixlength"] = data["suppress_prefixlen"]
+    if int(data.get("protocol", 0)):
+        flags["protocol"] = int(data["protocol"])
+    return flags
 
 
 def _number(text: t.Any) -> int:
@@ -178,12 +181,7 @@ def split_routes(family: int, objects: list[Dict], table: int) -> tuple[list[Dic
 
 def parse_route(family: int, data: Dict, table: int) -> Dict:
     """One object of ``ip -j -N -d route`` as a route of the schema."""
-    dst = data["dst"]
-    if dst == "default":
-        dst = numbers.any_prefix(family)
-    elif "/" not in dst:
-        dst = f"{dst}/{numbers.host_bits(family)}"
-    route: Dict = {"family": family, "table": int(data.get("table", table)), "dst": dst}
+    route: Dict = {"family": family, "table": int(data.get("table", table)), "dst": _destination(family, data["dst"])}
     kind = numbers.name_of(numbers.ROUTE_TYPES, int(data.get("type", 1)))
     if kind != "unicast":
         route["type"] = kind
@@ -202,12 +200,17 @@ def parse_route(family: int, data: Dict, table: int) -> Dict:
     mtu = next((metrics["mtu"] for metrics in data.get("metrics", ()) if "mtu" in metrics), None)
     if mtu is not None:
         route["mtu"] = mtu
-    legs = [parse_leg(leg) for leg in data.get("nexthops", ())]
-    if not legs and kind not in numbers.REJECT_TYPES and ("dev" in data or "gateway" in data or "via" in data):
-        legs = [parse_leg(data)]
-    if legs:
-        route["nexthops"] = legs
+    if kind not in numbers.REJECT_TYPES:  # those name the loopback device at most
+        legs = [parse_leg(leg) for leg in data.get("nexthops", [data])]
+        if any("device" in leg or "gateway" in leg for leg in legs):  # not where only an object is named
+            route["nexthops"] = legs
     return route
+
+
+def _destination(family: int, text: str) -> str:
+    if text == "default":
+        return numbers.any_prefix(family)
+    return text if "/" in text else f"{text}/{numbers.host_bits(family)}"
 
 
 def parse_leg(data: Dict) -> Dict:
@@ -241,6 +244,8 @@ def parse_interface(data: Dict) -> Dict:
     kind = data.get("linkinfo", {}).get("info_kind") or ("loopback" if "LOOPBACK" in data["flags"] else None)
     if kind:
         link["kind"] = kind
+    if kind == "vrf":
+        link["vrf_table"] = int(data["linkinfo"]["info_data"]["table"])
     link.update(up="UP" in data["flags"], carrier="LOWER_UP" in data["flags"], mtu=data.get("mtu", 0))
     if len(data.get("address", "")) == links.MAC_LENGTH:
         link["mac"] = data["address"]

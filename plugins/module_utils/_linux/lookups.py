@@ -9,7 +9,7 @@ import socket
 import struct
 import typing as t
 
-from ansible_collections.netpath.symmetry.plugins.module_utils._linux import netlink, routes
+from ansible_collections.netpath.symmetry.plugins.module_utils._linux import routes
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux.netlink import Netlink, NetlinkError, attribute
 
 Dict = dict[str, t.Any]
@@ -69,10 +69,10 @@ def ask(kernel: Netlink, question: Question, names: t.Mapping[int, str]) -> Dict
 
 def _outcome(route: Dict) -> Dict:
     result: Dict = {}
-    leg = route.get("nexthops", [{}])[0]
-    for key, value in (("device", leg.get("device")), ("gateway", leg.get("gateway")), ("source", route.get("prefsrc"))):
-        if value:
-            result[key] = value
+    leg = {"source": route.get("prefsrc"), **route.get("nexthops", [{}])[0]}
+    for key in ("device", "gateway", "source"):
+        if leg.get(key):
+            result[key] = leg[key]
     result["table"] = route["table"]
     if "type" in route:
         result["type"] = route["type"]
@@ -90,7 +90,8 @@ def _one_way(kernel: Netlink, question: Question, names: t.Mapping[int, str], ow
     if question.source not in own:
         back = ask(kernel, Question(question.protocol, _some_source(question), question.source), names)
         if "device" not in back:
-            return {"command": question.command(), "error": f"no route to {question.source}, so no input interface is known"}
+            text = f"no route to {question.source}, so no input interface is known"
+            return {"command": question.command(), "error": text}
         question = question._replace(iif=back["device"])
     return {"command": question.command(), **ask(kernel, question, names)}
 

@@ -105,7 +105,8 @@ def _namespace(pid: str) -> str:
 
 def networkd_files() -> list[str]:
     """The configuration files of systemd-networkd in the order in which they count (networkd.conf(5))."""
-    main = next((path for path in (f"{root}/networkd.conf" for root in reversed(_NETWORKD_DIRS)) if os.path.exists(path)), "")
+    candidates = [f"{root}/networkd.conf" for root in reversed(_NETWORKD_DIRS)]
+    main = next((path for path in candidates if os.path.exists(path)), "")
     dropins: dict[str, str] = {}
     for root in _NETWORKD_DIRS:  # a later directory hides files of the same name
         for path in glob.glob(f"{root}/networkd.conf.d/*.conf"):

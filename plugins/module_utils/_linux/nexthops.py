@@ -26,7 +26,8 @@ def groups(objects: list[Dict]) -> list[Dict]:
 def resolve(routes: list[Dict], read_objects: t.Callable[[], list[Dict]]) -> list[Dict]:
     """Fill in the legs of routes that only name a next-hop object.
 
-    The kernel spells the legs out unless ``net.ipv4.nexthop_compat_mode`` is 0. ``read_objects`` is called only where needed.
+    The kernel spells the legs out unless ``net.ipv4.nexthop_compat_mode`` is 0. ``read_objects`` is
+    called only where needed.
     """
     bare = [route for route in routes if "nhid" in route and "nexthops" not in route and "type" not in route]
     if bare:

@@ -28,7 +28,11 @@ MAX_ELEMENTS = 1000  # of one set
 _PLAIN_VERDICTS = ("accept", "drop", "return", "continue")
 _NAT = ("snat", "dnat", "masquerade", "redirect")
 # statements that neither stop a packet nor change its path, under their names in the small form
-_HARMLESS = {"log": "log", "counter": "counter", "ct helper": "ct_helper", "dup": "dup", "last": "last", "ct timeout": "ct_timeout"}
+_HARMLESS = {
+    **{"log": "log", "counter": "counter", "dup": "dup", "last": "last"},
+    **{"ct helper": "ct_helper", "ct timeout": "ct_timeout"},
+}
+_MAPPED = {"prefix", "range", "concat"}  # objects that are values of a map, not verdicts
 _ENDS = ("queue", "tproxy", "fwd", "synproxy", "xt")  # the packet may leave the rules in a way that is not modelled
 _READS = {"meta mark": "set_mark", "ct mark": "set_ct_mark", "ct zone": "set_zone"}
 
@@ -95,7 +99,7 @@ def _set(data: Dict) -> Dict:
 
 
 def _map_value(data: t.Any) -> t.Any:
-    return _verdict(data) if isinstance(data, dict) and not set(data) & {"prefix", "range", "concat"} else element_of(data)
+    return _verdict(data) if isinstance(data, dict) and not set(data) & _MAPPED else element_of(data)
 
 
 def parse_rule(data: Dict, counters: t.Mapping[tuple[str, str, str], Dict]) -> list[Dict]:

@@ -20,6 +20,7 @@ _WORDS = {  # expressions that only have words
     "numgen": "numgen {mode} mod {mod}",
 }
 _PREFIXED_META = ("mark", "l4proto", "nfproto", "protocol", "pkttype", "length", "time", "priority", "secpath", "ipsec")
+_VERDICTS = ("accept", "drop", "jump", "goto", "return", "continue")
 
 
 def rule(expressions: t.Sequence[t.Mapping[str, t.Any]]) -> str:
@@ -110,7 +111,7 @@ def _element(item: t.Any) -> str:
     """An element of a set, or of a map: a pair whose second part is a value or a verdict."""
     if isinstance(item, list) and len(item) == 2:
         value = item[1]
-        is_verdict = isinstance(value, dict) and next(iter(value)) in ("accept", "drop", "jump", "goto", "return", "continue")
+        is_verdict = isinstance(value, dict) and next(iter(value)) in _VERDICTS
         return f"{expression(item[0])} : {statement(value) if is_verdict else expression(value)}"
     return expression(item)
 

@@ -101,13 +101,14 @@ def walk(
         offset, end = 0, len(data)
         data += _PADDING
         while offset < end:
-            length, kind, state, dst_len, table, protocol, scope, flags, head, number, head2, dst = fast(data, offset)
+            length, kind, state, dst_len, table, proto, scope, flags, head, number, head2, dst = fast(data, offset)
             start = offset
             offset += (length + 3) & ~3
             if kind != RTM_NEWROUTE:
                 if kernel.check(data, start):
                     filtered = total > limit
-                    return Walk(counts, wanted if filtered else everything, filtered, filtered and connected > most_connected)
+                    clipped = filtered and connected > most_connected
+                    return Walk(counts, wanted if filtered else everything, filtered, clipped)
                 continue
             if flags & RTM_F_CLONED:
                 continue
@@ -121,7 +122,7 @@ def walk(
                 everything.append(data[start + 16 : start + length])
             if dst_len == 0 or number in own or dst in interest[dst_len]:
                 wanted.append(data[start + 16 : start + length])
-            elif scope if family == 4 else protocol in _KERNEL_PROTOCOLS:
+            elif scope if family == 4 else proto in _KERNEL_PROTOCOLS:
                 connected += 1
                 if connected <= most_connected:
                     wanted.append(data[start + 16 : start + length])

@@ -24,7 +24,8 @@ RTM_GETLINK, RTM_GETADDR, RTM_GETNEIGH, RTM_GETRULE, RTM_GETNEXTHOP = 18, 22, 30
 FIB_RULE_INVERT = 0x2
 NUD_NOARP = 0x40
 NTF_PROXY = 0x08
-_RULE_HEADER = struct.Struct("=BBBBBBBBI")  # fib_rule_hdr: family, dst_len, src_len, tos, table, res, res, action, flags
+# fib_rule_hdr: family, dst_len, src_len, tos, table, reserved, reserved, action, flags
+_RULE_HEADER = struct.Struct("=BBBBBBBBI")
 _LINK_HEADER = struct.Struct("=BxHiII")  # ifinfomsg: family, type, index, flags, change
 _ADDRESS_HEADER = struct.Struct("=BBBBI")  # ifaddrmsg: family, prefixlen, flags, scope, index
 _NEIGHBOUR_HEADER = struct.Struct("=BxxxiHBB")  # ndmsg: family, ifindex, state, flags, type
@@ -50,24 +51,14 @@ def decode_rule(family: int, body: bytes) -> Dict:
     _family, dst_len, src_len, tos, table, _res, _res2, action, flags = _RULE_HEADER.unpack_from(body)
     got = attributes(body, _RULE_HEADER.size)
     rule: Dict = {"family": family, "priority": u32(got[6]) if 6 in got else 0}
-    name = numbers.name_of(numbers.RULE_ACTIONS, action)
-    l3mdev = 19 in got and netlink.u8(got[19]) != 0
-    if name != "lookup":
-        rule["action"] = name
-    elif not l3mdev:
-        rule["table"] = u32(got[15]) if 15 in got else table
-    if name == "goto":
-        rule["goto"] = u32(got[4]) if 4 in got else 0
+    rule.update(_rule_action(numbers.name_of(numbers.RULE_ACTIONS, action), table, got))
     for key, kind, length in (("src", 2, src_len), ("dst", 1, dst_len)):
-        if kind in got or length:
-            rule[key] = f"{address(got[kind]) if kind in got else _unspecified(family)}/{length}"
+        if kind in got:
+            rule[key] = f"{address(got[kind])}/{length}"
     for key, kind in (("iif", 3), ("oif", 17)):
         if kind in got:
             rule[key] = netlink.text(got[kind])
-    if 10 in got or 16 in got:  # a mark of 0 is left out by the kernel, its mask is not
-        rule["fwmark"] = u32(got[10]) if 10 in got else 0
-        if 16 in got and u32(got[16]) != 0xFFFFFFFF:
-            rule["fwmask"] = u32(got[16])
+    rule.update(_rule_mark(got))
     if tos:
         rule["tos"] = tos
     if 12 in got:
@@ -75,22 +66,41 @@ def decode_rule(family: int, body: bytes) -> Dict:
     for key, kind in (("suppress_ifgroup", 13), ("suppress_prefixlength", 14)):
         if kind in got and u32(got[kind]) != 0xFFFFFFFF:  # -1 stands for none
             rule[key] = u32(got[kind])
-    if l3mdev:
-        rule["l3mdev"] = True
-    if 20 in got:
-        rule["uidrange"] = list(struct.unpack("=II", got[20]))
-    for key, kind in (("protocol", 21), ("ipproto", 22), ("dscp", 25)):
-        if kind in got and (netlink.u8(got[kind]) or key != "protocol"):
-            rule[key] = netlink.u8(got[kind])
-    for key, kind in (("sport", 23), ("dport", 24)):
+    for key, kind in (("ipproto", 22), ("dscp", 25)):
         if kind in got:
-            rule[key] = list(struct.unpack("=HH", got[kind]))
+            rule[key] = netlink.u8(got[kind])
+    for key, kind, layout in (("uidrange", 20, "=II"), ("sport", 23, "=HH"), ("dport", 24, "=HH")):
+        if kind in got:
+            rule[key] = list(struct.unpack(layout, got[kind]))
     if flags & FIB_RULE_INVERT:
         rule["invert"] = True
+    if got.get(21, b"\0") != b"\0":
+        rule["protocol"] = netlink.u8(got[21])
     unknown = [_unknown_selector(kind, got[kind]) for kind in sorted(got) if not _is_known(kind, got[kind])]
     if unknown:
         rule["unknown"] = unknown
     return rule
+
+
+def _rule_action(name: str, table: int, got: t.Mapping[int, bytes]) -> Dict:
+    """What the rule does: the action unless it is a lookup, and the table or the target."""
+    if name == "goto":
+        return {"action": name, "goto": u32(got[4]) if 4 in got else 0}
+    if name != "lookup":
+        return {"action": name}
+    if 19 in got and netlink.u8(got[19]):
+        return {"l3mdev": True}
+    return {"table": u32(got[15]) if 15 in got else table}
+
+
+def _rule_mark(got: t.Mapping[int, bytes]) -> Dict:
+    """The mark and its mask; the kernel leaves out a mark of 0, but not its mask."""
+    if 10 not in got and 16 not in got:
+        return {}
+    mark: Dict = {"fwmark": u32(got[10]) if 10 in got else 0}
+    if 16 in got and u32(got[16]) != 0xFFFFFFFF:
+        mark["fwmask"] = u32(got[16])
+    return mark
 
 
 def _is_known(kind: int, value: bytes) -> bool:
@@ -99,10 +109,6 @@ def _is_known(kind: int, value: bytes) -> bool:
 
 def _unknown_selector(kind: int, value: bytes) -> str:
     return f"{_FRA_TITLES.get(kind, f'attribute {kind}')} 0x{value.hex()}"
-
-
-def _unspecified(family: int) -> str:
-    return numbers.any_prefix(family).rsplit("/", 1)[0]
 
 
 def read_links(kernel: Netlink) -> list[Dict]:
@@ -131,6 +137,8 @@ def decode_link(body: bytes) -> tuple[Dict, int]:
     kind = netlink.text(info[1]) if 1 in info else ("loopback" if flags & 0x8 else "")  # IFF_LOOPBACK
     if kind:
         link["kind"] = kind
+    if kind == "vrf" and 2 in info:  # IFLA_INFO_DATA, IFLA_VRF_TABLE
+        link["vrf_table"] = u32(attributes(info[2])[1])
     link.update(up=bool(flags & 0x1), carrier=bool(flags & 0x10000), mtu=u32(got[4]))  # IFF_UP, IFF_LOWER_UP
     if len(got.get(1, b"")) == 6:
         link["mac"] = got[1].hex(":")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 netpath.symmetry contributors
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-3.0-or-later
 # PRIVATE: used by this collection only, may change without notice.
-"""The growth of counters in a window: connections that conntrack calls invalid, reverse-path drops, rules that match."""
+"""The growth of counters in a window: invalid connections, reverse-path drops, packets that rules match."""
 
 from __future__ import annotations
 

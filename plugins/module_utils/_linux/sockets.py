@@ -1,7 +1,7 @@
 # Copyright (c) 2026 netpath.symmetry contributors
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-3.0-or-later
 # PRIVATE: used by this collection only, may change without notice.
-"""TCP sockets that retransmit, from the kernel's socket diagnosis (sock_diag(7), linux/inet_diag.h); ss is not needed."""
+"""TCP sockets that retransmit, from the kernel's socket diagnosis (sock_diag(7), linux/inet_diag.h) without ss."""
 
 from __future__ import annotations
 

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.netpath.symmetry.plugins.module_utils._linux import nexthops, routes, rtnetlink
+from ansible_collections.netpath.symmetry.plugins.module_utils._linux import iproute, nexthops, routes, rtnetlink
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux.netlink import NETLINK_ROUTE, Netlink
+from ansible_collections.netpath.symmetry.plugins.module_utils._linux.routes import Cover, Walk
 
 Dict = dict[str, t.Any]
 _ATTEMPTS = 3  # readings of a table that changes while it is read
@@ -54,7 +55,7 @@ class KernelSource:
     def routes(self, interest: t.Iterable[str], limit: int) -> RouteReading:
         """Every route while there are at most ``limit``, else those that matter (see routes.py)."""
         covers = routes.covering(interest)
-        for attempt in range(_ATTEMPTS):
+        for _attempt in range(_ATTEMPTS):
             self.kernel.interrupted = False
             walks = self._walk(covers, limit)
             if not self.kernel.interrupted or any(walk.filtered for walk in walks.values()):
@@ -70,7 +71,7 @@ class KernelSource:
             interrupted=self.kernel.interrupted,
         )
 
-    def _walk(self, covers: dict[int, routes.Cover], limit: int) -> dict[int, routes.Walk]:
+    def _walk(self, covers: dict[int, Cover], limit: int) -> dict[int, Walk]:
         four = routes.walk(self.kernel, 4, covers[4], limit)
         room = 0 if four.filtered else limit - sum(four.counts.values())  # the limit is for both families
         six = routes.walk(self.kernel, 6, covers[6], room, limit)
@@ -89,30 +90,23 @@ class IprouteSource(KernelSource):
     name = "iproute"
 
     def interfaces(self) -> dict[str, Dict]:
-        return _iproute().read_interfaces()
+        return iproute.read_interfaces()
 
     def rules(self) -> list[Dict]:
-        return _iproute().read_rules()
+        return iproute.read_rules()
 
     def neighbours(self) -> list[Dict]:
-        return _iproute().read_neighbours()
+        return iproute.read_neighbours()
 
     def nexthops(self) -> list[Dict]:
-        return _iproute().read_nexthops()
+        return iproute.read_nexthops()
 
     def routes(self, interest: t.Iterable[str], limit: int) -> RouteReading:
         reading = super().routes(interest, limit)
         if reading.filtered:
             return reading
-        listed, omitted = _iproute().read_routes_and_omitted()
+        listed, omitted = iproute.read_routes_and_omitted()
         return reading._replace(listed=listed, omitted=omitted)
-
-
-def _iproute() -> t.Any:
-    # imported only where it is asked for: the usual source does without
-    from ansible_collections.netpath.symmetry.plugins.module_utils._linux import iproute
-
-    return iproute
 
 
 def open_source(name: str) -> KernelSource:
