@@ -30,19 +30,58 @@ class Candidate:
     why: str
     text: str
     source_after: str = ""  # the address that the far side will see, where the remedy translates
+    flows: tuple[str, ...] = ()  # those that it was made for
 
 
 def candidates(network: Network, failing: t.Sequence[FlowVerdict]) -> list[Candidate]:
-    """Every candidate once, the least cost first."""
-    found: list[Candidate] = []
+    """Every candidate once, with all the flows that it was made for, the least cost first."""
+    found: dict[t.Any, Candidate] = {}
     for told in failing:
-        found += _pins(network, told)
-        found += _source_rules(network, told)
-        found += _loose(network, told)
-    unique: dict[str, Candidate] = {}
-    for candidate in found:
-        unique.setdefault(f"{candidate.step}", candidate)
-    return sorted(unique.values(), key=lambda candidate: candidate.cost)
+        for candidate in (*_pins(network, told), *_source_rules(network, told), *_loose(network, told)):
+            key = _identity(network, candidate)
+            known = found.get(key)
+            found[key] = _joined(known, candidate, told.name) if known else dataclasses.replace(
+                candidate, flows=(told.name,))
+    return sorted(found.values(), key=lambda candidate: candidate.cost)
+
+
+def _identity(network: Network, candidate: Candidate) -> t.Any:
+    """What makes two candidates the same remedy; pins of destinations that nobody declared go into one."""
+    step = candidate.step
+    if step.role == "rp_filter":
+        return step.role, step.host, step.variables["rp_filter_interfaces"][0]["name"]
+    if step.role == "policy_route":
+        pin = step.variables["policy_route_pins"][0]
+        prefix = pin["prefixes"][0]
+        declared = network.site.external_of(prefix.rpartition("/")[0])
+        name = declared.name if declared else ""
+        return step.role, step.host, pin["uplink"], candidate.source_after, family_of(prefix), name
+    return step.role, step.host, str(step.variables)
+
+
+def _joined(known: Candidate, other: Candidate, flow: str) -> Candidate:
+    """One candidate of two: the prefixes of both pins, the flows of both."""
+    flows = tuple(dict.fromkeys((*known.flows, flow)))
+    if known.step.role != "policy_route":
+        return dataclasses.replace(known, flows=flows)
+    pin, more = (one.step.variables["policy_route_pins"][0] for one in (known, other))
+    prefixes = list(dict.fromkeys((*pin["prefixes"], *more["prefixes"])))
+    if prefixes == pin["prefixes"]:
+        return dataclasses.replace(known, flows=flows)
+    variables = {**known.step.variables,
+                 "policy_route_pins": [{**pin, "name": f"by_{pin['uplink']}", "prefixes": prefixes}]}
+    return _worded(dataclasses.replace(known, flows=flows, step=dataclasses.replace(known.step, variables=variables)))
+
+
+def _worded(candidate: Candidate) -> Candidate:
+    """The text of a pin, out of its variables."""
+    pin = candidate.step.variables["policy_route_pins"][0]
+    prefixes = pin["prefixes"]
+    shown = ", ".join(prefixes[:3]) + (f" and {len(prefixes) - 3} more" if len(prefixes) > 3 else "")
+    text = f"pin {shown} to {pin['uplink']} on {candidate.step.host}"
+    if candidate.source_after:
+        text += f" and translate the source to {candidate.source_after}"
+    return dataclasses.replace(candidate, text=text)
 
 
 def short_name(uplink: Uplink) -> str:
@@ -98,11 +137,9 @@ def _pin(
         f"{far}/{32 if family == 4 else 128}"]
     pin: dict[str, t.Any] = {"name": name, "prefixes": prefixes, "uplink": short_name(uplink),
                              "on_uplink_loss": "failover"}
-    what = f"pin {', '.join(prefixes)} to {short_name(uplink)} on {host}"
     why = f"its packets then leave {host} by {short_name(uplink)} only"
     if source:
         pin.update(source_nat=source, acknowledge_source=False)
-        what += f" and translate the source to {source}"
         why += f", and replies to {source} come back the same way"
     else:
         why += ", the uplink by which its replies come; that rests on the external's preference"
@@ -112,7 +149,7 @@ def _pin(
         ],
         "policy_route_pins": [pin],
     }
-    return Candidate(Step("policy_route", host, variables), 0, NO_COST, why, what, source or "")
+    return _worded(Candidate(Step("policy_route", host, variables), 0, NO_COST, why, "", source or ""))
 
 
 def _source_rules(network: Network, told: FlowVerdict) -> t.Iterator[Candidate]:

@@ -93,8 +93,8 @@ def diagnose(
     verdicts = [_with_findings(told, found) for told in verdicts]
     return Diagnosis(
         tuple(verdicts), tuple(found), proposal, tuple(boundaries(verdicts)),
-        tuple(_assumptions(network, verdicts, left_out)), draft(network, verdicts, observed), network.unread, network,
-        observed,
+        tuple(_assumptions(network, verdicts, left_out, proposal.not_tried)), draft(network, verdicts, observed),
+        network.unread, network, observed,
     )
 
 
@@ -122,7 +122,9 @@ def _with_findings(told: FlowVerdict, found: t.Sequence[Finding]) -> FlowVerdict
     return dataclasses.replace(told, findings=tuple(dict.fromkeys(one.id for one in found if told.name in one.flows)))
 
 
-def _assumptions(network: Network, verdicts: t.Sequence[FlowVerdict], left_out: int) -> t.Iterator[str]:
+def _assumptions(
+    network: Network, verdicts: t.Sequence[FlowVerdict], left_out: int, not_tried: int
+) -> t.Iterator[str]:
     told = [note for verdict in verdicts for note in verdict.journey.assumptions]
     yield from dict.fromkeys(told)
     for uplink in network.site.uplinks:
@@ -131,3 +133,5 @@ def _assumptions(network: Network, verdicts: t.Sequence[FlowVerdict], left_out: 
     if left_out:
         yield (f"{left_out} more live flows were not judged; raise the limit, or name those that matter in "
                "symmetry_flows")
+    if not_tried:
+        yield f"{not_tried} more remedies were not tried; diagnose one flow at a time to see those for it"

@@ -18,7 +18,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.externals
 )
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network import Network
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Packet
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.site import NamedFlow
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.site import NamedFlow, contains
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.transit import answer
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.walk import Path, Trackers, enter, send
 
@@ -73,8 +73,27 @@ def _out(network: Network, flow: Flow, observed: Observed, notes: list[str]) -> 
     if owners:
         return _beyond(network, send(network, owners[0], packet, {}), observed, notes)
     found = entries(network, flow.destination, flow.source, observed)
+    unknown = _no_origin(network, flow, found)
+    if unknown:
+        return [Path("unknown", 1.0, packet, reason="origin", detail=unknown)], False
     notes += found.assumptions
     return _come_in(network, found, packet, {}), found.undecided
+
+
+def _no_origin(network: Network, flow: Flow, found: Entries) -> str:
+    """Why it is not known where a flow begins whose source no host that was read has."""
+    if network.site.external_of(flow.source) is None:
+        if network.unread:
+            return (f"no host that was read has the source {flow.source}; it may be one of "
+                    f"{', '.join(sorted(network.unread))}, which could not be read")
+        inside = any(contains(prefix, flow.source) for uplink in network.site.uplinks for prefix in uplink.announces)
+        if inside and not network.topology.attached(flow.source):
+            return (f"the source {flow.source} is announced by us, but no host that was read has it or is on its "
+                    "segment; add its host to the inventory")
+    if not found.ways and not found.unknown and not network.owners(flow.destination):
+        return (f"neither {flow.source} nor {flow.destination} is an address of a host that was read, or announced by "
+                "an uplink; add the host, or the prefix to announces in symmetry_uplinks")
+    return ""
 
 
 def _beyond(network: Network, paths: list[Path], observed: Observed, notes: list[str]) -> tuple[list[Path], bool]:

@@ -73,12 +73,21 @@ def _concerns(network: Network, flow: Flow) -> bool:
     ends = [ipaddress.ip_address(address) for address in (flow.source, flow.destination)]
     if any(end.is_loopback or end.is_multicast or end.is_link_local or end.is_unspecified for end in ends):
         return False
-    if flow.destination == "255.255.255.255" or any(_on_ignored(network, end) for end in ends):
+    if _is_broadcast(network, flow.destination) or any(_on_ignored(network, end) for end in ends):
         return False
     source, destination = ({host for host, _i in network.owners(str(end))} for end in ends)
     if not source and not destination and not _touches_us(network, flow):
         return False  # between two boxes outside: nothing of ours tells where it goes
     return not source & destination
+
+
+def _is_broadcast(network: Network, address: str) -> bool:
+    if address == "255.255.255.255":
+        return True
+    return any(
+        str(item.network.broadcast_address) == address and item.version == 4
+        for key in network.topology.attached(address) for item in network.topology.addresses(*key)
+    )
 
 
 def _touches_us(network: Network, flow: Flow) -> bool:

@@ -21,6 +21,9 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network i
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.site import Facts
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.verdict import FlowVerdict
 
+# Each costs a forecast of every flow: with many different failures the first ones are tried, and the rest counted.
+LIMIT = 16
+
 # The lists of a role's variables, each with the key that names an entry: a role states all that it wants on a host.
 _LISTS: dict[str, dict[str, str]] = {
     "policy_route": {"policy_route_uplinks": "name", "policy_route_pins": "name"},
@@ -74,6 +77,7 @@ class Proposal:
     rejected: tuple[Rejected, ...] = ()
     change: tuple[Step, ...] = ()
     forecast: Forecast | None = None
+    not_tried: int = 0
 
     def change_to_list(self) -> list[dict[str, t.Any]]:
         """The recommended change as data: one role with all its variables per host and role."""
@@ -85,21 +89,25 @@ def propose(network: Network, verdicts: t.Sequence[FlowVerdict], observed: Obser
     failing = [told for told in verdicts if told.failing]
     remedies: list[Remedy] = []
     rejected: list[Rejected] = []
-    for candidate in candidates(network, failing):
+    found = candidates(network, failing)
+    for candidate in found[:LIMIT]:
         complete = dataclasses.replace(candidate, step=_with_what_is_declared(network, candidate.step))
         result = _try(network, verdicts, complete, observed)
         (remedies if isinstance(result, Remedy) else rejected).append(result)  # type: ignore[arg-type]
     change, chosen, outlook = _recommend(network, verdicts, remedies, observed)
     ranked = [dataclasses.replace(remedy, recommended=remedy in chosen) for remedy in remedies]
-    return Proposal(tuple(ranked), tuple(rejected), tuple(change), outlook)
+    return Proposal(tuple(ranked), tuple(rejected), tuple(change), outlook, max(0, len(found) - LIMIT))
 
 
 def _try(
     network: Network, verdicts: t.Sequence[FlowVerdict], candidate: Candidate, observed: Observed
 ) -> Remedy | Rejected:
     step = candidate.step
+    aim = [told for told in verdicts if told.name in candidate.flows]
     try:
-        outlook = forecast(network, verdicts, [step], observed)
+        outlook = forecast(network, aim, [step], observed)
+        if outlook.mended:  # only then is it worth the time to ask what it does to all others
+            outlook = forecast(network, verdicts, [step], observed)
     except ForecastError as error:
         return Rejected(step.role, step.host, candidate.text, str(error))
     if outlook.worse:

@@ -159,8 +159,9 @@ def test_spreading_over_two_routers_is_harmless():
 def balancer(server_routes):
     """client - lb (destination translation) - server, with a second way back around lb."""
     dnat = networks.chain("prerouting", [
-        {"handle": 3, "text": "ip daddr 10.5.0.1 dnat to 10.9.0.20", "matches": [networks.match("ip daddr", "10.5.0.1")],
-         "statements": [], "verdict": {"do": "dnat", "address": "10.9.0.20"}}], type="nat", priority=-100)
+        {"handle": 3, "text": "ip daddr 10.5.0.1 dnat to 10.9.0.20",
+         "matches": [networks.match("ip daddr", "10.5.0.1")], "statements": [],
+         "verdict": {"do": "dnat", "address": "10.9.0.20"}}], type="nat", priority=-100)
     return {
         "client": networks.host({"eth0": ["10.0.0.20/24"]},
                                 ["10.5.0.1/32 via 10.0.0.1 dev eth0", "default via 10.0.0.2 dev eth0"],

@@ -23,7 +23,8 @@ def test_a_packet_is_followed_to_the_edge():
     assert (path.outcome, path.host, path.interface, path.next_hop) == ("left", "fwa", "out", "100.64.1.1")
     assert path.links() == [("client", None, "eth0"), ("gw", "lan", "wan_a"), ("fwa", "in", "out")]
     told = path.to_dict()["hops"][1]
-    assert (told["table"], told["route"], told["next_hop"], told["proof"]) == (254, "0.0.0.0/0", "198.51.100.1", "prefix")
+    assert (told["table"], told["route"]) == (254, "0.0.0.0/0")
+    assert (told["next_hop"], told["proof"]) == ("198.51.100.1", "prefix")
     assert path.to_dict()["hops"][2]["stateful"] is True
 
 

@@ -1,0 +1,156 @@
+# Copyright (c) 2026 netpath.symmetry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.diagnose import diagnose
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.registry import REGISTRY
+from ansible_collections.netpath.symmetry.tests.unit.plugins.plugin_utils._engine import networks
+from ansible_collections.netpath.symmetry.tests.unit.plugins.plugin_utils._engine.test_verdict import balancer, spread
+
+
+def findings(hosts, variables=None, flow=None):
+    given = [flow] if flow else None
+    return {(one.id, one.host): one for one in diagnose(hosts, variables or {}, given).findings}
+
+
+def ids(hosts, variables=None, flow=None):
+    return {key[0] for key in findings(hosts, variables, flow)}
+
+
+def test_a_healthy_network_has_no_finding():
+    assert not findings(*networks.healthy())
+
+
+def test_harmless_asymmetry_has_no_finding():
+    hosts, variables = networks.multihomed_server()
+    for name in ("fw_one", "fw_two"):
+        hosts[name]["netfilter"]["chains"] = []
+    assert not findings(hosts, variables)
+
+
+def test_the_dual_wan_incident():
+    found = findings(*networks.dual_wan_partner())
+    assert set(found) == {("SYM104", "fwb"), ("SYM301", "fwb"), ("SYM103", "gw"), ("SYM201", "gw")}
+    cause = found["SYM104", "fwb"]
+    assert cause.flows == ("partner-api", "partner-lookup") and cause.interface == "out"
+    assert cause.severity == "critical" and "uplink A" in cause.text and "uplink B" in cause.text
+    assert "policy_route on gw" in cause.remedy
+    assert "wan_a metric 100, wan_b metric 200" in found["SYM103", "gw"].text
+    strict = found["SYM201", "gw"]
+    assert strict.flows == ("partner-feed",) and strict.interface == "wan_b"
+    assert any(item["kind"] == "sysctl" and item["mode"] == 1 for item in strict.evidence)
+
+
+def test_findings_are_warnings_where_only_a_share_breaks():
+    hosts, variables = networks.dual_wan_partner()
+    for values in variables.values():
+        del values["symmetry_externals"]
+    found = findings(hosts, variables, "tcp 192.0.2.20 > 203.0.113.10:80")
+    assert found["SYM104", "fwb"].severity == "warning"
+
+
+def test_a_server_that_answers_by_its_other_interface():
+    found = findings(*networks.multihomed_server())
+    assert set(found) == {("SYM101", "server"), ("SYM301", "fw_one")}
+    assert found["SYM101", "server"].interface == "eth1" and "leaves by eth0" in found["SYM101", "server"].text
+    assert "source_routing on server" in found["SYM101", "server"].remedy
+
+
+def test_a_strict_server_drops_the_request():
+    assert set(findings(*networks.multihomed_server(strict=True))) == {("SYM201", "server")}
+
+
+def arp_trap(mode):
+    """A neighbour on eth1's wire whose own prefix the server routes by eth0."""
+    hosts = {
+        "server": networks.host({"eth0": ["10.1.1.10/24"], "eth1": ["10.1.2.10/24"]},
+                                ["default via 10.1.1.1 dev eth0", "10.1.2.128/25 via 10.1.1.1 dev eth0"],
+                                forwarding=False, rp_filter={"eth1": mode}),
+        "neighbour": networks.host({"eth0": ["10.1.2.200/24"]}, forwarding=False),
+    }
+    return hosts
+
+
+def test_arp_that_goes_unanswered_is_found_without_a_flow_and_without_a_counter():
+    found = findings(arp_trap(mode=1))
+    assert set(found) == {("SYM202", "server")}
+    text = found["SYM202", "server"].text
+    assert "10.1.2.200" in text and "10.1.2.10" in text and "eth0" in text
+    assert not findings(arp_trap(mode=0)) and not findings(arp_trap(mode=2))
+
+
+def test_a_flow_of_the_neighbour_is_broken_by_the_same():
+    told = diagnose(arp_trap(mode=1), {}, ["icmp 10.1.2.200 > 10.1.2.10"])
+    assert [verdict.verdict for verdict in told.verdicts] == ["broken"]
+    assert {finding.id for finding in told.findings} == {"SYM202"}
+    assert told.verdicts[0].findings == ("SYM202",)
+
+
+def test_a_rule_that_sends_an_address_out_by_another_uplink():
+    hosts, variables = networks.dual_wan_partner()
+    hosts["gw"]["rules"].append({"family": 4, "priority": 100, "table": 200, "src": "198.51.100.130/32"})
+    hosts["gw"]["routes"].append(networks.route("default via 198.51.100.1 dev wan_a table 200"))
+    found = findings(hosts, variables, "icmp 192.0.2.20 > 192.0.2.1")
+    # wan_b is strict, and the rule sends the way back to fwb out by wan_a: its ARP requests are not answered either
+    assert set(found) == {("SYM102", "gw"), ("SYM202", "gw")}
+    assert found["SYM102", "gw"].interface == "wan_b" and "leaves by wan_a" in found["SYM102", "gw"].text
+    hosts["gw"]["rules"][-1]["src"] = "198.51.100.2/32"  # its own uplink: what source routing does
+    assert not findings(hosts, variables, "icmp 192.0.2.20 > 192.0.2.1")
+    hosts["gw"]["rules"][-1]["src"] = "192.0.2.20/32"  # not the address of any uplink: policy routing
+    assert not findings(hosts, variables, "icmp 192.0.2.20 > 192.0.2.1")
+
+
+def test_a_default_route_that_gives_the_address_of_another_uplink():
+    hosts, variables = networks.dual_wan_partner()
+    hosts["gw"]["routes"][-2]["prefsrc"] = "198.51.100.130"
+    found = findings(hosts, variables, "icmp 192.0.2.20 > 192.0.2.1")
+    assert set(found) == {("SYM105", "gw")} and found["SYM105", "gw"].interface == "wan_a"
+    hosts["gw"]["routes"][-2]["prefsrc"] = "192.0.2.1"  # of the inside: replies may come by any uplink
+    assert not findings(hosts, variables, "icmp 192.0.2.20 > 192.0.2.1")
+
+
+@pytest.mark.parametrize(("everyone", "default", "own", "raised"), [
+    (2, 2, 1, True), (2, 1, 1, False), (0, 0, 1, False), (1, 1, 0, True), (1, 0, 0, False), (1, 1, 2, False),
+])
+def test_all_overrides_what_an_interface_asks_for(everyone, default, own, raised):
+    facts = networks.host({"eth0": ["10.0.0.1/24"]},
+                          rp_filter={"all": everyone, "default": default, "eth0": own})
+    assert ids({"one": facts}) == ({"SYM203"} if raised else set())
+
+
+def test_spreading_over_firewalls():
+    found = findings(spread(firewalls=True), flow="tcp 10.0.0.20 > 10.9.0.20:443")
+    assert {("SYM501", "left"), ("SYM501", "right")} <= set(found)
+    assert "2 of 4" in found["SYM501", "left"].text and found["SYM501", "left"].severity == "warning"
+    assert not findings(spread(firewalls=False), flow="tcp 10.0.0.20 > 10.9.0.20:443")
+
+
+def test_a_reply_that_misses_the_destination_translation():
+    found = findings(balancer(["default via 10.9.0.2 dev eth0"]), flow="tcp 10.0.0.20 > 10.5.0.1:443")
+    assert ("SYM402", "lb") in found and "dnat to 10.9.0.20" in found["SYM402", "lb"].text
+    assert not findings(balancer(["default via 10.9.0.1 dev eth0"]), flow="tcp 10.0.0.20 > 10.5.0.1:443")
+
+
+def test_a_reply_that_misses_the_source_translation():
+    """Each edge translates to an address of a pool that is announced on both."""
+    hosts, variables = networks.dual_wan_partner()
+    hosts["fwa"]["netfilter"]["chains"].append(networks.snat("out", "192.0.2.9"))
+    found = findings(hosts, variables, "tcp 192.0.2.20 > 203.0.113.10:80")
+    assert ("SYM401", "fwa") in found and "snat to 192.0.2.9" in found["SYM401", "fwa"].text
+
+
+def test_what_could_not_be_read_is_a_finding():
+    hosts, variables = networks.dual_wan_partner()
+    found = findings({**hosts, "fwb": None}, variables)
+    assert "read facts of fwb" in found["SYM901", "fwb"].text or "could not be read" in found["SYM901", "fwb"].text
+    assert {"partner-api", "partner-lookup"} <= set(found["SYM901", "fwb"].flows)
+
+
+def test_every_id_has_a_title_and_awaiting_ones_are_never_raised():
+    raised = {"SYM101", "SYM102", "SYM103", "SYM104", "SYM105", "SYM201", "SYM202", "SYM203", "SYM301", "SYM401",
+              "SYM402", "SYM501", "SYM901"}
+    assert {id for id, kind in REGISTRY.items() if not kind.awaiting} == raised
+    assert len(REGISTRY) == 30 and all(kind.title for kind in REGISTRY.values())
