@@ -171,6 +171,8 @@ def main() -> int:
 if __name__ == "__main__":
     if shutil.which("ip") is None:
         sys.exit("the machine is not set up: run 'make setup' first")
+    for sign in (signal.SIGTERM, signal.SIGHUP):  # as on Ctrl-C: end what runs, for it is in a session of its own
+        signal.signal(sign, signal.default_int_handler)
     try:
         sys.exit(main())
     except KeyboardInterrupt:
