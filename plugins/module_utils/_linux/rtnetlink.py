@@ -33,6 +33,16 @@ _NEXTHOP_HEADER = struct.Struct("=BBBxI")  # nhmsg: family, scope, protocol, fla
 
 # FRA_*: those decoded in decode_rule, and those that select nothing (realms, padding)
 _FRA_KNOWN = {1, 2, 3, 4, 6, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25}
+_SELECTORS: dict[int, tuple[str, t.Callable[[bytes], t.Any]]] = {
+    3: ("iif", netlink.text),
+    12: ("tun_id", netlink.be),
+    17: ("oif", netlink.text),
+    20: ("uidrange", lambda data: list(struct.unpack("=II", data))),
+    22: ("ipproto", netlink.u8),
+    23: ("sport", lambda data: list(struct.unpack("=HH", data))),
+    24: ("dport", lambda data: list(struct.unpack("=HH", data))),
+    25: ("dscp", netlink.u8),
+}
 _FRA_TITLES = {26: "flowlabel", 27: "flowlabel_mask", 28: "sport_mask", 29: "dport_mask", 30: "dscp_mask"}
 _FULL_MASKS = {28: 0xFFFF, 29: 0xFFFF, 30: 0x3F}  # newer kernels repeat them for a plain port or DSCP
 
@@ -55,23 +65,15 @@ def decode_rule(family: int, body: bytes) -> Dict:
     for key, kind, length in (("src", 2, src_len), ("dst", 1, dst_len)):
         if kind in got:
             rule[key] = f"{address(got[kind])}/{length}"
-    for key, kind in (("iif", 3), ("oif", 17)):
+    for kind, (key, decode) in _SELECTORS.items():
         if kind in got:
-            rule[key] = netlink.text(got[kind])
+            rule[key] = decode(got[kind])
     rule.update(_rule_mark(got))
     if tos:
         rule["tos"] = tos
-    if 12 in got:
-        rule["tun_id"] = netlink.be(got[12])
     for key, kind in (("suppress_ifgroup", 13), ("suppress_prefixlength", 14)):
         if kind in got and u32(got[kind]) != 0xFFFFFFFF:  # -1 stands for none
             rule[key] = u32(got[kind])
-    for key, kind in (("ipproto", 22), ("dscp", 25)):
-        if kind in got:
-            rule[key] = netlink.u8(got[kind])
-    for key, kind, layout in (("uidrange", 20, "=II"), ("sport", 23, "=HH"), ("dport", 24, "=HH")):
-        if kind in got:
-            rule[key] = list(struct.unpack(layout, got[kind]))
     if flags & FIB_RULE_INVERT:
         rule["invert"] = True
     if got.get(21, b"\0") != b"\0":
