@@ -3,18 +3,26 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Remove network namespaces that interrupted test runs left behind. Those of tests are called nps-...PID...; one
-# whose process still runs is in use and stays, as does every namespace that is not named like ours.
-# Labs are not touched: a lab knows what belongs to it, and `make lab-down` removes it.
+# Remove network namespaces that interrupted test runs left behind, and end what still runs in them. They are called
+# nps-PID-... or, for a whole lab, nps-LAB-HOST where LAB ends in the process id of the test. A namespace stays when
+# that process runs, when it is not named so, or when the lab is one of the user's: those are known in LABS, and
+# `make lab-down` removes them.
 
 set -eu
+readonly LABS=/var/lib/netpath-symmetry-lab
 
-# The process id in a test's namespace name: a number of its own between dashes, or after letters at the end.
-owner_of() { sed -n 's/^nps-\([a-z_]*-\)*\([0-9][0-9]*\)\(-.*\)\{0,1\}$/\2/p' <<<"$1"; }
+# Set owner to the process id in the name of a test's namespace; fails for any other name.
+read_owner() {
+    local group=${1#nps-}
+    group=${group%%-*}
+    [[ $1 == nps-*-* && $group =~ ^(t|[a-z0-9_]*[a-z]_)?([0-9]+)(_[0-9]+)?$ ]] || return 1
+    owner=${BASH_REMATCH[2]}
+    [ ! -e "$LABS/$group" ]
+}
 
 ip netns list | while read -r name _; do
-    owner=$(owner_of "$name")
-    if [ -z "$owner" ] || [ -d "/proc/$owner" ]; then continue; fi
+    read_owner "$name" || continue
+    [ ! -d "/proc/$owner" ] || continue
     for pid in $(ip netns pids "$name"); do
         kill -KILL "$pid" 2>/dev/null || true
     done

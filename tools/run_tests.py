@@ -171,7 +171,9 @@ def main() -> int:
 if __name__ == "__main__":
     if shutil.which("ip") is None:
         sys.exit("the machine is not set up: run 'make setup' first")
-    for sign in (signal.SIGTERM, signal.SIGHUP):  # as on Ctrl-C: end what runs, for it is in a session of its own
+    # All alike end the stage that runs, which is in a session of its own. Of SIGINT too, for a shell ignores it for
+    # what it runs in the background, and a stage would ignore it in turn.
+    for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(sign, signal.default_int_handler)
     try:
         sys.exit(main())

@@ -46,7 +46,8 @@ class Installation:
         )
 
     def playbook(self, name: str, *options: str) -> subprocess.CompletedProcess[str]:
-        return self.run("ansible-playbook", f"netpath.symmetry.{name}", "-e", f"lab_name={LAB_NAME}", *options)
+        lab = ("-e", f"lab_name={LAB_NAME}", "-e", f"lab_dir={self.folder / 'lab'}")
+        return self.run("ansible-playbook", f"netpath.symmetry.{name}", *lab, *options)
 
 
 @pytest.fixture(scope="session")
@@ -110,12 +111,12 @@ def test_every_playbook_is_found_and_read_by_its_full_name(installation):
 
 @pytest.fixture(scope="session")
 def lab(installation):
-    built = installation.playbook("lab", "-e", "lab_topology=dual_wan_partner")
+    built = installation.playbook("lab", "-e", "topology=dual_wan_partner")
     try:
         assert built.returncode == 0, built.stdout + built.stderr
         yield installation
     finally:
-        installation.playbook("lab", "-e", "lab_topology=dual_wan_partner", "-e", "lab_state=absent")
+        installation.playbook("lab", "-e", "topology=dual_wan_partner", "-e", "lab_state=absent")
 
 
 def test_diagnose_of_a_real_network_from_there(lab):
