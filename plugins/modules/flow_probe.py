@@ -50,7 +50,9 @@ options:
     description: Source port. The kernel chooses when absent.
     type: int
   interface:
-    description: Interface or VRF to bind to (C(SO_BINDTODEVICE)).
+    description:
+      - Interface or VRF to bind to (C(SO_BINDTODEVICE)).
+      - Where no route through it is found, IPv4 takes the destination to be on its link.
     type: str
   mark:
     description: Firewall mark of the packets (C(SO_MARK)). Needs root.

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import time
 import typing as t
 
 
@@ -19,7 +20,8 @@ class Netns:
 
     def create(self) -> Netns:
         subprocess.run(["ip", "netns", "add", self.name], check=True)
-        self.run("ip link set lo up")
+        # Nobody else is on these links: addresses need not wait for duplicate detection.
+        self.run("ip link set lo up; sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0")
         return self
 
     def delete(self) -> None:
@@ -58,3 +60,13 @@ def veth(a: Netns, if_a: str, b: Netns, if_b: str, addresses: t.Sequence[tuple[s
         for address in own:
             ns.run(f"ip address add {address} dev {interface}{' nodad' if ':' in address else ''}")
         ns.run(f"ip link set {interface} up")
+    for ns, interface in ((a, if_a), (b, if_b)):
+        _wait_up(ns, interface)
+
+
+def _wait_up(ns: Netns, interface: str) -> None:
+    """A fresh link drops what is sent before the kernel has seen its carrier, which may take a second."""
+    deadline = time.monotonic() + 5
+    while ns.output(f"cat /sys/class/net/{interface}/operstate").strip() != "up":
+        assert time.monotonic() < deadline, f"{interface} of {ns.name} does not come up"
+        time.sleep(0.02)

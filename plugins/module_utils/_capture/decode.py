@@ -45,7 +45,7 @@ def decode(data: bytes, depth: int = 0) -> Header | None:
             return _ipv4(data, depth)
         if data[0] >> 4 == 6:
             return _ipv6(data, depth)
-    except (IndexError, struct.error, ipaddress.AddressValueError):
+    except (IndexError, struct.error, ValueError):
         pass
     return None
 
