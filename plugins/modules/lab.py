@@ -12,12 +12,12 @@ version_added: 1.0.0
 author:
   - netpath.symmetry contributors (@netpath)
 description:
-  - Builds the hosts and wires of a topology file on the control node. Every host is a real Linux network stack with its own
-    interfaces, routes, nftables, connection tracking, file system changes and SSH server.
-  - Nothing of a lab is in the network namespace of the machine itself. The hosts are reached by SSH through a management
-    network of their own, with the RV(lab.ssh_config) that this module writes.
-  - Everything that a host writes below C(/etc), C(/root), C(/usr/local), C(/var), C(/run) and C(/tmp) stays in the host and
-    ends with it. The rest of the machine's file system is shared with its hosts and can be written by them.
+  - Builds the hosts and wires of a topology file on the control node. Every host is a real Linux network stack with
+    its own interfaces, routes, nftables, connection tracking, file system changes and SSH server.
+  - Nothing of a lab is in the network namespace of the machine itself. The hosts are reached by SSH through a
+    management network of their own, with the RV(lab.ssh_config) that this module writes.
+  - Everything that a host writes below C(/etc), C(/root), C(/usr/local), C(/var), C(/run) and C(/tmp) stays in the
+    host and ends with it. The rest of the machine's file system is shared with its hosts, which can write to it.
   - A wrong file is refused with file, line and column before anything is built.
 extends_documentation_fragment:
   - netpath.symmetry.attributes
@@ -25,7 +25,8 @@ attributes:
   check_mode:
     support: full
     details:
-      - The file is checked in full, including a trial of every host's network on the kernel in a namespace that ends at once.
+      - The file is checked in full. Where something would be built, that includes a trial of every host's network on
+        the kernel, in a namespace that ends at once.
   diff_mode:
     support: full
   idempotent:
@@ -44,11 +45,12 @@ options:
     description:
       - The name of the lab. It becomes part of the names of its network namespaces, C(nps-NAME-HOST).
       - The default is the name of O(topology) without directory and extension.
-      - Lower-case letters, digits and underscores, 40 at most.
+      - A lower-case letter, then letters, digits and underscores, 40 at most.
     type: str
   state:
     description:
-      - V(present) builds the lab unless it stands as the file says. What was changed on its hosts meanwhile is left alone.
+      - V(present) builds the lab unless it stands and was built from the same topology. What was changed on its hosts
+        meanwhile is left alone.
       - V(absent) ends the hosts and removes namespaces and files of this lab and nothing else.
       - V(recreated) removes the lab where it stands and builds it anew.
     type: str
@@ -61,8 +63,8 @@ options:
 requirements:
   - root on the control node
   - PyYAML (ansible-core has it)
-  - ip, nft, nsenter, unshare, mount, sshd, ssh-keygen and nc (Debian and Ubuntu packages iproute2, nftables, util-linux, mount,
-    openssh-server, openssh-client, netcat-openbsd)
+  - ip, nft, setsid, nsenter, unshare, mount, sshd, ssh-keygen and nc (Debian and Ubuntu packages iproute2, nftables,
+    util-linux, mount, openssh-server, openssh-client, netcat-openbsd)
 notes:
   - Runs on the control node. Use C(hosts=localhost) with C(connection=local) and the Python of ansible-core.
 """

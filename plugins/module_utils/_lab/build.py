@@ -42,11 +42,13 @@ def digest(topology: model.Topology) -> str:
 
 
 def build(paths: Paths, topology: model.Topology, topology_path: str, description: t.Sequence[str]) -> None:
-    """Build a lab where there is none; raises LabError and leaves nothing behind where it cannot."""
+    """Build a lab where there is none, from a topology that has been rehearsed.
+
+    Raises LabError, and leaves nothing behind, where it cannot be built.
+    """
     done = False
     try:
         _prepare(paths, topology)
-        rehearsal.rehearse({host.name: paths.host(host.name) for host in topology.hosts}, topology)
         record = {**_record(paths, topology, topology_path), "description": list(description)}
         state.write(paths, {**record, "complete": False})
         _wire(paths.lab, topology)
@@ -59,15 +61,6 @@ def build(paths: Paths, topology: model.Topology, topology_path: str, descriptio
     finally:
         if not done:
             removal.remove(paths)
-
-
-def check(topology: model.Topology, directory: str) -> None:
-    """Try a topology without building it; ``directory`` is empty and belongs to the caller."""
-    directories = {host.name: os.path.join(directory, host.name) for host in topology.hosts}
-    for host in topology.hosts:
-        os.mkdir(directories[host.name])
-        rehearsal.write_files(directories[host.name], topology, host)
-    rehearsal.rehearse(directories, topology)
 
 
 def _prepare(paths: Paths, topology: model.Topology) -> None:

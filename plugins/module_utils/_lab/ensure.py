@@ -12,7 +12,15 @@ import os
 import tempfile
 import typing as t
 
-from ansible_collections.netpath.symmetry.plugins.module_utils._lab import build, parse, removal, ssh, state, tools
+from ansible_collections.netpath.symmetry.plugins.module_utils._lab import (
+    build,
+    parse,
+    rehearsal,
+    removal,
+    ssh,
+    state,
+    tools,
+)
 from ansible_collections.netpath.symmetry.plugins.module_utils._lab.errors import LabError
 from ansible_collections.netpath.symmetry.plugins.module_utils._lab.state import Paths
 from ansible_collections.netpath.symmetry.plugins.module_utils._lab.topology import Topology
@@ -51,10 +59,10 @@ def ensure(paths: Paths, wanted: str, topology_path: str, check_mode: bool = Fal
             return Result(changed, before, "", {})
         after = "".join(describe(topology))
         changed = wanted == "recreated" or not standing or found["digest"] != build.digest(topology)
-        if changed and check_mode:
+        if changed:
             with tempfile.TemporaryDirectory(prefix="nps-trial-") as directory:
-                build.check(topology, directory)
-        elif changed:
+                rehearsal.rehearse(directory, topology)
+        if changed and not check_mode:
             removal.remove(paths)
             build.build(paths, topology, topology_path, describe(topology))
         return Result(changed, before, after, summary(paths, topology))

@@ -23,6 +23,7 @@ _HOST = re.compile(r"^[a-z0-9]([a-z0-9_-]{0,30}[a-z0-9])?$")
 _INTERFACE = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,14}$")  # the kernel's limit is 15 (IFNAMSIZ)
 _INTERFACE_FORM = "expected 1 to 15 letters, digits, '_', '.', '-'"
 _SYSCTL = re.compile(r"^net(/[A-Za-z0-9_.@+-]+)+$")
+_WORD = re.compile(r"^[A-Za-z0-9_./:@+-]+$")
 _MAC = re.compile(r"^[0-9a-f]{2}(:[0-9a-f]{2}){5}$", re.IGNORECASE)
 
 
@@ -118,7 +119,7 @@ def _rule(node: Node, what: str) -> model.Rule:
                 raise fields[key].error(f"{key} of {what} is {prefix}, but the rule is of IPv{family}")
             family = prefix.version
             selectors.append((key, str(prefix)))
-    selectors += [(key, fields[key].text(f"{key} of {what}")) for key in RULE_TEXTS if key in fields]
+    selectors += [(key, _word(fields[key], f"{key} of {what}")) for key in RULE_TEXTS if key in fields]
     if "table" in fields:
         action = f"lookup {_table(fields['table'], what)}"
     else:
@@ -211,6 +212,13 @@ def _port(node: Node, what: str) -> model.Port:
 
 def _mtu(fields: t.Mapping[str, Node], what: str) -> int:
     return fields["mtu"].integer(f"mtu of {what}", 68, 65535) if "mtu" in fields else 1500
+
+
+def _word(node: Node, what: str) -> str:
+    text = node.text(what)
+    if not _WORD.match(text):
+        raise node.error(f"{what} is {text!r}, expected one word as 'ip rule' takes it")
+    return text
 
 
 def _table(node: Node, what: str) -> str:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._lab import commands, scripts, tools
 from ansible_collections.netpath.symmetry.plugins.module_utils._lab import topology as model
@@ -50,33 +49,47 @@ def batches(topology: model.Topology, host: model.Host) -> dict[str, list[comman
     }
 
 
-def rehearse(directories: t.Mapping[str, str], topology: model.Topology) -> None:
-    """Try every host, all at once; raises TopologyError at what is refused first in the order of the file."""
-    argv = [tools.path("unshare"), "--net", "sh", "rehearsal.sh"]
-    running = {
-        host.name: subprocess.Popen(
-            argv,
-            cwd=directories[host.name],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            env=tools.environment(),
-        )
-        for host in topology.hosts
-    }
-    answers = {}
-    for name, process in running.items():
-        try:
-            answers[name] = process.communicate(timeout=TIMEOUT)[0]
-        except subprocess.TimeoutExpired as error:
-            process.kill()
-            process.communicate()
-            raise LabError(f"the trial of host {name} did not end within {TIMEOUT} s") from error
+def rehearse(directory: str, topology: model.Topology) -> None:
+    """Try every host, all at once; raises TopologyError at what is refused first in the order of the file.
+
+    ``directory`` is empty and belongs to the caller.
+    """
+    running = {}
     for host in topology.hosts:
-        if running[host.name].returncode:
-            raise explain(topology, host, answers[host.name].strip())
+        place = os.path.join(directory, host.name)
+        os.mkdir(place)
+        write_files(place, topology, host)
+        running[host.name] = _start(place)
+    answers = {name: _finish(name, process) for name, process in running.items()}
+    for host in topology.hosts:
+        if not running[host.name].returncode:
+            continue
+        output = answers[host.name]
+        if not any(pattern.search(output) for pattern in (_BATCH_ERROR, _NFT_ERROR, _SYSCTL_ERROR)):
+            output = _finish(host.name, _start(os.path.join(directory, host.name), one_by_one=True))
+        raise explain(topology, host, output)
+
+
+def _start(directory: str, one_by_one: bool = False) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [tools.path("unshare"), "--net", "sh", "rehearsal.sh"],
+        cwd=directory,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        env={**tools.environment(), "ONE_BY_ONE": "1" if one_by_one else ""},
+    )
+
+
+def _finish(host: str, process: subprocess.Popen[str]) -> str:
+    try:
+        return process.communicate(timeout=TIMEOUT)[0].strip()
+    except subprocess.TimeoutExpired as error:
+        process.kill()
+        process.communicate()
+        raise LabError(f"the trial of host {host} did not end within {TIMEOUT} s") from error
 
 
 def explain(topology: model.Topology, host: model.Host, output: str) -> TopologyError:

@@ -17,10 +17,19 @@ apply_sysctls() {
         printf '%s\n' "$value" > "/proc/sys/$name" || { echo "sysctl $name" >&2; exit 1; }
     done < "$1"
 }
+# ip leaves a batch without a word about the line where it cannot read a word of it: then every line gets its own ip.
+run_batch() {
+    [ -n "${ONE_BY_ONE-}" ] || { ip $2 -batch "$1"; return; }
+    number=0
+    while read -r line; do
+        number=$((number + 1))
+        ip $2 $line || { echo "Command failed $1:$number" >&2; exit 1; }
+    done < "$1"
+}
 apply_sysctls baseline.sysctl
-ip -batch network.ip
-ip -4 -batch rules4.ip
-ip -6 -batch rules6.ip
+run_batch network.ip ""
+run_batch rules4.ip -4
+run_batch rules6.ip -6
 nft -f rules.nft
 apply_sysctls host.sysctl
 """

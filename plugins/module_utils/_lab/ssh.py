@@ -57,7 +57,7 @@ def alias(lab: str, host: str) -> str:
 
 def client_config(paths: Paths, topology: model.Topology) -> str:
     """The ssh_config of a lab."""
-    proxy = f"{tools.path('ip')} netns exec {commands.namespace(paths.lab, 'mgmt')} {tools.path('nc')} %h %p"
+    proxy = f"{tools.path('ip')} netns exec {commands.namespace(paths.lab, 'mgmt')} {tools.path('nc')} -F %h %p"
     blocks = [
         f"Host {host.name} {alias(paths.lab, host.name)}\n"
         f"    HostName {topology.management_address(host.name).ip}\n"
@@ -67,6 +67,8 @@ def client_config(paths: Paths, topology: model.Topology) -> str:
     everyone = [
         ("User", "root"),
         ("ProxyCommand", proxy),
+        # nc hands the connection over and ends: a relay would outlive a host that is gone, and hold its namespace.
+        ("ProxyUseFdpass", "yes"),
         ("IdentityFile", quoted(paths.key)),
         ("IdentitiesOnly", "yes"),
         ("IdentityAgent", "none"),

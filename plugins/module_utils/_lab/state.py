@@ -20,7 +20,7 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._lab.errors impor
 SCHEMA = "netpath.symmetry.lab/1"
 DEFAULT_DIR = "/var/lib/netpath-symmetry-lab"
 NETNS_DIR = "/run/netns"
-_LAB_NAME = re.compile(r"^[a-z0-9_]{1,40}$")
+_LAB_NAME = re.compile(r"^[a-z][a-z0-9_]{0,39}$")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +58,8 @@ class Paths:
 
     def __post_init__(self) -> None:
         if not _LAB_NAME.match(self.lab):
-            raise LabError(f"lab name {self.lab!r}: expected lower-case letters, digits and '_' (no '-'), 40 at most")
+            form = "a lower-case letter, then lower-case letters, digits and '_' (no '-'), 40 at most"
+            raise LabError(f"lab name {self.lab!r}: expected {form}")
         if not os.path.isabs(self.dir):
             raise LabError(f"lab directory {self.dir!r} is not an absolute path")
 
