@@ -28,7 +28,8 @@ links:
       - {host: one, interface: eth0, addresses: [192.0.2.1/24]}
       - {host: two, interface: v0.100, addresses: [192.0.2.2/24, "2001:db8::2/64"]}
 """
-TOPOLOGIES = pathlib.Path(__file__).resolve().parents[5] / "inventories" / "lab" / "topologies"
+COLLECTION = pathlib.Path(__file__).resolve().parents[5]
+TOPOLOGIES = COLLECTION / "inventories" / "lab" / "topologies"
 
 
 def read(text: str) -> Topology:
@@ -173,3 +174,10 @@ def test_the_topologies_of_the_collection_are_right() -> None:
     assert {"dual_wan_partner", "healthy", "multihomed_server"} <= set(names)
     for name in names:
         assert parse.read(str(TOPOLOGIES / f"{name}.yml")).hosts
+
+
+def test_the_file_in_the_documentation_is_right() -> None:
+    page = (COLLECTION / "docs" / "lab.md").read_text(encoding="utf-8")
+    topology = read(page.split("```yaml\n", 1)[1].split("```", 1)[0])
+    assert [host.name for host in topology.hosts] == ["gw", "isp", "server", "monitor"]
+    assert len(topology.hosts[0].routes) == 4 and len(topology.hosts[0].services) == 3
