@@ -128,10 +128,17 @@ def _askers(network: Network, host: str, device: str) -> t.Iterator[tuple[str, s
             yield "a neighbour", entry["address"], str(ours[0].ip)
     for peer in network.hosts:
         for name in network.topology.interfaces(peer) if peer != host else ():
-            for theirs in network.topology.addresses(peer, name, 4):
-                asked = next((str(own.ip) for own in ours if own.ip in theirs.network), None)
-                if asked and _on_segment(network, host, device, peer, name, asked):
-                    yield peer, str(theirs.ip), asked
+            for asked in (str(own.ip) for own in ours):
+                source = _arp_source(network, peer, name, asked)
+                if source and _on_segment(network, host, device, peer, name, asked):
+                    yield peer, source, asked
+
+
+def _arp_source(network: Network, peer: str, name: str, asked: str) -> str | None:
+    """The address in the peer's ARP request for ours: the source of the packet that it wants to send (arp_solicit)."""
+    found = network.hosts[peer].lookup(Packet(Flow("udp", "0.0.0.0", asked, None, 9)))
+    on_link = (one for one in found.branches if one.kind == "forward" and (one.device, one.next_hop) == (name, asked))
+    return next((one.source for one in on_link), None)
 
 
 def _on_segment(network: Network, host: str, device: str, peer: str, name: str, asked: str) -> bool:

@@ -40,6 +40,7 @@ class Topology:
         self._site = site
         self._interfaces: dict[tuple[str, str], Facts] = {}
         self._addresses: dict[tuple[str, str], tuple[Interface, ...]] = {}
+        self._networks: dict[tuple[str, str], set[ipaddress.IPv4Network | ipaddress.IPv6Network]] = {}
         self._by_address: dict[str, list[tuple[str, str]]] = {}
         self._by_mac: dict[str, list[tuple[str, str]]] = {}
         self._neighbours: dict[tuple[str, str, str], Facts] = {}
@@ -59,10 +60,27 @@ class Topology:
             self._addresses[key] = tuple(item for item in listed if not item.ip.is_loopback)
             for item in self._addresses[key]:
                 self._by_address.setdefault(str(item.ip), []).append(key)
-            if interface.get("mac"):
+                if not item.ip.is_link_local:
+                    self._networks.setdefault(key, set()).add(item.network)
+            if interface.get("mac") and not self._is_loopback(key):
                 self._by_mac.setdefault(interface["mac"].lower(), []).append(key)
+        for route in facts.get("routes", ()):
+            self._read_on_link(host, route)
         for entry in facts.get("neighbours", ()):
             self._neighbours[host, entry["device"], entry["address"]] = entry
+
+    def _read_on_link(self, host: str, route: Facts) -> None:
+        """A route without a gateway makes its prefix connected, also where the interface has no address of it."""
+        legs = route.get("nexthops", ())
+        if route.get("type", "unicast") != "unicast" or len(legs) != 1 or legs[0].get("gateway"):
+            return
+        network = ipaddress.ip_network(route["dst"])
+        if network.prefixlen and not network.is_link_local and (host, legs[0].get("device")) in self._interfaces:
+            self._networks.setdefault((host, legs[0]["device"]), set()).add(network)
+
+    def _is_loopback(self, key: tuple[str, str]) -> bool:
+        """An interface without a wire: it may have an address that another interface of the host answers for."""
+        return key[1] == "lo" or self._interfaces[key].get("kind") in ("loopback", "dummy")
 
     def owners(self, address: str) -> list[tuple[str, str]]:
         """The (host, interface) pairs that have the address; without ignored interfaces."""
@@ -110,7 +128,7 @@ class Topology:
         mac = self.mac_of(host, device, next_hop)
         if mac:
             return self._by_proof_of_mac(possible, mac, host, device, next_hop)
-        fitting = [key for key in possible if self.share_prefix((host, device), key, next_hop)]
+        fitting = [key for owner in possible for key in self._receivers((host, device), owner, next_hop)]
         if fitting:
             return self._only(fitting, "prefix", host, device, next_hop)
         if possible:
@@ -118,6 +136,13 @@ class Topology:
                         "neighbour entry, connected prefix or declared segment shows that they share a segment; "
                         "declare symmetry_segments on both")
         return Join()
+
+    def _receivers(self, here: tuple[str, str], owner: tuple[str, str], next_hop: str) -> list[tuple[str, str]]:
+        """The interfaces of the owner's host that are on our segment by prefix: the owner itself, unless it is lo."""
+        keys = [owner]
+        if self._is_loopback(owner):
+            keys = [key for key in self._interfaces if key[0] == owner[0] and not self._is_loopback(key)]
+        return [key for key in keys if self.share_prefix(here, key, next_hop)]
 
     def _by_proof_of_mac(
         self, possible: list[tuple[str, str]], mac: str, host: str, device: str, next_hop: str
@@ -127,7 +152,7 @@ class Topology:
         if fitting:
             return self._only(fitting, "mac", host, device, next_hop)
         # A virtual address may be held by another interface of the same host (macvlan under VRRP, a bridge's port).
-        same_host = [key for key in possible if key[0] in {holder[0] for holder in holders}]
+        same_host = [holder for holder in holders if holder[0] in {key[0] for key in possible}]
         if same_host:
             return self._only(same_host, "mac", host, device, next_hop)
         if possible:
@@ -156,13 +181,13 @@ class Topology:
 
     def share_prefix(self, one: tuple[str, str], other: tuple[str, str], next_hop: str) -> bool:
         """True where a connected prefix of one side holds an address of the other; link-local ones prove nothing."""
-        link_local = ipaddress.ip_address(next_hop).is_link_local
-        mine = [item for item in self._addresses.get(one, ()) if not item.ip.is_link_local]
-        theirs = [item for item in self._addresses.get(other, ()) if not item.ip.is_link_local]
-        if not link_local:
-            mine = [item for item in mine if item.version == family_of(next_hop)]
+        families = (4, 6) if ipaddress.ip_address(next_hop).is_link_local else (family_of(next_hop),)
+        return self._covers(one, other, families) or self._covers(other, one, families)
+
+    def _covers(self, one: tuple[str, str], other: tuple[str, str], families: tuple[int, ...]) -> bool:
         return any(
-            a.version == b.version and (b.ip in a.network or a.ip in b.network) for a in mine for b in theirs
+            item.ip in network for network in self._networks.get(one, ()) for item in self._addresses.get(other, ())
+            if item.version in families and not item.ip.is_link_local
         )
 
 

@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import pathlib
+
 import pytest
 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.diagnose import diagnose
@@ -82,6 +84,17 @@ def test_arp_that_goes_unanswered_is_found_without_a_flow_and_without_a_counter(
     assert not findings(arp_trap(mode=0)) and not findings(arp_trap(mode=2))
 
 
+def test_a_neighbour_that_sends_from_an_address_on_lo_is_not_answered():
+    """Its ARP request carries the source of the packet, which may belong to another subnet than the wire's."""
+    hosts = arp_trap(mode=1)
+    hosts["server"]["routes"].pop()
+    hosts["neighbour"] = networks.host({"lo": ["10.3.0.50/32"], "eth0": []}, ["10.1.2.0/24 dev eth0 src 10.3.0.50"])
+    assert "10.3.0.50" in findings(hosts)["SYM202", "server"].text
+    assert {one.id for one in diagnose(hosts, {}, ["icmp 10.3.0.50 > 10.1.2.10"]).findings} == {"SYM202"}
+    hosts["server"]["routes"].append(networks.route("10.3.0.50/32 dev eth1"))
+    assert not findings(hosts)
+
+
 def test_a_flow_of_the_neighbour_is_broken_by_the_same():
     told = diagnose(arp_trap(mode=1), {}, ["icmp 10.1.2.200 > 10.1.2.10"])
     assert [verdict.verdict for verdict in told.verdicts] == ["broken"]
@@ -154,3 +167,11 @@ def test_every_id_has_a_title_and_awaiting_ones_are_never_raised():
               "SYM402", "SYM501", "SYM901"}
     assert {id for id, kind in REGISTRY.items() if not kind.awaiting} == raised
     assert len(REGISTRY) == 30 and all(kind.title for kind in REGISTRY.values())
+
+
+def test_every_id_that_is_raised_has_its_page():
+    pages = pathlib.Path(__file__).resolve().parents[5] / "docs" / "findings"
+    for id, kind in REGISTRY.items():
+        page = pages / f"{id}.md"
+        assert page.is_file() != kind.awaiting, id
+        assert kind.awaiting or page.read_text(encoding="utf-8").startswith(f"# {id}: {kind.title}\n")

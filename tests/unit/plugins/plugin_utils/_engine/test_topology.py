@@ -108,3 +108,25 @@ def test_a_link_that_is_down_carries_nothing(host, interface):
 def test_a_host_that_answers_for_an_address_it_does_not_list_is_found_by_its_mac(two_sites):
     two_sites["client"]["neighbours"] = [entry("10.0.0.77", two_sites["west"]["interfaces"]["lan"]["mac"])]
     assert topology(two_sites).join("client", "eth0", "10.0.0.77").neighbour.host == "west"
+
+
+def silent_neighbour():
+    """A box with its address on lo only, on the wire by a route without a gateway."""
+    return {
+        "router": networks.host({"inside": ["10.2.0.1/24"]}, ["10.3.0.50/32 dev inside"]),
+        "monitor": networks.host({"lo": ["127.0.0.1/8", "10.3.0.50/32"], "eth0": []}, ["10.2.0.0/24 dev eth0"]),
+    }
+
+
+def test_a_route_without_a_gateway_is_a_connected_prefix():
+    neighbour = topology(silent_neighbour()).join("monitor", "eth0", "10.2.0.1").neighbour
+    assert (neighbour.host, neighbour.interface, neighbour.proof) == ("router", "inside", "prefix")
+
+
+def test_an_address_on_lo_is_reached_by_the_interface_that_shares_the_segment():
+    hosts = silent_neighbour()
+    neighbour = topology(hosts).join("router", "inside", "10.3.0.50").neighbour
+    assert (neighbour.host, neighbour.interface) == ("monitor", "eth0")
+    hosts["router"]["neighbours"] = [entry("10.3.0.50", hosts["monitor"]["interfaces"]["eth0"]["mac"], "inside")]
+    neighbour = topology(hosts).join("router", "inside", "10.3.0.50").neighbour
+    assert (neighbour.host, neighbour.interface, neighbour.proof) == ("monitor", "eth0", "mac")
