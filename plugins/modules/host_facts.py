@@ -123,6 +123,7 @@ ansible_facts:
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.netpath.symmetry.plugins.module_utils._linux.command import CommandError
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux.gather import (
     SUBSETS,
     AskedFlow,
@@ -173,7 +174,7 @@ def main() -> None:
             subsets=tuple(params["gather_subset"]),
         )
         facts = gather(request)
-    except (ValueError, NetlinkError) as error:
+    except (ValueError, CommandError, NetlinkError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(ansible_facts={"symmetry": facts})
 

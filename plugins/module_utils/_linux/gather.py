@@ -72,7 +72,7 @@ class Gathering:
         try:
             doubts = read()
         except (CommandError, NetlinkError, OSError) as error:
-            doubts = {"why": (error.strerror if isinstance(error, NetlinkError) else None) or str(error)}
+            doubts = {"why": str(error)}
         self.parts[name] = {"complete": False, **doubts} if doubts else dict(_COMPLETE)
 
     def finish(self) -> Dict:

@@ -34,7 +34,10 @@ _NLMSGERR_ATTR_MSG = 1
 
 
 class NetlinkError(OSError):
-    """The kernel refused a request; ``errno`` is its reason."""
+    """The kernel refused a request; ``errno`` is its reason, and the text what it says."""
+
+    def __str__(self) -> str:
+        return str(self.strerror)
 
 
 class Message(t.NamedTuple):
