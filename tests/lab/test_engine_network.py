@@ -95,9 +95,7 @@ def test_a_bare_healthy_network_raises_no_alarm_once_replies_were_seen(lab: Buil
     first = judge(network, tmp_path / "first")
     for one in first.verdicts:
         assert works(network, first, one.name)
-    facts = read(network, tmp_path / "second")
-    ignored = {host: {"symmetry_ignore_interfaces": ["mgmt0"]} for host in facts}
-    bare = diagnose(facts, ignored)
+    bare = diagnose(read(network, tmp_path / "second"), {})
     assert bare.verdicts and {one.verdict for one in bare.verdicts} == {"symmetric"}, [
         (one.name, one.verdict, one.summary()) for one in bare.verdicts]
     assert not bare.findings
