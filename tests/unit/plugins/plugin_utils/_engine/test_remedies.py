@@ -9,7 +9,6 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.diagnose 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.forecast import Step
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.remedies import merge_steps
 from ansible_collections.netpath.symmetry.tests.unit.plugins.plugin_utils._engine import networks
-from ansible_collections.netpath.symmetry.tests.unit.plugins.plugin_utils._engine.test_verdict import spread
 
 
 def proposal(hosts, variables=None, *flows):
@@ -85,8 +84,17 @@ def test_a_strict_check_that_is_the_only_fault_has_both_remedies_source_rules_fi
 
 
 def test_a_pin_takes_a_flow_off_an_ecmp_route():
-    told = proposal(spread(firewalls=True), {}, "tcp 10.0.0.20 > 10.9.0.20:443")
-    assert not any(one.recommended for one in told.remedies) or told.forecast.mended
+    """gw spreads over both firewalls, the other partner answers by A: half of the pairs break until it is pinned."""
+    hosts, variables = networks.dual_wan_partner()
+    hosts["gw"]["routes"] = [route for route in hosts["gw"]["routes"] if route["dst"] != "0.0.0.0/0"]
+    hosts["gw"]["routes"].append(networks.route("default nexthop 198.51.100.1%wan_a nexthop 198.51.100.129%wan_b"))
+    flow = "tcp 192.0.2.20 > 203.0.113.130:80"
+    told = diagnose(hosts, variables, [flow])
+    assert (told.verdicts[0].verdict, told.verdicts[0].share) == ("at_risk", "1 of 2")
+    assert "SYM501" in told.verdicts[0].findings
+    plain = next(one for one in told.proposal.remedies if not one.source_after)
+    assert plain.variables["policy_route_pins"][0]["uplink"] == "wan_a" and plain.fixes == (flow,)
+    assert any("pin 203.0.113.128/25 to wan_b" in one.text for one in told.proposal.rejected)
 
 
 def test_what_the_inventory_declares_for_a_role_stays():
