@@ -39,7 +39,7 @@ test: setup ## all tests; ends with "N passed, N failed"
 
 lint: ## ruff, mypy, shellcheck, yamllint, ansible-lint, reuse, changelog and documentation checks
 unit: ## unit tests on this Python
-sanity: ## ansible-test sanity, and the unit tests on every Python that is here
+sanity: ## ansible-test sanity, and the unit tests on the oldest and newest Python here
 lab-test: ## tests on labs: real namespaces, kernels and packets
 integration: ## ansible-test integration targets
 oracle: ## the engine against the kernel on random cases (a sample)
