@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
 import typing as t
 
 from ansible_collections.netpath.symmetry.tests.lab.netns import Netns
@@ -22,10 +23,14 @@ def words(module: str, arguments: t.Mapping[str, t.Any], check_mode: bool = Fals
 def run_module(
     netns: Netns, module: str, arguments: t.Mapping[str, t.Any], check_mode: bool = False
 ) -> dict[str, t.Any]:
-    """The result of the module, whether it failed or not (``failed``)."""
-    done = subprocess.run(
-        netns.command(*words(module, arguments, check_mode)), capture_output=True, text=True, timeout=400, check=False
-    )
+    """The result of the module, whether it failed or not (``failed``). Arguments may be large: they go by a file."""
+    *command, told = words(module, arguments, check_mode)
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        file.write(told)
+        file.flush()
+        done = subprocess.run(
+            netns.command(*command, file.name), capture_output=True, text=True, timeout=400, check=False
+        )
     try:
         return t.cast("dict[str, t.Any]", json.loads(done.stdout))
     except ValueError:

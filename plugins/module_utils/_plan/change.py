@@ -196,7 +196,11 @@ def _batch(family: int, verb: str, lines: list[str]) -> str:
 
     To delete what is not there, or to add what is there, counts as done: the change may have been applied in part.
     """
-    done = ["File exists"] if verb == "add" else ["No such process", "No such file", "Cannot find device"]
+    done = (
+        ["File exists"]
+        if verb == "add"
+        else ["No such process", "No such file", "table does not exist", "Cannot find device"]
+    )
     if verb == "replace":
         done = []
     tolerated = " ".join(f"-e {shlex.quote(text)}" for text in [*done, "Command failed"])

@@ -72,7 +72,9 @@ def _device_of(host: Host, gateway: str, links: t.Sequence[Route], where: str) -
         return found[0]
     if found:
         raise PlanError(f"{where}: gateway {gateway} is on link at {', '.join(found)}; say which with device")
-    raise PlanError(f"{where}: gateway {gateway} is not on link anywhere; correct it, or give device and onlink")
+    disabled = sorted(host.no_ipv6 & set(host.interfaces)) if family_of(gateway) == 6 else []
+    hint = f" (IPv6 is disabled on interface {', '.join(disabled)})" if disabled else ""
+    raise PlanError(f"{where}: gateway {gateway} is not on link anywhere{hint}; correct it, or give device and onlink")
 
 
 def _connected(host: Host, device: str) -> list[str]:
