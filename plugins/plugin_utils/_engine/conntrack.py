@@ -16,33 +16,33 @@ import typing as t
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import Flow
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Packet
 
-# tcp_conntracks of nf_conntrack_proto_tcp.c, without the window states that a first exchange cannot reach.
-# None: the packet is invalid; the same state again: it is ignored or changes nothing.
-# fmt: off
-_TCP: dict[str, dict[str, dict[str, str | None]]] = {
-    "original": {
-        "syn": {"": "SYN_SENT", "SYN_SENT": "SYN_SENT", "SYN_RECV": "SYN_RECV", "ESTABLISHED": "ESTABLISHED",
-                "FIN_WAIT": "FIN_WAIT", "CLOSE": "SYN_SENT", "SYN_SENT2": "SYN_SENT2"},
-        "syn_ack": {"": None, "SYN_SENT": None, "SYN_RECV": "SYN_RECV", "ESTABLISHED": None,
-                    "FIN_WAIT": None, "CLOSE": None, "SYN_SENT2": "SYN_RECV"},
-        "ack": {"": "ESTABLISHED", "SYN_SENT": None, "SYN_RECV": "ESTABLISHED", "ESTABLISHED": "ESTABLISHED",
-                "FIN_WAIT": "CLOSE_WAIT", "CLOSE_WAIT": "CLOSE_WAIT", "CLOSE": "CLOSE", "SYN_SENT2": None},
-        "fin": {"": None, "SYN_SENT": None, "SYN_RECV": "FIN_WAIT", "ESTABLISHED": "FIN_WAIT",
-                "FIN_WAIT": "LAST_ACK", "CLOSE_WAIT": "LAST_ACK", "CLOSE": "CLOSE", "SYN_SENT2": None},
-        "rst": {"": None},  # closes every other state
-    },
-    "reply": {
-        "syn": {"SYN_SENT": "SYN_SENT2", "CLOSE": None, "SYN_SENT2": "SYN_SENT2"},
-        "syn_ack": {"SYN_SENT": "SYN_RECV", "SYN_RECV": "SYN_RECV", "ESTABLISHED": "ESTABLISHED",
-                    "FIN_WAIT": "FIN_WAIT", "CLOSE_WAIT": "CLOSE_WAIT", "CLOSE": "CLOSE", "SYN_SENT2": "SYN_RECV"},
-        "ack": {"SYN_SENT": "SYN_SENT", "SYN_RECV": "SYN_RECV", "ESTABLISHED": "ESTABLISHED",
-                "FIN_WAIT": "CLOSE_WAIT", "CLOSE_WAIT": "CLOSE_WAIT", "CLOSE": "CLOSE", "SYN_SENT2": "SYN_SENT2"},
-        "fin": {"SYN_SENT": None, "SYN_RECV": "FIN_WAIT", "ESTABLISHED": "FIN_WAIT",
-                "FIN_WAIT": "LAST_ACK", "CLOSE_WAIT": "LAST_ACK", "CLOSE": "CLOSE", "SYN_SENT2": None},
-        "rst": {},
-    },
+# The state after a segment (tcp_conntracks), one column per state before it:
+_TCP_STATES = (
+    "",
+    "SYN_SENT",
+    "SYN_RECV",
+    "ESTABLISHED",
+    "FIN_WAIT",
+    "CLOSE_WAIT",
+    "LAST_ACK",
+    "TIME_WAIT",
+    "CLOSE",
+    "SYN_SENT2",
+)
+_SHORT = dict(zip(("NO", "SS", "SR", "ES", "FW", "CW", "LA", "TW", "CL", "S2"), _TCP_STATES, strict=True))
+_INVALID, _SAME = "IV", "IG"  # IG: the packet is let through and changes nothing
+_TCP = {
+    ("original", "syn"): "SS SS IG IG IG IG IG SS SS S2",
+    ("original", "syn_ack"): "IV IV SR IV IV IV IV IV IV SR",
+    ("original", "fin"): "IV IV FW FW LA LA LA TW CL IV",
+    ("original", "ack"): "ES IV ES ES CW CW TW TW CL IV",
+    ("original", "rst"): "IV CL CL CL CL CL CL CL CL CL",
+    ("reply", "syn"): "IV S2 IV IV IV IV IV SS IV S2",
+    ("reply", "syn_ack"): "IV SR IG IG IG IG IG IG IG SR",
+    ("reply", "fin"): "IV IV FW FW LA LA LA TW CL IV",
+    ("reply", "ack"): "IV IG SR ES CW CW TW TW CL IG",
+    ("reply", "rst"): "IV CL CL CL CL CL CL CL CL CL",
 }
-# fmt: on
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +58,9 @@ class Entry:
     tcp_state: str = ""
     mark: int = 0
     seen_reply: bool = False
-    assumed_ports: bool = False  # translation to a port range or "random": the port is not known
+    masquerade: str = ""  # the interface whose address the source became: the connection may not leave by another
+    ignored_syn: str = ""  # the direction of a SYN that was the last packet and changed nothing
+    challenged: bool = False  # an ACK may answer that SYN as a challenge (RFC 5961)
 
     @property
     def source_translated(self) -> bool:
@@ -77,6 +79,8 @@ class Connection:
     direction: str = ""  # original, reply; empty without an entry
     entry: Entry | None = None
     fresh: bool = False  # the entry is made by this very packet
+    replaces: Entry | None = None  # the old entry that the packet ended
+    gone: bool = False  # the packet ends the entry: a reset as the only reply
 
     @property
     def mark(self) -> int:
@@ -113,6 +117,14 @@ class Tracker:
             return Connection("new", "original", _fresh(packet.flow, zone), fresh=True)
         return _known(entry, direction)
 
+    def _pick_up(self, packet: Packet, zone: int) -> Connection:
+        """A TCP segment without an entry: a SYN opens one, and with tcp_loose so does a bare ACK."""
+        state = _next_state("original", packet.tcp_kind, "")
+        if state is None or (state != "SYN_SENT" and not self.tcp_loose):
+            return Connection("invalid")
+        entry = dataclasses.replace(_fresh(packet.flow, zone), tcp_state=state)
+        return Connection("new", "original", entry, fresh=True)
+
     def has_family(self, family: int) -> bool:
         """Whether any connection of the family is tracked: then the host does so, whatever asked for it."""
         return any(entry.original.family == family for entry in self.entries)
@@ -120,18 +132,40 @@ class Tracker:
     def _classify_tcp(self, packet: Packet, entry: Entry | None, direction: str, zone: int) -> Connection:
         kind = packet.tcp_kind
         if entry is None:
-            state = _TCP["original"][kind][""]
-            if state is None or (state != "SYN_SENT" and not self.tcp_loose):
-                return Connection("invalid")
-            entry = dataclasses.replace(_fresh(packet.flow, zone), tcp_state=state)
-            return Connection("new", "original", entry, fresh=True)
-        state = "CLOSE" if kind == "rst" else _TCP[direction][kind].get(entry.tcp_state, entry.tcp_state)
+            return self._pick_up(packet, zone)
+        state = _next_state(direction, kind, entry.tcp_state)
         if state is None:
             return Connection("invalid")
-        return _known(dataclasses.replace(entry, tcp_state=state), direction)
+        if state == "SYN_SENT" and entry.tcp_state in ("TIME_WAIT", "CLOSE"):
+            # the connection is opened anew (RFC 1122): the kernel drops the entry and looks again
+            return dataclasses.replace(self._pick_up(packet, zone), replaces=entry)
+        answers_ignored = entry.ignored_syn not in ("", direction)
+        if kind == "ack" and entry.challenged and answers_ignored:  # it does not acknowledge the last FIN
+            return _known(dataclasses.replace(entry, challenged=False), direction)
+        # an answer to a SYN that was ignored shows that both ends started anew, and the entry follows them
+        if kind == "syn_ack" and answers_ignored:
+            state = "SYN_RECV"
+        ignored = direction if kind == "syn" and state != "SYN_SENT" else ""
+        challenged = bool(ignored) and entry.tcp_state == "LAST_ACK"
+        entry = dataclasses.replace(entry, tcp_state=state, ignored_syn=ignored, challenged=challenged)
+        connection = _known(entry, direction)
+        if kind == "rst" and not entry.seen_reply and direction == "reply":
+            return dataclasses.replace(connection, gone=True)
+        return connection
+
+    def is_taken(self, entry: Entry) -> bool:
+        """Whether another connection already has the entry's reply tuple (nf_nat_used_tuple)."""
+        others = (old for old in self.entries if old.original != entry.original and old.zone == entry.zone)
+        return any(entry.reply in (old.original, old.reply) for old in others)
+
+    def forget(self, entry: Entry) -> Tracker:
+        """The table without an entry."""
+        kept = tuple(old for old in self.entries if (old.zone, old.original) != (entry.zone, entry.original))
+        return dataclasses.replace(self, entries=kept)
 
     def _find(self, flow: Flow, zone: int) -> tuple[Entry | None, str]:
-        for entry in self.entries:
+        # the latest first: without its id, an echo reply is taken for the answer to the latest request
+        for entry in reversed(self.entries):
             if entry.zone == zone and entry.original == flow:
                 return entry, "original"
             if entry.zone == zone and entry.reply == flow:
@@ -143,8 +177,16 @@ class Tracker:
         entry = connection.entry
         if entry is None:
             return self
-        others = tuple(old for old in self.entries if (old.zone, old.original) != (entry.zone, entry.original))
-        return dataclasses.replace(self, entries=(*others, entry))
+        others = self.forget(entry)
+        return others if connection.gone else dataclasses.replace(others, entries=(*others.entries, entry))
+
+
+def _next_state(direction: str, kind: str, state: str) -> str | None:
+    """The TCP state after a segment, None where the segment is invalid."""
+    after = _TCP[direction, kind].split()[_TCP_STATES.index(state)]
+    if after == _INVALID:
+        return None
+    return state if after == _SAME else _SHORT[after]
 
 
 def _fresh(flow: Flow, zone: int) -> Entry:

@@ -84,6 +84,11 @@ class Host:
             for address in interface.addresses
         }
         self.rules = {family: self._rules_of(family) for family in (4, 6)}
+        # fib_rule_requires_fldissect: while no rule but those of "iif lo" asks for them, the kernel does not look into
+        # packets that arrive for protocol and ports, and such a rule then fails in the reverse-path check
+        self._dissects_v4 = any(
+            rule.iif != "lo" and (rule.ipproto or rule.sport or rule.dport) for rule in self.rules[4]
+        )
         self._tables = self._read_tables()
         self._covered = [
             prefix_of(text) + (6 if ":" in text else 4,) for text in self._part("routes").get("covered", ())
@@ -226,7 +231,8 @@ class Host:
         flow = packet.flow
         family = 6 if ":" in flow.destination else 4
         dst = number_of(flow.destination)
-        ports = flow.protocol in ("tcp", "udp")
+        dissected = iif is None or family == 6 or self._dissects_v4
+        ports = flow.protocol in ("tcp", "udp") and dissected
         vrf = self.vrf_of(oif) if oif else self.vrf_of(iif)
         needs_device = family == 6 and _is_scoped(dst)
         bound_without_source = bool(oif) and not packet.has_source
@@ -238,7 +244,7 @@ class Host:
             oif=None if oif and oif == vrf else oif,
             mark=packet.mark,
             tos=packet.tos,
-            protocol=PROTOCOLS[flow.protocol],
+            protocol=PROTOCOLS[flow.protocol] if dissected else 0,
             sport=flow.sport if ports else 0,
             dport=flow.dport if ports else 0,
             uid=0 if iif else packet.uid,

@@ -64,6 +64,10 @@ class Ruleset:
         self.chains = chains
         self.sets = sets
         self.by_name = {(chain.family, chain.table, chain.name): chain for chain in chains}
+        self._translates = {
+            family: any(chain.type == "nat" and chain.family in _FAMILIES[family] for chain in chains)
+            for family in (4, 6)
+        }
         self._conntrack = {family: self._asks_for_conntrack(family) for family in (4, 6)}
 
     @classmethod
@@ -84,6 +88,10 @@ class Ruleset:
     def uses_conntrack(self, family: int) -> bool:
         """Whether any rule makes the kernel track the connections of a family (nf_ct_netns_get)."""
         return self._conntrack[family]
+
+    def translates(self, family: int) -> bool:
+        """Whether any nat chain makes the kernel give every new connection of a family a tuple of its own."""
+        return self._translates[family]
 
     def _asks_for_conntrack(self, family: int) -> bool:
         chains = [chain for chain in self.chains if chain.family in _FAMILIES[family]]

@@ -24,7 +24,11 @@ if t.TYPE_CHECKING:
 
 Rule = t.Mapping[str, t.Any]
 _DEPTH = 16  # NFT_JUMP_STACK_SIZE
-_HARMLESS = ("counter", "log", "limit", "quota", "last", "flow_offload")
+# statements that neither stop a packet nor change what routing sees of it
+_HARMLESS = (
+    *("counter", "log", "limit", "quota", "last", "flow_offload", "update_set", "set_mss", "ct_helper", "ct_timeout"),
+    "dup",
+)
 _TRANSLATIONS = ("snat", "dnat", "masquerade", "redirect")
 _BITS32 = 0xFFFFFFFF
 
@@ -133,6 +137,8 @@ class ChainWalk:
         do = verdict["do"]
         text = chain.describe(rule)
         counter = _counter(rule)
+        if do == "reject" and not self._can_reject(str(verdict.get("with", ""))):
+            return None, False
         if do in ("accept", "drop", "reject"):
             return Outcome(do, text, counter=counter), False
         if do in ("jump", "goto"):
@@ -143,11 +149,23 @@ class ChainWalk:
             return outcome, do == "goto" and outcome is None
         if do in _TRANSLATIONS:
             address = verdict.get("address")
-            if address and (":" in str(address)) != (self.now.family == 6):
+            family = verdict.get("family") or (6 if ":" in str(address or "") else 4 if address else self.now.family)
+            if family != self.now.family:
                 return None, False  # `snat ip to` of an inet chain leaves IPv6 alone, and the reverse
+            if "map" in verdict:
+                address = self._look_up(str(verdict.get("key", "")), verdict["map"])
+                if address is ABSENT:
+                    return None, False
+                verdict = {**verdict, "address": address}
             return Outcome("accept", text, translation=_translation(verdict, text), counter=counter), False
         why = f"{do} is not understood" if do != "unknown" else "its verdict is not understood"
         return Outcome("unknown", text, why), False
+
+    def _can_reject(self, how: str) -> bool:
+        """nft does not list a match on the family or on TCP where the kind of reject already means it."""
+        if how.startswith("tcp"):
+            return self.now.packet.flow.protocol == "tcp"
+        return how.partition(" ")[0] not in ({4: "icmpv6", 6: "icmp"}[self.now.family],)
 
     def _verdict_of(self, rule: Rule) -> t.Mapping[str, t.Any] | None:
         verdict: t.Mapping[str, t.Any] | None = rule.get("verdict")
@@ -172,12 +190,12 @@ class ChainWalk:
         if value is ABSENT:
             return ABSENT
         for element, result in mapping or ():
-            inside = within(value, element, key, self.sets)
+            inside = element != "*" and within(value, element, key, self.sets)
             if inside is None:
                 return None
             if inside:
                 return result
-        return ABSENT if complete else None
+        return {str(element): result for element, result in mapping or ()}.get("*", ABSENT) if complete else None
 
     def _effects(self, rule: Rule, chain: Chain, doubt: bool) -> None:
         for statement in rule.get("statements", ()):
@@ -215,6 +233,9 @@ class ChainWalk:
             return self.now.mark, self.now.unknown_mark
         if isinstance(value, dict) and "map" in value:
             return self._look_up(str(value.get("key", "")), value["map"]), 0
+        if isinstance(value, dict) and "of" in value:  # (the other mark & and) | or
+            mark, unknown = self._mark_value(value["of"])
+            return (mark, 0) if mark is ABSENT else (mark & value["and"] | value["or"], unknown & value["and"])
         return (value, 0) if isinstance(value, int) else (None, 0)
 
 

@@ -198,6 +198,8 @@ def within(value: t.Any, right: t.Any, left: str, sets: Sets) -> Answer:
             return None
         inside = within(value, list(named.elements), left, sets)
         return None if inside is False and not named.complete else inside
+    if right == "*":
+        return True
     if isinstance(right, (list, tuple)):
         answers = [within(value, element, left, sets) for element in right]
         return True if True in answers else (None if None in answers else False)
@@ -282,7 +284,9 @@ def _bits(left: str, value: t.Any, op: str, right: t.Any, mask: t.Any, now: Situ
     wanted = right if isinstance(right, (list, tuple)) else [right]
     if left == "tcp flags":
         return _tcp_flags(value, op, wanted, mask)
-    if mask is not None or any(not isinstance(name, str) or name.startswith("@") for name in wanted):
+    if mask is not None:  # (left & bits) == 0: none of them
+        wanted, op = (mask if isinstance(mask, list) else [mask]), "!=" if right in (0, [0]) and op == "==" else "?"
+    if any(not isinstance(name, str) or name.startswith("@") for name in wanted):
         return None
     names = {part for name in wanted for part in name.replace("_", "-").split(",")}
     if left == "ct status" and names & {"assured", "dying", "expected"}:

@@ -196,6 +196,8 @@ class _Passage:
         connection = self.tracker.classify(self.packet, before.zone)
         # a known entry changes now, whatever becomes of the packet; a new one is kept only when the packet survives
         tracker = self.tracker if connection.fresh else self.tracker.commit(connection)
+        if connection.replaces is not None:
+            tracker = tracker.forget(connection.replaces)
         return dataclasses.replace(self, connection=connection, tracker=tracker, ct_mark=connection.mark)
 
     def filters_at(self, hook: str, low: int = _MIN, high: int = _MAX, oif: str | None = None) -> _Passage:
@@ -264,6 +266,10 @@ class _Passage:
             rule = filtered.result.translation
             if passage.end is None and rule is not None:
                 passage = passage.bind(entry, rule, hook, oif, next_hop)
+            if passage.end is None and hook in ("postrouting", "input"):
+                passage = passage.take_free_port()
+        elif hook == "postrouting" and self.connection.direction == "original":
+            passage = self.check_masquerade(entry, oif)
         if passage.end is not None:
             return passage
         rewrite = (
@@ -271,6 +277,30 @@ class _Passage:
         )
         flow = rewrite(passage.packet.flow, passage.connection)
         return dataclasses.replace(passage, packet=dataclasses.replace(passage.packet, flow=flow))
+
+    def take_free_port(self) -> _Passage:
+        """nf_nat_l4proto_unique_tuple: where another connection has the same tuple, the kernel takes another port."""
+        entry = self.connection.entry
+        ports = entry is not None and entry.original.protocol in ("tcp", "udp")
+        if (
+            entry is None
+            or not ports
+            or not self.host.ruleset.translates(self.family)
+            or not self.tracker.is_taken(entry)
+        ):
+            return self
+        entry = dataclasses.replace(entry, reply=dataclasses.replace(entry.reply, dport=None))
+        return dataclasses.replace(self, connection=dataclasses.replace(self.connection, entry=entry))
+
+    def check_masquerade(self, entry: Entry, oif: str | None) -> _Passage:
+        """nf_nat_oif_changed: a masqueraded connection may not leave by another interface: dropped, and forgotten."""
+        if entry.masquerade in ("", oif):
+            return self
+        gone = dataclasses.replace(
+            self, connection=Connection(self.connection.state), tracker=self.tracker.forget(entry)
+        )
+        why = f"{self.host.name}: the connection is masqueraded by {entry.masquerade} and would leave by {oif}"
+        return gone.stop("drop", "filter", why)
 
     def bind(self, entry: Entry, rule: Translation, hook: str, oif: str | None, next_hop: str | None) -> _Passage:
         """Set up the translation of a new connection."""

@@ -68,6 +68,7 @@ def bind_source(host: Host, entry: Entry, rule: Translation, device: str, next_h
     address = rule.address
     if rule.kind == "masquerade":
         address = _masquerade_address(host, entry, device, next_hop)
+        entry = dataclasses.replace(entry, masquerade=device)
     reply = entry.reply
     if address is not None:
         reply = dataclasses.replace(reply, destination=_single(host, rule, address))
