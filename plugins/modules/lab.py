@@ -63,8 +63,8 @@ options:
 requirements:
   - root on the control node
   - PyYAML (ansible-core has it)
-  - ip, nft, setsid, nsenter, unshare, mount, sshd, ssh-keygen and nc (Debian and Ubuntu packages iproute2, nftables,
-    util-linux, mount, openssh-server, openssh-client, netcat-openbsd)
+  - ip, nft, setsid, nsenter, unshare, mount, sshd, ssh-keygen and nc.openbsd (Debian and Ubuntu packages iproute2,
+    nftables, util-linux, mount, openssh-server, openssh-client, netcat-openbsd)
 notes:
   - Runs on the control node. Use C(hosts=localhost) with C(connection=local) and the Python of ansible-core.
 """

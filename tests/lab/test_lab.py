@@ -109,7 +109,7 @@ def test_check_run_check_run(paths: Paths) -> None:
         for host in ["client", "gw", "fwa", "fwb", "isp_a", "isp_b", "internet", "partner", "other_partner", "mgmt"]
     }
     planned = module(paths, check_mode=True, topology=str(DUAL_WAN))
-    assert planned["changed"] and not of_lab(paths) and not os.path.exists(paths.root)
+    assert planned["changed"] and not of_lab(paths) and os.listdir(paths.dir) == []
     done = module(paths, topology=str(DUAL_WAN))
     assert done["changed"] and of_lab(paths) == expected
     assert done["diff"] == planned["diff"]
@@ -130,6 +130,7 @@ def test_absent_check_run_check_run(paths: Paths, small: str) -> None:
     assert not of_lab(paths) and not os.path.exists(paths.root)
     assert not alive(inside)
     assert paths.root not in pathlib.Path("/proc/mounts").read_text()
+    assert os.listdir(paths.dir) == ["small.yml"]
     for check_mode in (True, False):
         assert not module(paths, check_mode, state="absent")["changed"]
 
@@ -484,7 +485,7 @@ def test_an_interrupted_build_is_cleaned_up_and_built_again(paths: Paths, after:
     process.communicate()
     inside = processes_of(paths)
     assert not module(paths, state="absent").get("failed")
-    assert not of_lab(paths) and not os.path.exists(paths.root) and not alive(inside)
+    assert not of_lab(paths) and os.listdir(paths.dir) == [] and not alive(inside)
     assert module(paths, topology=str(DUAL_WAN))["changed"] and len(of_lab(paths)) == 10
 
 

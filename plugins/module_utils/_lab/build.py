@@ -36,8 +36,9 @@ READY_WITHIN = 60.0  # seconds, for all hosts together
 
 
 def digest(topology: model.Topology) -> str:
-    """What a lab was built from: the topology and everything of ours that goes into a host."""
-    parts = [repr(topology), scripts.NETWORK, scripts.BOOT, scripts.SSHD_CONFIG, inspect.getsource(init)]
+    """What a lab was built from: the topology and everything of ours that goes into a host or leads to it."""
+    client = ssh.client_config(Paths(state.DEFAULT_DIR, "any"), topology)
+    parts = [repr(topology), scripts.NETWORK, scripts.BOOT, scripts.SSHD_CONFIG, inspect.getsource(init), client]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 

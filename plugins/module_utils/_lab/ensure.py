@@ -8,7 +8,9 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import fcntl
+import glob
 import os
+import shutil
 import tempfile
 import typing as t
 
@@ -42,30 +44,36 @@ def name_of(topology_path: str) -> str:
 
 
 def ensure(paths: Paths, wanted: str, topology_path: str, check_mode: bool = False) -> Result:
-    """Make a lab present, absent or recreated; raises LabError."""
+    """Make a lab present, absent or recreated; raises LabError. In check mode nothing on disk is touched."""
     tools.require()
     topology = parse.read(topology_path) if wanted != "absent" else None
+    if check_mode:
+        return _ensure(paths, wanted, topology, topology_path, check_mode)
     with locked(paths):
-        try:
-            found = state.read(paths)
-        except LabError:
-            found = {}  # damaged: what is there is taken away like any lab that stands half
-        standing = state.is_running(paths, found)
-        before = "".join(found["description"]) if standing else _ruins(paths)
-        if topology is None:
-            changed = removal.exists(paths)
-            if changed and not check_mode:
-                removal.remove(paths)
-            return Result(changed, before, "", {})
-        after = "".join(describe(topology))
-        changed = wanted == "recreated" or not standing or found["digest"] != build.digest(topology)
-        if changed:
-            with tempfile.TemporaryDirectory(prefix="nps-trial-") as directory:
-                rehearsal.rehearse(directory, topology)
+        return _ensure(paths, wanted, topology, topology_path, check_mode)
+
+
+def _ensure(paths: Paths, wanted: str, topology: Topology | None, topology_path: str, check_mode: bool) -> Result:
+    try:
+        found = state.read(paths)
+    except LabError:
+        found = {}  # damaged: what is there is taken away like any lab that stands half
+    standing = state.is_running(paths, found)
+    before = "".join(found["description"]) if standing else _ruins(paths)
+    if topology is None:
+        changed = removal.exists(paths)
         if changed and not check_mode:
             removal.remove(paths)
-            build.build(paths, topology, topology_path, describe(topology))
-        return Result(changed, before, after, summary(paths, topology))
+        return Result(changed, before, "", {})
+    after = "".join(describe(topology))
+    changed = wanted == "recreated" or not standing or found["digest"] != build.digest(topology)
+    if changed:
+        with tempfile.TemporaryDirectory(prefix=_trial_prefix(paths), dir=None if check_mode else paths.dir) as place:
+            rehearsal.rehearse(place, topology)
+    if changed and not check_mode:
+        removal.remove(paths)
+        build.build(paths, topology, topology_path, describe(topology))
+    return Result(changed, before, after, summary(paths, topology))
 
 
 def summary(paths: Paths, topology: Topology) -> dict[str, t.Any]:
@@ -103,15 +111,26 @@ def _ruins(paths: Paths) -> str:
     return f"lab {paths.lab} stands in parts\n" if removal.exists(paths) else ""
 
 
+def _trial_prefix(paths: Paths) -> str:
+    return f".{paths.lab}.trial-"
+
+
 @contextlib.contextmanager
 def locked(paths: Paths) -> t.Iterator[None]:
-    """Keep others from building or removing the same lab meanwhile."""
+    """Keep others from building or removing the same lab meanwhile; leave no file of ours where there is no lab."""
     os.makedirs(paths.dir, mode=0o755, exist_ok=True)
     with open(paths.lock, "w", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise LabError(
-                f"somebody else is building or removing lab {paths.lab} at this moment: wait for it"
-            ) from error
-        yield
+            ours = os.fstat(file.fileno()).st_ino == os.stat(paths.lock).st_ino
+        except (BlockingIOError, FileNotFoundError):
+            ours = False  # held, or given up and deleted by its holder in this moment
+        if not ours:
+            raise LabError(f"somebody else is building or removing lab {paths.lab} at this moment: wait for it")
+        for leftover in glob.glob(os.path.join(glob.escape(paths.dir), _trial_prefix(paths) + "*")):
+            shutil.rmtree(leftover)  # of a trial that was killed
+        try:
+            yield
+        finally:
+            if not os.path.isdir(paths.root):
+                os.unlink(paths.lock)

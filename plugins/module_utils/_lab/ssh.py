@@ -57,7 +57,7 @@ def alias(lab: str, host: str) -> str:
 
 def client_config(paths: Paths, topology: model.Topology) -> str:
     """The ssh_config of a lab."""
-    proxy = f"{tools.path('ip')} netns exec {commands.namespace(paths.lab, 'mgmt')} {tools.path('nc')} -F %h %p"
+    proxy = f"{tools.path('ip')} netns exec {commands.namespace(paths.lab, 'mgmt')} {tools.path('nc.openbsd')} -F %h %p"
     blocks = [
         f"Host {host.name} {alias(paths.lab, host.name)}\n"
         f"    HostName {topology.management_address(host.name).ip}\n"
@@ -79,6 +79,9 @@ def client_config(paths: Paths, topology: model.Topology) -> str:
         ("CheckHostIP", "no"),
         ("PreferredAuthentications", "publickey"),
         ("ConnectTimeout", "10"),
+        # A connection that Ansible keeps open must notice when its lab was built anew, or the next task waits for ever.
+        ("ServerAliveInterval", "3"),
+        ("ServerAliveCountMax", "3"),
         ("LogLevel", "ERROR"),
     ]
     return "\n".join([*blocks, "Host *", *(f"    {key} {value}" for key, value in everyone)]) + "\n"
