@@ -74,24 +74,25 @@ def read_neighbours() -> list[Dict]:
 def read_nexthops() -> list[Dict]:
     """Next-hop objects (``ip nexthop``), see nexthops.py; an empty list where the kernel has none (before 5.3)."""
     done = command.run([*_IP, "nexthop", "show"], check=False)
-    return [parse_nexthop(data) for data in _load(done.stdout)] if done.rc == 0 else []
+    return [parse_nexthop(data) for data in load(done.stdout)] if done.rc == 0 else []
 
 
 def _ask(*words: str) -> list[Dict]:
-    return _load(command.run([*_IP, *words]).stdout)
+    return load(command.run([*_IP, *words]).stdout)
 
 
 def _read_route_objects(family: int, table: int | None) -> list[Dict]:
     argv = [*_IP, f"-{family}", "route", "show", "table", str(table or "all")]
     done = command.run(argv, check=False)
     if done.rc == 0:
-        return _load(done.stdout)
+        return load(done.stdout)
     if "table does not exist" in done.stderr:  # so the kernel says of a table without routes
         return []
     raise command.CommandError(f"{' '.join(argv)}: {done.stderr.strip()}")
 
 
-def _load(text: str) -> list[Dict]:
+def load(text: str) -> list[Dict]:
+    """The objects that ``ip -j`` printed; raises CommandError where that is not JSON."""
     try:
         # iproute2 prints an empty object for some absent entries
         return [item for item in json.loads(text or "[]", object_pairs_hook=_first_wins) if item]

@@ -113,8 +113,8 @@ class Netlink:
 def _explain(message_type: int, code: int, message: bytes) -> str:
     """What the kernel says of an error: its extended answer where there is one."""
     start = HEADER.size + 4
-    if message_type == NLMSG_ERROR:
-        start += HEADER.size  # the header of the request is repeated (with NETLINK_CAP_ACK or not, extack follows it)
+    if message_type == NLMSG_ERROR and len(message) >= start + HEADER.size:
+        start += HEADER.size  # of the request, which is repeated here; the extended answer follows it
         (request_length,) = struct.unpack_from("=I", message, HEADER.size + 4)
         if not _flags_of(message) & 0x100:  # NLM_F_CAPPED: without it the whole request is repeated
             start += max(0, request_length - HEADER.size)
