@@ -90,13 +90,48 @@ def propose(network: Network, verdicts: t.Sequence[FlowVerdict], observed: Obser
     remedies: list[Remedy] = []
     rejected: list[Rejected] = []
     found = candidates(network, failing)
-    for candidate in found[:LIMIT]:
-        complete = dataclasses.replace(candidate, step=_with_what_is_declared(network, candidate.step))
-        result = _try(network, verdicts, complete, observed)
+    tried = [
+        dataclasses.replace(candidate, step=_with_what_is_declared(network, candidate.step))
+        for candidate in found[:LIMIT]
+    ]
+    for candidate in tried:
+        result = _try(network, verdicts, candidate, observed)
         (remedies if isinstance(result, Remedy) else rejected).append(result)  # type: ignore[arg-type]
     change, chosen, outlook = _recommend(network, verdicts, remedies, observed)
+    change, lasting, outlook = _with_lasting(network, verdicts, tried, change, outlook, observed)
     ranked = [dataclasses.replace(remedy, recommended=remedy in chosen) for remedy in remedies]
-    return Proposal(tuple(ranked), tuple(rejected), tuple(change), outlook, max(0, len(found) - LIMIT))
+    kept = [one for one in rejected if (one.role, one.host) not in {(more.role, more.host) for more in lasting}]
+    return Proposal((*ranked, *lasting), tuple(kept), tuple(change), outlook, max(0, len(found) - LIMIT))
+
+
+def _with_lasting(
+    network: Network, verdicts: t.Sequence[FlowVerdict], tried: t.Sequence[Candidate], change: list[Step],
+    outlook: Forecast | None, observed: Observed,
+) -> tuple[list[Step], list[Remedy], Forecast | None]:
+    """Where destinations are pinned, add source rules for all uplinks of the host, if they worsen nothing.
+
+    A pin mends the flows that are known; source rules keep every address of the host on its own uplink.
+    """
+    lasting: list[Remedy] = []
+    pinned = {step.host for step in change if step.role == "policy_route"}
+    routed = {step.host for step in change if step.role == "source_routing"}
+    for candidate in tried:
+        step = candidate.step
+        if step.role != "source_routing" or step.host not in pinned - routed or outlook is None:
+            continue
+        together = [*change, step]
+        try:
+            combined = forecast(network, verdicts, together, observed)
+        except ForecastError:
+            continue
+        if combined.worse or set(combined.mended) != set(outlook.mended):
+            continue
+        why = f"the pin is the quick fix; with source rules every address of {step.host} keeps to its own uplink"
+        lasting.append(Remedy(
+            step.role, step.host, step.variables, why, candidate.text, (), candidate.security_cost, recommended=True))
+        change, outlook = together, combined
+        routed.add(step.host)
+    return change, lasting, outlook
 
 
 def _try(

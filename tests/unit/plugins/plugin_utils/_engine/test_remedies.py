@@ -17,7 +17,7 @@ def proposal(hosts, variables=None, *flows):
 
 def test_the_dual_wan_incident():
     told = proposal(*networks.dual_wan_partner())
-    first, other, loose = told.remedies
+    first, other, loose, _lasting = told.remedies
     assert (first.role, first.host, first.recommended) == ("policy_route", "gw", True)
     assert first.variables["policy_route_uplinks"] == [
         {"name": "wan_a", "interface": "wan_a", "gateway": "198.51.100.1"},
@@ -35,14 +35,24 @@ def test_the_dual_wan_incident():
 
 def test_the_recommended_change_mends_everything_and_worsens_nothing():
     told = proposal(*networks.dual_wan_partner())
-    assert [(step.role, step.host) for step in told.change] == [("policy_route", "gw"), ("rp_filter", "gw")]
+    assert [(step.role, step.host) for step in told.change] == [
+        ("policy_route", "gw"), ("rp_filter", "gw"), ("source_routing", "gw")]
     assert told.forecast.mended == ["partner-api", "partner-lookup", "partner-feed"] and not told.forecast.worse
 
 
+def test_source_rules_for_all_uplinks_of_the_host_go_with_a_pin():
+    """They mend no named flow, and are said to mend none; every address of gw then keeps to its own uplink."""
+    lasting = proposal(*networks.dual_wan_partner()).remedies[-1]
+    assert (lasting.role, lasting.host, lasting.fixes, lasting.recommended) == ("source_routing", "gw", (), True)
+    assert [uplink["addresses"] for uplink in lasting.variables["source_routing_uplinks"]] == [
+        ["198.51.100.2"], ["198.51.100.130"]]
+
+
 def test_what_was_tried_in_vain_is_listed_with_the_reason():
-    told = proposal(*networks.dual_wan_partner())
-    rejected = next(one for one in told.rejected if one.role == "source_routing")
-    assert rejected.host == "gw" and "partner-api would be broken" in rejected.why_not
+    hosts, variables = networks.multihomed_server(strict=True)
+    rejected, = proposal(hosts, variables).rejected
+    assert (rejected.role, rejected.host) == ("rp_filter", "server")
+    assert "second would be broken" in rejected.why_not and "fw_one" in rejected.why_not
 
 
 def test_without_a_preference_only_the_uplinks_own_address_helps():
@@ -50,7 +60,7 @@ def test_without_a_preference_only_the_uplinks_own_address_helps():
     for values in variables.values():
         del values["symmetry_externals"]
     told = proposal(hosts, variables, "tcp 192.0.2.20 > 203.0.113.10:80")
-    assert [one.source_after for one in told.remedies] == ["198.51.100.2"]
+    assert [one.source_after for one in told.remedies if one.fixes] == ["198.51.100.2"]
     assert told.remedies[0].variables["policy_route_pins"][0]["prefixes"] == ["203.0.113.10/32"]
     assert any("to wan_b" in one.text for one in told.rejected)
 
