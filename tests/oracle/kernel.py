@@ -82,7 +82,7 @@ def _batch(commands: t.Sequence[str]) -> None:
         )
 
 
-def read_facts(world: World) -> dict[str, t.Any]:
+def read_facts() -> dict[str, t.Any]:
     """The facts of the namespace, as far as routing asks for them."""
     interfaces = iproute.read_interfaces()
     for link in interfaces.values():

@@ -213,7 +213,10 @@ class Generator:
             return f"{words} {prefix}{tail} {legs}"
         if family == 4 and self._maybe(0.15):
             tail += f" src {self._pick(NETS[4])}.{self.random.randrange(1, 5)}"
-        return f"{words} {prefix} {self._leg(family)}{tail}"
+        leg = self._leg(family)
+        if family == 6 and "via" not in leg:
+            words = words.replace("append", "add")  # between siblings it would be missing in the kernel's own dump
+        return f"{words} {prefix} {leg}{tail}"
 
     def _rules(self, family: int) -> list[str]:
         commands = [self._rule(family) for _each in range(self.random.randrange(1, 9))]

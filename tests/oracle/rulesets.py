@@ -1,0 +1,89 @@
+# Copyright (c) 2026 netpath.symmetry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Random nftables rulesets of a router with three sides: a0 inside, b0 and c0 outside."""
+
+from __future__ import annotations
+
+import random
+import typing as t
+
+_MATCHES = (
+    "iifname a0", 'iifname "b*"', "oifname { b0, c0 }", "oifname != a0", "ip saddr 10.0.1.0/24", "ip daddr @partners",
+    "ip saddr 10.0.1.2-10.0.1.3", "ip daddr != 203.0.113.5", "tcp dport 80", "tcp dport { 80, 443 }", "udp dport 53",
+    "tcp sport != 80", "tcp flags & (fin|syn|rst|ack) == syn", "tcp flags syn", "ct state established,related",
+    "ct state new", "ct state invalid", "ct state { new, invalid }", "ct state != new", "ct direction reply",
+    "ct direction original", "ct status dnat", "ct status snat", "ct mark 0x10", "ct mark and 0xf0 == 0x20",
+    "meta mark 0x10", "meta mark and 0xf0 != 0x10", "meta l4proto tcp", "meta l4proto { tcp, udp }",
+    "icmp type echo-request", "ct original ip saddr 10.0.1.2", "ct original proto-dst 80", "ct state untracked",
+    "fib saddr . iif oif missing", "fib saddr . iif oif exists", "fib daddr type local", "meta pkttype host",
+    "ct status seen-reply", "th dport 80-443", "ip protocol udp", "meta nfproto ipv6", "ct state established ct mark 0",
+)  # fmt: skip
+_VERDICTS = (
+    "accept", "accept", "drop", "drop", "reject", "jump helper", "goto helper", "return", "counter", "continue",
+    "ct state vmap { established : accept, related : accept, invalid : drop }",
+    "tcp dport vmap { 80 : jump helper, 443 : drop }",
+    "iifname vmap { a0 : accept, c0 : drop }", "ct direction vmap { reply : accept, original : jump helper }",
+)  # fmt: skip
+_RAW = ("udp dport 53 notrack", "iifname c0 notrack", "ip saddr 10.0.1.3 notrack", "tcp dport 80 notrack")
+_MARKS = (
+    "iifname a0 meta mark set 0x10", "ct state new ct mark set 0x10", "meta mark set ct mark",
+    "meta mark set ct mark and 0xf0", "meta mark set meta mark and 0xffffff0f or 0x20",
+    "ct state new ct mark set iifname map { a0 : 0x20, c0 : 0x10 }",
+    "ct direction reply meta mark set ct mark", "ip daddr @partners meta mark set 0x10", "ct mark set ct mark or 0x10",
+)  # fmt: skip
+_BEFORE = (
+    "tcp dport 443 dnat ip to 10.0.2.9:8443", "ip daddr 203.0.113.5 dnat to 10.0.2.8",
+    "udp dport 53 dnat ip to 10.0.3.9", "iifname a0 dnat ip to ip daddr map { 203.0.113.6 : 10.0.2.9 }",
+)  # fmt: skip
+_AFTER = (
+    "oifname b0 masquerade", "ip saddr 10.0.1.2 snat to 10.0.2.77", "oifname c0 snat ip to 10.0.3.77", "masquerade",
+    "oifname b0 meta l4proto udp snat ip to 10.0.2.78", "ct mark 0x10 snat ip to 10.0.3.78",
+)  # fmt: skip
+
+
+def random_ruleset(dice: random.Random) -> str:
+    """The text for `nft -f`."""
+
+    def rules(pool: t.Sequence[str], most: int, share: float = 1.0) -> str:
+        count = dice.randrange(most + 1) if dice.random() < share else 0
+        return "".join(f"    {dice.choice(pool)}\n" for _each in range(count))
+
+    def filters(most: int) -> str:
+        lines = ""
+        for _each in range(dice.randrange(most + 1)):
+            matches = " ".join(dice.sample(_MATCHES, dice.choice((0, 1, 1, 1, 2, 2))))
+            lines += f"    {matches} {dice.choice(_VERDICTS)}\n"
+        return lines
+
+    helper = filters(3).replace("jump helper", "accept").replace("goto helper", "drop")
+    policy = dice.choice(("accept", "accept", "drop"))
+    stateful = "    ct state established,related accept\n" if policy == "drop" and dice.random() < 0.7 else ""
+    return f"""
+table inet f {{
+  set partners {{ type ipv4_addr; flags interval; elements = {{ 203.0.113.0/29, 198.51.100.5-198.51.100.9 }} }}
+  chain helper {{
+{helper}  }}
+  chain raw {{
+    type filter hook prerouting priority raw;
+{rules(_RAW, 1, 0.25)}  }}
+  chain mangle {{
+    type filter hook prerouting priority mangle;
+{rules(_MARKS, 3, 0.6)}  }}
+  chain before {{
+    type nat hook prerouting priority dstnat;
+{rules(_BEFORE, 2, 0.5)}  }}
+  chain forward {{
+    type filter hook forward priority filter; policy {policy};
+{stateful}{filters(6)}  }}
+  chain after {{
+    type nat hook postrouting priority srcnat;
+{rules(_AFTER, 2, 0.6)}  }}
+}}
+table ip g {{
+  set partners {{ type ipv4_addr; flags interval; elements = {{ 203.0.113.0/29 }} }}
+  chain last {{
+    type filter hook postrouting priority 200;
+{filters(2).replace("jump helper", "accept").replace("goto helper", "accept").replace("reject", "drop")}  }}
+}}
+"""

@@ -1,0 +1,59 @@
+# Copyright (c) 2026 netpath.symmetry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The engine against real packets through a router with random nftables rules. Needs root."""
+
+from __future__ import annotations
+
+import os
+import typing as t
+
+import pytest
+
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import conntrack, netfilter_chain, transit
+from ansible_collections.netpath.symmetry.tests.oracle import packets
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="makes network namespaces, which needs root")
+CASES = 2500
+SEED = int(os.environ.get("ORACLE_SEED", "1"))
+# a sample without one of these has not compared what it is for
+MUST_OCCUR = (
+    *("tcp forward new", "tcp forward established", "tcp forward invalid", "tcp drop invalid", "tcp drop new"),
+    *("udp forward new", "udp forward established", "udp forward untracked", "udp drop new"),
+    *("icmp forward new", "icmp forward established"),
+)
+
+
+def test_the_engine_agrees_with_real_packets() -> None:
+    tally = packets.run(CASES, SEED)
+    print(f"{tally.total} packets from seed {SEED}: {dict(sorted(tally.counts.items()))}")
+    assert not tally.mismatches, tally.mismatches[0]
+    assert [kind for kind in MUST_OCCUR if not tally.counts[kind]] == []
+    unknown = sum(count for kind, count in tally.counts.items() if " unknown " in kind)
+    assert unknown <= packets.MAX_UNKNOWN * tally.total
+
+
+def _no_filters_after_prerouting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transit._Passage, "filters_at", lambda passage, hook, *_rest, **_named: passage)
+
+
+def _no_translation(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conntrack.Entry, "source_translated", property(lambda entry: False))
+    monkeypatch.setattr(conntrack.Entry, "destination_translated", property(lambda entry: False))
+
+
+def _syn_ack_opens(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(conntrack._TCP, ("original", "syn_ack"), conntrack._TCP["original", "syn"])
+
+
+def _maps_give_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(netfilter_chain.ChainWalk, "_look_up", lambda walk, key, mapping: netfilter_chain.ABSENT)
+
+
+@pytest.mark.parametrize("breaks", [_no_filters_after_prerouting, _no_translation, _syn_ack_opens, _maps_give_nothing])
+def test_a_broken_engine_is_caught(
+    breaks: t.Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The negative control: without one of the kernel's semantics the comparison must fail."""
+    breaks(monkeypatch)
+    assert packets.run(4000, 1).mismatches
