@@ -96,8 +96,8 @@ def _undo_elements(op: str, item: NftObject) -> list[str]:
     for start in range(0, len(item.elements), CHUNK):
         part = item.elements[start : start + CHUNK]
         together = shlex.quote(f"{verb} element {TABLE} {item.name} {{ {', '.join(part)} }}")
-        single = f'nft "{verb} element {TABLE} {item.name} {{ $e }}" 2>/dev/null'
-        commands.append(f"nft {together} 2>/dev/null || for e in {' '.join(part)}; do {single}; done; :")
+        single = f'nft "{verb} element {TABLE} {item.name} {{ $e }}" 2>/dev/null || :'
+        commands.append(f"nft {together} 2>/dev/null || for e in {' '.join(part)}; do {single}; done")
     return commands
 
 
@@ -129,10 +129,8 @@ def _drop_if_empty(item: NftObject) -> str:
     what = f"{item.what} {TABLE} {item.name}".rstrip()
     content = {
         "set": "elements = ",
-        "chain": "# handle",
+        "chain": "[^{] # handle [0-9]*$",
         "table": "^[[:space:]]*\\(set\\|map\\|chain\\|flowtable\\|counter\\) ",
     }[item.what]
-    # The listing of a chain, with its table around it, has "# handle" twice; a third one is a rule in it.
-    least = 3 if item.what == "chain" else 1
     count = f"$(nft -a list {what} 2>/dev/null | grep -c {shlex.quote(content)})"
-    return f'if nft list {what} >/dev/null 2>&1 && [ "{count}" -lt {least} ]; then nft delete {what}; fi'
+    return f'if nft list {what} >/dev/null 2>&1 && [ "{count}" -eq 0 ]; then nft delete {what}; fi'
