@@ -88,7 +88,7 @@ def test_a_dump_that_was_interrupted_is_noticed() -> None:
     ("flags", "repeated", "said"),
     [(0x100, b"", ""), (0, b"12345678", ""), (0x300, b"", "Invalid table"), (0x200, b"12345678", "Invalid table")],
 )
-def test_a_refusal_in_the_middle_is_an_error_with_the_words_of_the_kernel(flags: int, repeated: bytes, said: str) -> None:
+def test_a_refusal_is_an_error_with_the_words_of_the_kernel(flags: int, repeated: bytes, said: str) -> None:
     request = netlink.HEADER.pack(netlink.HEADER.size + len(repeated), routes.RTM_GETROUTE, 1, 1, 0)
     extended = netlink.attribute(1, said.encode() + b"\0") if said else b""
     body = struct.pack("=i", -1) + request + (b"" if flags & 0x100 else repeated) + extended
