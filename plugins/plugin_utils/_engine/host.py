@@ -149,7 +149,8 @@ class Host:
                     routes.setdefault((family, int(number)), [])
         tables = {}
         for (family, number), listed in routes.items():
-            count = counts.get(str(family), {}).get(str(number))
+            counted = counts.get(str(family))
+            count = None if counted is None else counted.get(str(number), 0)
             complete = not partial or (count is not None and len(listed) >= count)
             tables[family, number] = Table(family, number, listed, complete)
         return tables
