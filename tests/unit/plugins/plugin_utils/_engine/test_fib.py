@@ -1,0 +1,232 @@
+# Copyright (c) 2026 netpath.symmetry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Rules, tables and source addresses, as the kernel looks them up."""
+
+from __future__ import annotations
+
+import time
+import typing as t
+
+import pytest
+
+from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import Flow
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host import Host
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Lookup, Packet
+
+Dict = dict[str, t.Any]
+
+
+def a_host(routes: list[Dict], rules: list[Dict] | None = None, **facts: t.Any) -> Host:
+    """A host with interfaces a, b and c; the local table holds their addresses."""
+    interfaces = {
+        "lo": {"index": 1, "kind": "loopback"},
+        "a": {"index": 2, "addresses": [{"family": 4, "address": "10.0.1.1", "prefixlen": 24}]},
+        "b": {"index": 3, "group": 7, "addresses": [{"family": 4, "address": "10.0.2.1", "prefixlen": 24}]},
+        "c": {"index": 4, "addresses": [{"family": 6, "address": "2001:db8:3::1", "prefixlen": 64}]},
+    }
+    base = [{"family": 4, "priority": 0, "table": 255}, {"family": 4, "priority": 32766, "table": 254}]
+    given = sorted([*base, *(rules or [])], key=lambda rule: rule["priority"]) if rules else []
+    return Host.from_facts(
+        "r", {"kernel": "6.18.1", "interfaces": interfaces, "routes": routes, "rules": given, **facts}
+    )
+
+
+def route(dst: str, device: str | None = None, table: int = 254, **fields: t.Any) -> Dict:
+    gateway = fields.pop("gateway", None)
+    leg = {"device": device, **({"gateway": gateway} if gateway else {})}
+    return {
+        "family": 6 if ":" in dst else 4,
+        "table": table,
+        "dst": dst,
+        **({"nexthops": [leg]} if device else {}),
+        **fields,
+    }
+
+
+def rule(priority: int, table: int | None = 100, **fields: t.Any) -> Dict:
+    return {"family": 4, "priority": priority, **({"table": table} if table else {}), **fields}
+
+
+def look(host: Host, text: str, iif: str | None = "a", **packet: t.Any) -> Lookup:
+    return host.lookup(Packet(Flow.parse(text), **packet), iif)
+
+
+def device_of(lookup: Lookup) -> str | None:
+    assert not lookup.unknown
+    (branch,) = lookup.branches
+    return branch.device if branch.kind == "forward" else branch.reason or branch.kind
+
+
+TCP = "tcp 10.9.0.5:1000 > 20.1.1.5:80"
+
+
+def test_longest_prefix_then_tos_then_metric() -> None:
+    host = a_host(
+        [
+            route("0.0.0.0/0", "a"),
+            route("20.1.1.0/24", "a", metric=20),
+            route("20.1.1.0/24", "b", metric=10),
+            route("20.1.1.0/24", "c", tos=0x10, metric=99),
+        ]
+    )
+    assert device_of(look(host, TCP)) == "b"
+    assert device_of(look(host, TCP, tos=0x10)) == "c"
+    assert device_of(look(host, "tcp 10.9.0.5:1000 > 20.1.2.5:80")) == "a"
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [("unreachable", "unreachable"), ("blackhole", "blackhole"), ("prohibit", "prohibit"), ("throw", "b")],
+)
+def test_route_types_end_the_lookup_and_throw_goes_on(kind: str, expected: str) -> None:
+    host = a_host([route("20.0.0.0/8", table=100, type=kind), route("0.0.0.0/0", "b")], [rule(50)])
+    assert device_of(look(host, TCP)) == expected
+
+
+def test_a_suppressed_result_goes_on_with_the_next_rule() -> None:
+    routes = [route("0.0.0.0/0", "b", table=100), route("0.0.0.0/0", "a")]
+    assert device_of(look(a_host(routes, [rule(50)]), TCP)) == "b"
+    assert device_of(look(a_host(routes, [rule(50, suppress_prefixlength=0)]), TCP)) == "a"
+    assert device_of(look(a_host(routes, [rule(50, suppress_ifgroup=7)]), TCP)) == "a"
+
+
+@pytest.mark.parametrize(
+    ("selector", "matches"),
+    [
+        ({"src": "10.9.0.0/16"}, True),
+        ({"src": "10.8.0.0/16"}, False),
+        ({"dst": "20.1.1.5/32"}, True),
+        ({"iif": "a"}, True),
+        ({"iif": "b"}, False),
+        ({"iif": "lo"}, False),
+        ({"oif": "b"}, False),
+        ({"fwmark": 0x10, "fwmask": 0xF0}, True),
+        ({"fwmark": 0x10}, False),
+        ({"ipproto": 6}, True),
+        ({"ipproto": 17}, False),
+        ({"sport": [900, 1100]}, True),
+        ({"dport": [81, 90]}, False),
+        ({"uidrange": [0, 0]}, True),
+        ({"uidrange": [5, 9]}, False),
+        ({"tos": 0x10}, False),
+        ({"dscp": 0}, True),
+        ({"tun_id": 5}, False),
+        ({"l3mdev": True}, False),
+    ],
+)
+@pytest.mark.parametrize("invert", [False, True])
+def test_selectors(selector: Dict, matches: bool, invert: bool) -> None:
+    table = None if selector.get("l3mdev") else 100
+    host = a_host(
+        [route("0.0.0.0/0", "b", table=100), route("0.0.0.0/0", "a")], [rule(50, table, invert=invert, **selector)]
+    )
+    assert device_of(look(host, TCP, mark=0x15)) == ("b" if (matches != invert and table) else "a")
+
+
+def test_goto_nop_and_an_unresolved_target() -> None:
+    routes = [route("0.0.0.0/0", "b", table=100), route("0.0.0.0/0", "a")]
+    jump = rule(10, None, action="goto", goto=60)
+    assert device_of(look(a_host(routes, [jump, rule(50)]), TCP)) == "b"  # nothing at 60: the rule is skipped
+    assert device_of(look(a_host(routes, [jump, rule(50), rule(60, None, action="nop")]), TCP)) == "a"
+    assert device_of(look(a_host(routes, [rule(50, None, action="prohibit")]), TCP)) == "prohibit"
+
+
+def test_a_port_that_is_not_known_is_certain_only_where_it_makes_no_difference() -> None:
+    routes = [route("0.0.0.0/0", "b", table=100), route("0.0.0.0/0", "a")]
+    text = "tcp 10.9.0.5 > 20.1.1.5:80"
+    assert "rule 50" in look(a_host(routes, [rule(50, sport=[1, 1023])]), text).unknown
+    assert device_of(look(a_host(routes, [rule(50, sport=[1, 65535])]), text)) == "b"
+    assert device_of(look(a_host(routes, [rule(50, sport=[1, 1023]), rule(51, 100)]), text)) == "b"
+
+
+def test_a_selector_that_was_not_decoded_gives_unknown_with_its_name() -> None:
+    routes = [route("0.0.0.0/0", "b", table=100), route("0.0.0.0/0", "a")]
+    assert "flowlabel 7" in look(a_host(routes, [rule(50, unknown=["flowlabel 7"])]), TCP).unknown
+    assert device_of(look(a_host(routes, [rule(50, src="1.0.0.0/8", unknown=["flowlabel 7"])]), TCP)) == "a"
+
+
+def test_an_interface_that_is_asked_for_falls_back_to_a_shorter_prefix() -> None:
+    host = a_host([route("20.1.1.0/24", "a"), route("20.0.0.0/8", "b", gateway="10.0.2.9")])
+    (branch,) = host.lookup(Packet(Flow.parse("tcp 10.0.2.1:9 > 20.1.1.5:80")), oif="b").branches
+    assert (branch.device, branch.next_hop) == ("b", "10.0.2.9")
+    (branch,) = host.lookup(Packet(Flow.parse("tcp 10.0.2.1:9 > 30.1.1.5:80")), oif="b").branches
+    assert (branch.device, branch.next_hop) == ("b", "30.1.1.5")  # no route: taken to be on link
+
+
+def multipath(**fields: t.Any) -> Dict:
+    legs = [{"device": "a", "gateway": "10.0.1.2"}, {"device": "b", "gateway": "10.0.2.2", "weight": 3}]
+    return {"family": 4, "table": 254, "dst": "0.0.0.0/0", "nexthops": legs, **fields}
+
+
+def shares(lookup: Lookup) -> dict[str | None, float]:
+    return {branch.device: branch.share for branch in lookup.branches}
+
+
+def test_every_leg_of_a_multipath_route_has_its_share() -> None:
+    host = a_host([multipath()])
+    assert shares(look(host, TCP)) == {"a": 0.25, "b": 0.75}
+    # since 6.16 packets of the host itself keep to the leg that has their source address
+    assert shares(look(host, "tcp 10.0.2.1:9 > 20.1.1.5:80", None)) == {"b": 1.0}
+    older = a_host([multipath()], kernel="6.12.9")
+    assert shares(look(older, "tcp 10.0.2.1:9 > 20.1.1.5:80", None)) == {"a": 0.25, "b": 0.75}
+
+
+def test_legs_that_cannot_be_taken_leave_their_share_to_others() -> None:
+    route_ = multipath()
+    route_["nexthops"][0]["flags"] = ["linkdown"]
+    assert shares(look(a_host([route_]), TCP)) == {"a": 0.25, "b": 0.75}
+    ignoring = {"all": {"ignore_routes_with_linkdown": 1}}
+    assert shares(look(a_host([route_], interface_sysctls=ignoring), TCP)) == {"b": 1.0}
+    failed = [{"family": 4, "address": "10.0.2.2", "device": "b", "state": "failed"}]
+    assert shares(look(a_host([multipath()], neighbours=failed), TCP)) == {"a": 0.25, "b": 0.75}
+    assert shares(look(a_host([multipath(nhid=9)], neighbours=failed), TCP)) == {"a": 0.25, "b": 0.75}
+    failed[0].update(address="10.0.1.2", device="a")
+    assert shares(look(a_host([multipath(nhid=9)], neighbours=failed), TCP)) == {"b": 1.0}
+
+
+def test_an_unlisted_route_could_be_a_better_answer() -> None:
+    incomplete = {
+        "parts": {"routes": {"complete": False, "covered": ["20.1.1.0/24"]}},
+        "route_counts": {"4": {"254": 900}},
+    }
+    host = a_host([route("0.0.0.0/0", "a")], **incomplete)
+    assert device_of(look(host, TCP)) == "a"
+    assert "table 254" in look(host, "tcp 10.9.0.5:1 > 30.1.1.5:80").unknown
+
+
+def test_ipv6_prefers_the_route_by_the_input_interface_among_equals() -> None:
+    host = a_host([route("2001:db8:9::/48", "a", metric=1024), route("2001:db8:9::/48", "b", metric=1024)])
+    text = "udp [2001:db8:1::5]:9 > [2001:db8:9::1]:53"
+    assert [device_of(look(host, text, iif)) for iif in ("a", "b", "c")] == ["a", "b", "a"]
+
+
+def test_source_address() -> None:
+    routes = [
+        route("0.0.0.0/0", "b", gateway="10.0.2.9"),
+        route("30.0.0.0/8", "b", prefsrc="10.0.1.1"),
+        route("2000::/3", "c"),
+    ]
+    host = a_host(routes)
+    chosen = {
+        text: host.lookup(Packet(Flow("udp", "::" if ":" in text else "0.0.0.0", text, None, 53))).branches[0].source
+        for text in ("20.1.1.5", "30.1.1.5", "2001:db8:9::1", "10.0.1.1")
+    }
+    assert list(chosen.values()) == ["10.0.2.1", "10.0.1.1", "2001:db8:3::1", "10.0.1.1"]
+
+
+def test_local_addresses_and_unknown_interfaces() -> None:
+    host = a_host([route("0.0.0.0/0", "b")])
+    assert (host.owns("10.0.1.1"), host.owns("2001:db8:3::1"), host.owns("10.0.1.7")) == ("a", "c", None)
+    assert device_of(look(host, "tcp 10.9.0.5:1 > 10.0.2.1:80")) == "local"
+    with pytest.raises(ValueError, match="no interface 'eth9'"):
+        look(host, TCP, "eth9")
+
+
+def test_many_lookups_are_quick() -> None:
+    host = a_host([route(f"20.{number // 256}.{number % 256}.0/24", "b") for number in range(2000)])
+    started = time.perf_counter()
+    for number in range(10000):
+        packet = Packet(Flow("tcp", "10.9.0.5", f"20.{number % 7}.{number % 256}.5", 1000, 80))
+        assert host.lookup(packet, "a").branches[0].device == "b"
+    assert time.perf_counter() - started < 5
