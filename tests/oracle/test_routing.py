@@ -78,7 +78,7 @@ def _always_src_valid_mark(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _never_suppress(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rules._Walk, "_suppressed", lambda walk, rule, hit: False)
+    monkeypatch.setattr(rules._Walk, "_suppressed", lambda walk, rule, hit: {False})
 
 
 @pytest.mark.parametrize(

@@ -213,8 +213,14 @@ class _Walk:
             return Answer(hit, rule, error if error != "throw" else "", unknown)
         if error == "throw":
             return None
-        if not error and self._suppressed(rule, hit):
+        suppressed = set() if error else self._suppressed(rule, hit)
+        if suppressed == {True}:
             return None
+        if len(suppressed) > 1:
+            why = (
+                f"rule {rule.priority} suppresses some legs of {hit.route.dst} by their group, and which leg is hashed"
+            )
+            return Answer(hit, rule, unknown=why)
         return Answer(hit, rule, error)
 
     def _unlisted(self, table: Table, hit: Hit | None) -> str:
@@ -225,12 +231,12 @@ class _Walk:
             return ""
         return f"table {table.number} has routes that were not read: collect facts with this destination in prefixes"
 
-    def _suppressed(self, rule: Rule, hit: Hit) -> bool:
-        """fib4_rule_suppress and fib6_rule_suppress."""
+    def _suppressed(self, rule: Rule, hit: Hit) -> set[bool]:
+        """fib4_rule_suppress and fib6_rule_suppress: whether the result is passed over, for every leg that may be it."""
         if rule.suppress_prefixlength is not None and hit.route.prefixlen <= rule.suppress_prefixlength:
-            return True
+            return {True}
         if rule.suppress_ifgroup is None or not hit.route.nexthops:
-            return False
+            return {False}
         # IPv4 looks at the first leg whatever leg was chosen, IPv6 at the chosen one
-        hop = hit.route.nexthops[0] if hit.route.family == 4 else hit.legs[0].hop
-        return self.host.interface_groups.get(hop.device or "") == rule.suppress_ifgroup
+        hops = [hit.route.nexthops[0]] if hit.route.family == 4 else [leg.hop for leg in hit.legs]
+        return {self.host.interface_groups.get(hop.device or "") == rule.suppress_ifgroup for hop in hops}

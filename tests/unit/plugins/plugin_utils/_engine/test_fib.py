@@ -91,6 +91,16 @@ def test_a_suppressed_result_goes_on_with_the_next_rule() -> None:
     assert device_of(look(a_host(routes, [rule(50, suppress_ifgroup=7)]), TCP)) == "a"
 
 
+def test_ipv6_suppresses_the_leg_that_is_chosen_and_ipv4_by_the_first() -> None:
+    legs = [{"device": "a", "gateway": "fe80::1"}, {"device": "b", "gateway": "fe80::2"}]
+    routes = [{"family": 6, "table": 100, "dst": "::/0", "nexthops": legs}, route("::/0", "c", metric=1)]
+    base = [{"family": 6, "priority": 32766, "table": 254}]
+    host = a_host(routes, [*base, {"family": 6, "priority": 50, "table": 100, "suppress_ifgroup": 7}])
+    assert "rule 50 suppresses some legs" in look(host, "udp [2001:db8::5]:9 > [2001:db8:9::1]:53").unknown
+    four = [{"family": 4, "table": 100, "dst": "0.0.0.0/0", "nexthops": legs}, route("0.0.0.0/0", "c")]
+    assert set(shares(look(a_host(four, [rule(50, suppress_ifgroup=7)]), TCP))) == {"a", "b"}
+
+
 @pytest.mark.parametrize(
     ("selector", "matches"),
     [
@@ -186,7 +196,7 @@ def test_legs_that_cannot_be_taken_leave_their_share_to_others() -> None:
 
 
 def test_an_unlisted_route_could_be_a_better_answer() -> None:
-    incomplete = {
+    incomplete: Dict = {
         "parts": {"routes": {"complete": False, "covered": ["20.1.1.0/24"]}},
         "route_counts": {"4": {"254": 900}},
     }
