@@ -1,17 +1,17 @@
 # Copyright (c) 2026 netpath.symmetry contributors
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-3.0-or-later
 # PRIVATE: used by this collection only, may change without notice.
-"""The two sources of routing facts, behind one interface: the kernel itself, and ``ip -j``.
+"""The source of routing facts: the kernel itself, or ``ip -j`` where that is asked for (iproute_source.py).
 
-Both give equal facts. The kernel is asked first: it needs no process (1.5 ms instead of 22 ms on a
-host with 60 routes) and shows selectors that an older iproute2 leaves out.
+Both give equal facts. The kernel is the usual one: it needs no process (1.5 ms instead of 22 ms on
+a host with 60 routes) and shows selectors that an older iproute2 leaves out.
 """
 
 from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.netpath.symmetry.plugins.module_utils._linux import iproute, nexthops, routes, rtnetlink
+from ansible_collections.netpath.symmetry.plugins.module_utils._linux import nexthops, routes, rtnetlink
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux.netlink import NETLINK_ROUTE, Netlink
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux.routes import Cover, Walk
 
@@ -80,35 +80,11 @@ class KernelSource:
         return {4: four, 6: six}
 
 
-class IprouteSource(KernelSource):
-    """Facts from ``ip -j``. Methods raise CommandError; tables are counted by the kernel's own dump.
-
-    A table with more routes than were asked for is never read through ``ip``: its JSON would be 72 MB
-    for 1,000,000 routes.
-    """
-
-    name = "iproute"
-
-    def interfaces(self) -> dict[str, Dict]:
-        return iproute.read_interfaces()
-
-    def rules(self) -> list[Dict]:
-        return iproute.read_rules()
-
-    def neighbours(self) -> list[Dict]:
-        return iproute.read_neighbours()
-
-    def nexthops(self) -> list[Dict]:
-        return iproute.read_nexthops()
-
-    def routes(self, interest: t.Iterable[str], limit: int) -> RouteReading:
-        reading = super().routes(interest, limit)
-        if reading.filtered:
-            return reading
-        listed, omitted = iproute.read_routes_and_omitted()
-        return reading._replace(listed=listed, omitted=omitted)
-
-
 def open_source(name: str) -> KernelSource:
     """The source of that name (auto, netlink or iproute); raises NetlinkError."""
-    return IprouteSource() if name == "iproute" else KernelSource()
+    if name != "iproute":
+        return KernelSource()
+    # imported only where it is asked for: a module is compiled anew in every run
+    from ansible_collections.netpath.symmetry.plugins.module_utils._linux.iproute_source import IprouteSource
+
+    return IprouteSource()
