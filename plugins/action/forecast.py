@@ -16,7 +16,7 @@ from ansible.utils.display import Display
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import FlowError
 from ansible_collections.netpath.symmetry.plugins.plugin_utils import _edge
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.change_plan import change_plan
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.change_plan import change_plan, sources
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.diagnose import diagnose
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.forecast import ForecastError, Step
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.proof import plan_proof
@@ -57,7 +57,8 @@ class ActionModule(ActionBase):
             plan = change_plan(facts, steps)
         except (SiteError, FlowError, ForecastError) as error:
             raise AnsibleActionFail(str(error)) from error
-        found = {**outlook.to_dict(), "plan": plan, "remedies": options["remedies"]}
+        found = {**outlook.to_dict(), "sources": sources(outlook), "plan": plan, "remedies": options["remedies"]}
+        moved = [flow for flow in found["flows"] if flow["before"] != flow["after"]]
         expected = [flow.after.to_dict() for flow in outlook.flows]
         text = forecast_text(found)
         Display().display("\n" + text + "\n")
@@ -71,7 +72,7 @@ class ActionModule(ActionBase):
             text=text,
             change_id=options["change_id"] or _change_id(),
             hosts_to_change=sorted(found["plan"]),
-            proof=plan_proof(expected, facts, sorted(found["plan"])),
+            proof=plan_proof(expected, facts, sorted(found["plan"]), {flow["name"] for flow in moved}),
             **found,
         )
         if outlook.worse and not options["allow_worse"]:

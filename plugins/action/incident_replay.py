@@ -8,6 +8,7 @@ from __future__ import annotations
 import pathlib
 import shutil
 import sys
+import tempfile
 import time
 import typing as t
 
@@ -58,22 +59,28 @@ def _replay(options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     directory = pathlib.Path(options["directory"])
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
+    with tempfile.TemporaryDirectory(prefix="nps-ssh-") as sockets:
+        return _tell(options, directory, sockets)
+
+
+def _tell(options: t.Mapping[str, t.Any], directory: pathlib.Path, sockets: str) -> dict[str, t.Any]:
     story = Story(Display().display, options["colour"])
     lab_dir = pathlib.Path(options["lab_dir"])
-    builder = Playbooks(story, directory)
+    inventory = pathlib.Path(options["inventory"]).resolve()
+    builder = Playbooks(story, directory, sockets)
     at = incident.Incident(
         story,
         Observer(lab_dir, incident.LAB),
-        Playbooks(story, directory, pathlib.Path(options["inventory"])),
+        Playbooks(story, directory, sockets, inventory),
         directory,
         options["management"],
         lab_dir / incident.LAB / "ssh_config",
     )
     started = time.monotonic()
-    variables = {"topology": incident.LAB, "lab_dir": str(lab_dir)}
+    lab = {"topology": incident.LAB, "lab_dir": str(lab_dir)}
     try:
         with story.step("lab", "Lab up: a company with two providers, as network namespaces") as step:
-            builder.run("lab", variables={**variables, "lab_state": "recreated"}, label="lab_up")
+            builder.run("lab", variables={**lab, "lab_state": "recreated"}, label="lab_up")
             incident.lab_up(at, step)
         for name, title, tell in incident.STEPS:
             with story.step(name, title) as step:
@@ -85,7 +92,7 @@ def _replay(options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     finally:
         incident.end_udp(at)
         if not options["keep_lab"]:
-            builder.run("lab", variables={**variables, "lab_state": "absent"}, label="lab_down", expect=None)
+            builder.run("lab", variables={**lab, "lab_state": "absent"}, label="lab_down", expect=None)
         data = evidence.summary(story.steps, at.facts, len(incident.STEPS) + 1, time.monotonic() - started)
         story.say("", 0)
         result = "✔ Everything holds" if data["ok"] else "✘ Not everything holds"

@@ -47,22 +47,24 @@ def _error(item: Data) -> str:
     return next((one.get("error") or "" for one in item["tries"] if not one["ok"]), "")
 
 
-def failover_faults(verdicts: t.Sequence[Data], flow: str, host: str, interface: str) -> list[dict[str, str]]:
-    """Where each kind of failure of an uplink is made."""
-    named = [verdict for verdict in verdicts if flow in (verdict["name"], verdict["flow"])]
-    if not named:
-        raise AnsibleFilterError(f"no flow is called {flow!r}; there are {', '.join(v['name'] for v in verdicts)}")
+def failover_plan(diagnosis: Data, flow: str, host: str, interface: str) -> dict[str, t.Any]:
+    """Where each kind of failure of an uplink is made, and who measures it by which flow."""
     try:
-        return failover.plan_faults(_edge.plain(named[0]), host, interface)
+        return failover.plan_failover(_edge.plain(diagnosis), flow, host, interface)
     except failover.FailoverError as error:
         raise AnsibleFilterError(str(error)) from error
 
 
-def failover_result(fault: Data, away: Data, dead: Data, home: Data, capture: Data) -> dict[str, t.Any]:
-    """What the probes showed while a failure was made and mended, and whether the flow came back to the uplink."""
-    seen = [{key: one[key] for key in ("tries", "summary")} for one in (away, dead, home)]
-    watched = {"summary": _edge.plain(capture["summary"])}
-    return failover.judge_failover(str(fault["kind"]), *_edge.plain(seen), watched)
+def failover_result(kind: str, plan: Data, host: str, hostvars: Data) -> dict[str, t.Any]:
+    """What the probes and the capture of a failure showed, out of what the hosts registered."""
+    source, uplink = hostvars[plan["source"]], hostvars[host]
+    seen = [
+        {key: source[name][key] for key in ("tries", "summary")}
+        for name in ("failover_away", "failover_dead", "failover_home")
+    ]
+    return failover.judge_failover(
+        kind, *_edge.plain(seen), {"summary": _edge.plain(uplink["failover_capture"]["summary"])}
+    )
 
 
 def write_json(data: t.Any, directory: str | None, name: str) -> t.Any:
@@ -78,7 +80,7 @@ class FilterModule:
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         return {
             "judge_proof": judge_proof,
-            "failover_faults": failover_faults,
+            "failover_plan": failover_plan,
             "failover_result": failover_result,
             "write_json": write_json,
         }

@@ -50,4 +50,4 @@ def write(path: str, text: str, what: str) -> None:
 
 
 def write_json(path: str, data: t.Any, what: str) -> None:
-    write(path, json.dumps(data, indent=1, sort_keys=True) + "\n", what)
+    write(path, json.dumps(data, indent=1) + "\n", what)

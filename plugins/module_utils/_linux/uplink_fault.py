@@ -4,21 +4,23 @@
 """Break an uplink on purpose, in one of the ways in which uplinks die, and know how to mend it.
 
 A link that is set down takes its routes and IPv6 addresses with it, and setting it up again does not bring all of
-them back. The inverse therefore carries the routes as ``ip route save`` writes them: the kernel's own messages, so
-that what comes back is what was there.
+them back. The inverse therefore adds what was there; what a network manager has put back by then stays as it is.
 """
 
 from __future__ import annotations
 
-import base64
 import dataclasses
 import json
 import os
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux.command import run
+from ansible_collections.netpath.symmetry.plugins.module_utils._linux.iproute import read_routes
+from ansible_collections.netpath.symmetry.plugins.module_utils._model.routing import Route
+from ansible_collections.netpath.symmetry.plugins.module_utils._plan.render import route_arguments
 
 FAULT_TABLE = "netpath_symmetry_fault"
 KINDS = ("link", "beyond")
+KERNEL = 2  # RTPROT_KERNEL
 
 
 class FaultError(ValueError):
@@ -57,21 +59,21 @@ def _link_down(interface: str) -> Fault:
     for address in state.get("addr_info", ()):
         if address["family"] == "inet6" and address.get("scope") != "link":
             undo.append(f"ip -6 addr replace {address['local']}/{address['prefixlen']} dev {interface} nodad")
-    for family in ("-4", "-6"):
-        saved = _saved_routes(interface, family)
-        if saved:
-            undo.append(f"echo {saved} | base64 -d | ip {family} route restore")
+    undo += [
+        f"ip {'-6 ' if route.family == 6 else ''}route add {route_arguments(route)}"
+        for route in _lost_routes(interface)
+    ]
     return Fault(f"{interface} up", f"{interface} down", (f"ip link set dev {interface} down",), tuple(undo))
 
 
-def _saved_routes(interface: str, family: str) -> str:
-    """The routes through an interface in all tables, as base64 of what ``ip route save`` writes."""
-    import subprocess  # the runner of this collection reads text; these are netlink messages
+def _lost_routes(interface: str) -> list[Route]:
+    """The routes of all tables that go with the link, those on link before those that need them.
 
-    saved = subprocess.run(
-        ["ip", family, "route", "save", "table", "all", "dev", interface], stdout=subprocess.PIPE, check=True
-    ).stdout
-    return base64.b64encode(saved).decode("ascii") if len(saved) > 4 else ""
+    The kernel's own routes come back with the link and its addresses.
+    """
+    routes = [Route.from_dict(route) for route in read_routes() if route.get("protocol") != KERNEL]
+    lost = [route for route in routes if any(leg.device == interface for leg in route.nexthops)]
+    return sorted(lost, key=lambda route: any(leg.gateway for leg in route.nexthops))
 
 
 def _silent_beyond(interface: str) -> Fault:

@@ -10,7 +10,7 @@ import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.errors import PlanError
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.remedy import apply_to_facts, plan_remedy
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.forecast import ForecastError, Step
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.forecast import Forecast, ForecastError, Step
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.site import Facts
 
 
@@ -37,3 +37,16 @@ def change_plan(facts: t.Mapping[str, Facts], steps: t.Sequence[Step]) -> dict[s
         entry["variables"].update(step.variables)
         entry["changes"] += len(changes)
     return plan
+
+
+def sources(outlook: Forecast) -> list[tuple[str, str, str]]:
+    """The named flows of which the outside will see another source address: (name, before, after)."""
+    found = []
+    for flow in outlook.flows:
+        before, after = (
+            {path.packet.flow.source for path in told.forward_paths() if path.outcome == "left"}
+            for told in (flow.before, flow.after)
+        )
+        if before and after and before != after and not flow.before.named.live:
+            found.append((flow.before.name, ", ".join(sorted(before)), ", ".join(sorted(after))))
+    return found

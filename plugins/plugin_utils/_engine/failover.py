@@ -16,6 +16,38 @@ class FailoverError(ValueError):
     """The failover test cannot be planned; the message says what is missing."""
 
 
+def plan_failover(diagnosis: Data, flow: str, host: str, interface: str) -> dict[str, t.Any]:
+    """Plan the test of the uplink ``interface`` of ``host`` by a flow that leaves by it and that can be proven.
+
+    ``diagnosis`` is what the action diagnose returns. The plan has ``faults`` by kind, the ``source`` host that probes,
+    the ``flow`` to probe, ``addresses`` that translation puts into it, and ``lines`` for people.
+    """
+    named = [verdict for verdict in diagnosis["verdicts"] if flow in (verdict["name"], verdict["flow"])]
+    if not named:
+        raise FailoverError(
+            f"no flow is called {flow!r}; there are {', '.join(v['name'] for v in diagnosis['verdicts'])}"
+        )
+    name = named[0]["name"]
+    sources = {
+        who: item for who, items in diagnosis["proof"]["probes"].items() for item in items if item["name"] == name
+    }
+    if not sources:
+        why = [item["why"] for item in diagnosis["proof"]["unprovable"] if item["name"] == name]
+        raise FailoverError(f"the flow {name} cannot measure a failover: {' '.join(why)}")
+    source, probe = next(iter(sources.items()))
+    watched = [item for item in diagnosis["proof"]["captures"].get(host, ()) if item["name"] == name]
+    faults = plan_faults(named[0], host, interface)
+    lines = [f"{KINDS[fault['kind']]}: at {fault['host']} {fault['interface']}" for fault in faults]
+    missing = [what for kind, what in KINDS.items() if kind not in {fault["kind"] for fault in faults}]
+    return {
+        "faults": {fault["kind"]: fault for fault in faults},
+        "source": source,
+        "flow": probe["flow"],
+        "addresses": watched[0]["addresses"] if watched else [],
+        "lines": lines + [f"{what}: cannot be made with the hosts of this inventory, not tested" for what in missing],
+    }
+
+
 def plan_faults(verdict: Data, host: str, interface: str) -> list[dict[str, str]]:
     """Where each kind of failure is made for the uplink ``interface`` of ``host`` on the flow's forward path.
 

@@ -15,11 +15,17 @@ Data = t.Mapping[str, t.Any]
 WORKING = ("symmetric", "asymmetric_harmless")
 
 
-def plan_proof(verdicts: t.Sequence[Data], facts: t.Mapping[str, Data], watchers: t.Sequence[str]) -> dict[str, t.Any]:
+def plan_proof(
+    verdicts: t.Sequence[Data],
+    facts: t.Mapping[str, Data],
+    watchers: t.Sequence[str],
+    watched: t.Container[str] | None = None,
+) -> dict[str, t.Any]:
     """Who probes which flow, and which of the hosts that steer it watch meanwhile, on all their interfaces.
 
     Only flows that are expected to work are probed, from the host that owns their source address. Live flows are left
-    alone: they prove themselves. The result has ``probes`` and ``captures`` by host, and ``unprovable`` with reasons.
+    alone: they prove themselves. ``watched`` names the flows that are captured, None all of them. The result has
+    ``probes`` and ``captures`` by host, and ``unprovable`` with reasons.
     """
     probes: dict[str, list[dict[str, t.Any]]] = {}
     captures: dict[str, list[dict[str, t.Any]]] = {}
@@ -35,7 +41,7 @@ def plan_proof(verdicts: t.Sequence[Data], facts: t.Mapping[str, Data], watchers
             continue
         probes.setdefault(sender, []).append({"name": verdict["name"], "flow": _new(flow)})
         for watcher in watchers:
-            if _crosses(verdict, watcher):
+            if _crosses(verdict, watcher) and (watched is None or verdict["name"] in watched):
                 captures.setdefault(watcher, []).append(
                     {
                         "name": verdict["name"],

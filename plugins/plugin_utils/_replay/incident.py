@@ -147,7 +147,10 @@ def diagnose(at: Incident, step: Step) -> None:
 
 def dry_run(at: Incident, step: Step) -> None:
     before = {host: at.observer.kernel_state(host) for host in COMPANY}
+    ping = at.observer.start("client", ["ping", "-q", "-i", "0.5", "-w", "60", "203.0.113.130"], subprocess.DEVNULL)
     run = at.play("remediate", "dry_run", "--check", "--diff", write_remedies=str(at.directory / "remedies.yml"))
+    ping.terminate()
+    ping.wait(10)
     for diff in run.diffs(WRITERS):
         at.story.say(_unified(diff))
     forecast = at.data("dry_run", "forecast.json")

@@ -40,16 +40,20 @@ class Run:
         )
 
     def diffs(self, actions: t.Container[str]) -> list[dict[str, str]]:
-        """The diffs that tasks of these actions showed, in order."""
-        return [diff for event in self.results() if event["action"] in actions for diff in event["diff"]]
+        """The diffs of the tasks of these actions that reported a change, in order."""
+        results = [event for event in self.results() if event["changed"] and event["action"] in actions]
+        return [diff for event in results for diff in event["diff"]]
 
 
 class Playbooks:
     """Runs playbooks of the collection against one inventory."""
 
-    def __init__(self, story: Story, directory: pathlib.Path, inventory: pathlib.Path | None = None) -> None:
+    def __init__(
+        self, story: Story, directory: pathlib.Path, sockets: str, inventory: pathlib.Path | None = None
+    ) -> None:
         self._story = story
         self._directory = directory
+        self._sockets = sockets  # of SSH connections kept open: none of them may outlive the lab that it leads to
         self._inventory = inventory
 
     def run(
@@ -101,6 +105,9 @@ class Playbooks:
             ANSIBLE_CALLBACKS_ENABLED="netpath.symmetry.journal",
             ANSIBLE_NOCOLOR="1",
             ANSIBLE_STDOUT_CALLBACK="default",
+            ANSIBLE_LOCALHOST_WARNING="false",
+            ANSIBLE_INVENTORY_UNPARSED_WARNING="false",
+            ANSIBLE_SSH_CONTROL_PATH_DIR=self._sockets,
             ANSIBLE_RETRY_FILES_ENABLED="false",
             NETPATH_SYMMETRY_JOURNAL=str(journal),
         )

@@ -80,14 +80,20 @@ def finding_lines(findings: t.Sequence[Data]) -> list[str]:
 
 
 def remedy_lines(remedies: t.Sequence[Data]) -> list[str]:
-    """Each remedy with its cost and the variables that its role takes."""
+    """The recommended remedies with the variables that their roles take, then the alternatives in a line each."""
     lines: list[str] = []
-    for number, remedy in enumerate(remedies, 1):
+    chosen = [remedy for remedy in remedies if remedy["recommended"]]
+    for number, remedy in enumerate(chosen, 1):
         lines += paragraph(f"{number}. role {remedy['role']} on {remedy['host']}: {remedy['text']}", "", "   ")
-        if remedy.get("source_after"):
+        if remedy["source_after"]:
             lines += [f"   source address the far side sees: {remedy['source_before']} → {remedy['source_after']}"]
-        lines += paragraph(f"mends {', '.join(remedy['fixes'])}; cost in security: {remedy['security_cost']}", "   ")
+        mends = f"mends {', '.join(remedy['fixes'])}" if remedy["fixes"] else remedy["why"]
+        lines += paragraph(f"{mends}; cost in security: {remedy['security_cost']}", "   ")
         lines += ["     " + line for line in as_yaml(remedy["variables"]).splitlines()]
+    for remedy in remedies:
+        if not remedy["recommended"]:
+            told = f"or role {remedy['role']} on {remedy['host']}: {remedy['text']} ({remedy['why']}); "
+            lines += paragraph(told + f"mends {', '.join(remedy['fixes'])}", "", "   ")
     return lines
 
 
@@ -98,16 +104,14 @@ def forecast_text(forecast: Data) -> str:
         if flow["live"] and flow["before"] == flow["after"]:
             quiet += 1
             continue
-        change = "" if flow["before"] == flow["after"] else f"{flow['change']}: {flow['why']}"
-        rows.append([flow["name"], marked(flow["before"]), "→", marked(flow["after"]), change or "unchanged"])
-    lines = ["FORECAST", *table(["flow", "before", "", "after", ""], rows)]
+        told = "unchanged" if flow["before"] == flow["after"] else f"{flow['change']}: {flow['summary_after']}"
+        rows.append([flow["name"], marked(flow["before"]), "→", marked(flow["after"]), told])
+    lines = ["FORECAST", *table(["flow", "before", "", "after", "change"], rows)]
     if quiet:
         lines.append(f"{quiet} live flows: unchanged")
-    for remedy in forecast.get("remedies", ()):
-        if remedy.get("source_after"):
-            lines += paragraph(
-                f"the source address that the far side sees changes from {remedy['source_before']} to "
-                f"{remedy['source_after']}: tell the partner, or their allow-list will drop it",
-                "! ",
-            )
+    for name, before, after in forecast.get("sources", ()):
+        lines += paragraph(
+            f"the far side of {name} sees {after} instead of {before}: tell the partner, or an allow-list will drop it",
+            "! ",
+        )
     return "\n".join(lines)
