@@ -232,7 +232,7 @@ class _Walk:
         return f"table {table.number} has routes that were not read: collect facts with this destination in prefixes"
 
     def _suppressed(self, rule: Rule, hit: Hit) -> set[bool]:
-        """fib4_rule_suppress and fib6_rule_suppress: whether the result is passed over, for every leg that may be it."""
+        """fib4_rule_suppress and fib6_rule_suppress: whether the result is passed over, by each leg it may be."""
         if rule.suppress_prefixlength is not None and hit.route.prefixlen <= rule.suppress_prefixlength:
             return {True}
         if rule.suppress_ifgroup is None or not hit.route.nexthops:
