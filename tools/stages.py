@@ -71,7 +71,8 @@ STAGES = (
           telling=r"^(ERROR|FATAL|Traceback)"),
     Stage("sanity", "ansible-test units", _ansible_test("units"), junit=ANSIBLE_TEST_REPORTS,
           needs="tests/unit/plugins/**/test_*.py"),
-    _pytest("lab-test", "tests/lab"),
+    # Namespaces come and go slowly while the processor idles: more workers than processors.
+    _pytest("lab-test", "tests/lab", "-n", "4", "--dist", "loadfile", "--durations=20"),
     Stage("integration", "ansible-test integration",
           _ansible_test("integration", "--allow-destructive", "--allow-root"),
           root=True, needs="tests/integration/targets/*/aliases"),
