@@ -17,7 +17,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils import _edge
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._replay import evidence, incident
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._replay import chapters, evidence, finding, incident
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._replay.observer import Observer
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._replay.playbooks import Playbooks
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._replay.story import ReplayError, Story
@@ -81,8 +81,8 @@ def _tell(options: t.Mapping[str, t.Any], directory: pathlib.Path, sockets: str)
     try:
         with story.step("lab", "Lab up: a company with two providers, as network namespaces") as step:
             builder.run("lab", variables={**lab, "lab_state": "recreated"}, label="lab_up")
-            incident.lab_up(at, step)
-        for name, title, tell in incident.STEPS:
+            finding.lab_up(at, step)
+        for name, title, tell in chapters.STEPS:
             with story.step(name, title) as step:
                 tell(at, step)
     except ReplayError as error:
@@ -93,7 +93,7 @@ def _tell(options: t.Mapping[str, t.Any], directory: pathlib.Path, sockets: str)
         incident.end_udp(at)
         if not options["keep_lab"]:
             builder.run("lab", variables={**lab, "lab_state": "absent"}, label="lab_down", expect=None)
-        data = evidence.summary(story.steps, at.facts, len(incident.STEPS) + 1, time.monotonic() - started)
+        data = evidence.summary(story.steps, at.facts, len(chapters.STEPS) + 1, time.monotonic() - started)
         story.say("", 0)
         result = "✔ Everything holds" if data["ok"] else "✘ Not everything holds"
         story.say(f"{result}: {data['total_seconds']} s; evidence in {directory}", 0)

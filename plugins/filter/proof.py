@@ -58,12 +58,12 @@ def failover_plan(diagnosis: Data, flow: str, host: str, interface: str) -> dict
 def failover_result(kind: str, plan: Data, host: str, hostvars: Data) -> dict[str, t.Any]:
     """What the probes and the capture of a failure showed, out of what the hosts registered."""
     source, uplink = hostvars[plan["source"]], hostvars[host]
-    seen = [
-        {key: source[name][key] for key in ("tries", "summary")}
+    away, dead, home = (
+        _edge.plain({key: source[name][key] for key in ("tries", "summary")})
         for name in ("failover_away", "failover_dead", "failover_home")
-    ]
+    )
     return failover.judge_failover(
-        kind, *_edge.plain(seen), {"summary": _edge.plain(uplink["failover_capture"]["summary"])}
+        kind, away, dead, home, {"summary": _edge.plain(uplink["failover_capture"]["summary"])}
     )
 
 

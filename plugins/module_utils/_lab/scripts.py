@@ -76,6 +76,8 @@ mkdir -p /etc/ssh /run/sshd /run/lock /run/netpath-lab
 cp authorized_keys /root/.ssh/authorized_keys
 cp ssh_host_ed25519_key ssh_host_ed25519_key.pub sshd_config /etc/ssh/
 chmod 600 /root/.ssh/authorized_keys /etc/ssh/ssh_host_ed25519_key
+# Nor are the habits of its administrator: what a start-up file of a shell runs may wait, or print into a session.
+for file in .bashrc .bash_profile .bash_login .profile .bash_logout; do : > "/root/$file"; done
 cp init.py host.json /run/netpath-lab/
 
 sh network.sh

@@ -78,7 +78,10 @@ def table_from_facts(netfilter: Data) -> NatTable:
             continue
         for rule in chain.get("rules", ()):
             form = {"matches": rule.get("matches", []), "verdict": rule.get("verdict")}
-            rules.append(LiveRule(rule.get("handle"), rule.get("comment", ""), rule.get("text", ""), form))
+            comment, text = rule.get("comment", ""), rule.get("text", "")
+            if comment:  # the facts hold it apart from the text, nft prints it at the end
+                text += f' comment "{comment}"'
+            rules.append(LiveRule(rule.get("handle"), comment, text, form))
     for one in found:
         table = _with_set(table, {**one, "elem": list(one.get("elements", ()))})
     return dataclasses.replace(table, rules=tuple(rules))
