@@ -17,7 +17,9 @@ _TEXT = re.compile(
     r"^\s*(?P<protocol>[A-Za-z0-9]+)\s+(?P<source>\S+)\s*(?:>|->)\s*(?P<destination>\S+)\s*$"
 )
 _ENDPOINT = re.compile(r"^(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<four>[0-9.]+))(?::(?P<port>\d+))?$")
-EXAMPLE = "tcp 10.0.0.5 > 203.0.113.10:443, udp [2001:db8::5]:40000 > [2001:db8:1::10]:53 or icmp 10.0.0.5 > 203.0.113.10"
+EXAMPLE = (
+    "tcp 10.0.0.5 > 203.0.113.10:443, udp [2001:db8::5]:40000 > [2001:db8:1::10]:53 or icmp 10.0.0.5 > 203.0.113.10"
+)
 
 
 class FlowError(ValueError):

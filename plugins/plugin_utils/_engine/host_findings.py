@@ -191,4 +191,3 @@ def _defaults(facts: Facts, table: int, family: int) -> list[tuple[int, str]]:
         if route["table"] == table and route["family"] == family and route["dst"] in DEFAULTS
         for leg in route.get("nexthops", ()) if leg.get("device")
     ]
-
