@@ -47,7 +47,7 @@ def lab_up(at: Incident, step: Step) -> None:
         for host in COMPANY
     }
     at.story.check(step, "every host has a host key of its own", len(keys) == len(COMPANY))
-    at.before = at.observer.kernel_state("gw")
+    at.before = at.observer.routing_state("gw")
 
 
 def symptom(at: Incident, step: Step) -> None:

@@ -56,6 +56,10 @@ class Observer:
             lines += [_VOLATILE.sub("", line.rstrip()) for line in output.splitlines() if line.strip()]
         return lines
 
+    def routing_state(self, host: str) -> list[str]:
+        """The kernel state without the IPv6 routes of the kernel itself: a link that was down and up reorders those."""
+        return [line for line in self.kernel_state(host) if not ("proto kernel" in line and " pref " in line)]
+
     def http_status(self, host: str, url: str, seconds: int = 3) -> str:
         """The status of an HTTP request from a host, or "timeout" and the like, as curl sees it."""
         script = f"curl -s -o /dev/null -m {seconds} -w '%{{http_code}}' {url} || echo \" $?\""

@@ -32,13 +32,13 @@ def second_run(at: Incident, step: Step) -> None:
 
 
 def rollback(at: Incident, step: Step) -> None:
-    unmarked = at.observer.kernel_state("gw")
+    unmarked = at.observer.routing_state("gw")
     for command in BY_HAND:
         at.story.say(f"by hand on gw: {command}")
         at.observer.sh("gw", command)
-    theirs = sorted(difference(unmarked, at.observer.kernel_state("gw")))
+    theirs = sorted(difference(unmarked, at.observer.routing_state("gw")))
     at.play("rollback", "rollback", symmetry_change_id=at.change_id)
-    left = sorted(difference(at.before, at.observer.kernel_state("gw")))
+    left = sorted(difference(at.before, at.observer.routing_state("gw")))
     at.facts["rollback_equal"] = left == theirs and bool(theirs)
     at.story.check(
         step,
