@@ -90,7 +90,8 @@ class Host:
             check=False,
         )
         recap = re.search(r"^localhost .*changed=(\d+)", done.stdout, re.M)
-        diff = [line for line in done.stdout.splitlines() if line[:1] in ("+", "-", "@") or line.startswith((" \t", "# "))]
+        marks = ("+", "-", "@", " \t", "# ")
+        diff = [line for line in done.stdout.splitlines() if line.startswith(marks)]
         return Run(done.returncode, int(recap[1]) if recap else -1, diff, done.stdout + done.stderr)
 
     def state(self) -> str:

@@ -264,6 +264,19 @@ def test_removal_ends_translated_connections_without_an_answer(gw: Gateway) -> N
     assert kept["connections"]["deleted"] == 0
 
 
+def test_a_prefix_that_comes_and_goes_takes_its_connections_along(gw: Gateway) -> None:
+    gw.far.run("ip address add 203.0.113.130/32 dev lo")
+    gw.nat(entries=[PARTNER])
+    gw.open_udp(4001)
+    wider = gw.nat(entries=[{**PARTNER, "prefixes": ["203.0.113.0/24"]}])
+    gw.open_udp(4002, "203.0.113.130")
+    assert all("dst=198.51.100.9" in entry for entry in gw.entries())
+    before = gw.ruleset()
+    gw.undo(wider["undo"])
+    assert {entry.split("sport=")[1].split()[0] for entry in gw.entries()} == {"4001"}
+    assert gw.ruleset() == before.replace("203.0.113.0/24", "203.0.113.0/25")
+
+
 def test_all_connections_can_be_ended(gw: Gateway) -> None:
     gw.client.run("ping -n -c 1 -W 2 203.0.113.10")
     assert gw.nat(True, entries=[PARTNER])["connections"] == {"unreplied": 0, "replied": 1, "deleted": 0}

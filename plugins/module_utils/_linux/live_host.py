@@ -89,19 +89,21 @@ def read_table_names() -> dict[str, int]:
     return names
 
 
-def read_no_ipv6(interfaces: t.Iterable[str]) -> frozenset[str]:
-    """The interfaces on which IPv6 is disabled; "all" where the host has none."""
+def read_no_ipv6(interfaces: t.Collection[str]) -> frozenset[str]:
+    """The interfaces on which IPv6 is disabled; also "all" where that is so on every one."""
     base = "/proc/sys/net/ipv6/conf"
     if not os.path.isdir(base):
         return frozenset({"all"})
     disabled = set()
-    for name in ("all", *interfaces):
+    for name in interfaces:
         try:
             with open(f"{base}/{name}/disable_ipv6", encoding="ascii") as file:
                 if file.read().strip() != "0":
                     disabled.add(name)
         except FileNotFoundError:  # an interface without IPv6 has no directory, such as one with an MTU below 1280
             disabled.add(name)
+    if disabled == set(interfaces):
+        disabled.add("all")
     return frozenset(disabled)
 
 

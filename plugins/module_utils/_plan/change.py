@@ -39,7 +39,8 @@ class NftObject(Value):
     elements: tuple[str, ...] = ()
     handle: t.Optional[int] = None  # of a live rule
     after: t.Optional[str] = None  # comment of the rule in front of a deleted one; None: it was the first
-    address: t.Optional[str] = None  # of a rule: what it translates to, where connections are cleaned with it
+    moved: tuple[str, ...] = ()  # of elements: the destinations that are translated after and not before, or reverse
+    address: t.Optional[str] = None  # of a rule or elements: what they translate to, where connections are cleaned
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,7 +13,7 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._plan import simu
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.errors import PlanError
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.host import Host
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.prefixes import ANY, covers
-from ansible_collections.netpath.symmetry.plugins.module_utils._plan.priorities import selector
+from ansible_collections.netpath.symmetry.plugins.module_utils._plan.priorities import Placed, selector
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.render import route_line, rule_line
 
 CHOICES = ("fail", "replace", "keep")
@@ -27,16 +27,21 @@ class Conflicts:
             raise PlanError(f"on_conflict {choice!r} is not one of {', '.join(CHOICES)}")
         self._choice = choice
         self._foreign_rules = [rule for rule in host.rules if rule.protocol != PROTOCOL]
-        self._routes = host.routes
+        # A foreign rule may look into a table of ours; what we put there is not in our way.
+        self._routes = [route for route in host.routes if route.protocol != PROTOCOL]
         self._foreign_places = {simulate.route_key(route): route for route in host.routes if route.protocol != PROTOCOL}
         self.replaced_rules: list[Rule] = []
         self.replaced_routes: list[Route] = []
         self.kept: list[str] = []
 
-    def admits_rule(self, rule: Rule, routes: t.Sequence[Route], where: str) -> bool:
-        """Whether to plan the rule. Raises PlanError where a foreign one is in the way and on_conflict is fail."""
+    def admits_rule(self, placed: Placed, routes: t.Sequence[Route]) -> bool:
+        """Whether to plan the rule; ``routes`` are those of its table.
+
+        Raises PlanError where a foreign one is in the way and on_conflict is fail.
+        """
+        where = placed.where
         for foreign in self._foreign_rules:
-            why = self._why(foreign, rule, routes)
+            why = self._why(foreign, placed, routes)
             if not why or foreign in self.replaced_rules:
                 continue
             text = f"foreign rule '{rule_line(foreign)}'".replace("\t", " ")
@@ -63,12 +68,14 @@ class Conflicts:
         self.replaced_routes.append(foreign)
         return True
 
-    def _why(self, foreign: Rule, rule: Rule, routes: t.Sequence[Route]) -> str:
+    def _why(self, foreign: Rule, placed: Placed, routes: t.Sequence[Route]) -> str:
+        rule = placed.rule
         if foreign.family != rule.family:
             return ""
         if foreign.priority == rule.priority:
             return "has the priority of ours"
-        if foreign.priority > rule.priority or selector(foreign) != selector(rule):
+        # Where the planner chose the priority, the answer must not depend on its choice: it may be another next time.
+        if foreign.priority > placed.last or selector(foreign) != selector(rule):
             return ""
         if foreign.action == "lookup" and not self._answers(foreign, rule, routes):
             return ""

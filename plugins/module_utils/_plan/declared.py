@@ -83,6 +83,10 @@ def _read_table(data: Data, position: int) -> Table:
                 f"{route.metric}; the kernel takes one: give them different metrics or one route with two nexthops"
             )
     chosen = data.get("id")
+    if not routes and chosen in (None, ""):
+        raise PlanError(
+            f"tables[{position}] ({name}): routes is empty; declare routes, or leave the table and its rules out"
+        )
     return Table(name, routes, None if chosen in (None, "") else str(chosen))
 
 

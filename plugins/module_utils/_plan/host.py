@@ -31,7 +31,7 @@ class Host:
     routes: tuple[Route, ...]
     interfaces: Interfaces
     table_names: t.Mapping[str, int] = dataclasses.field(default_factory=dict)
-    no_ipv6: frozenset[str] = frozenset()  # interfaces with disable_ipv6; "all" where the host has no IPv6
+    no_ipv6: frozenset[str] = frozenset()  # interfaces with disable_ipv6; also "all" where no interface is without
     session: t.Optional[Session] = None
 
     def addresses(self, interface: str, family: int) -> list[str]:
@@ -53,11 +53,13 @@ class Host:
 
 def host_from_facts(facts: t.Mapping[str, t.Any]) -> Host:
     """The host as its facts (schema netpath.symmetry/1) describe it."""
-    sysctls = facts.get("interface_sysctls", {})
-    no_ipv6 = {name for name, values in sysctls.items() if values.get("disable_ipv6") and name != "default"}
+    sysctls, interfaces = facts.get("interface_sysctls", {}), facts.get("interfaces", {})
+    no_ipv6 = {name for name, values in sysctls.items() if values.get("disable_ipv6") and name in interfaces}
+    if interfaces and no_ipv6 == set(interfaces):
+        no_ipv6.add("all")
     return Host(
         rules=tuple(Rule.from_dict(rule) for rule in facts.get("rules", ())),
         routes=tuple(Route.from_dict(route) for route in facts.get("routes", ())),
-        interfaces=facts.get("interfaces", {}),
+        interfaces=interfaces,
         no_ipv6=frozenset(no_ipv6),
     )

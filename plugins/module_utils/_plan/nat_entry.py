@@ -84,16 +84,31 @@ class NatEntry(Value):
             right = list(self.protocols) if several else self.protocols[0]
             matches.append({"left": "meta l4proto", "op": "==", "right": right})
         if self.ports:
-            spans = [low if low == high else {"range": [low, high]} for low, high in self.ports]
             left = f"{'th' if several else self.protocols[0]} dport"
-            matches.append({"left": left, "op": "==", "right": spans[0] if len(spans) == 1 else spans})
+            matches.append({"left": left, "op": "==", "right": _ports_form(self.ports)})
         return {
-            "text": self.rule_text(),
-            "comment": self.comment,
             "matches": matches,
-            "statements": [{"do": "counter"}],
-            "verdict": {"do": "snat", "address": self.address},
+            "statements": [],
+            "verdict": {"do": "snat", "family": self.family, "address": self.address},
+            "text": self.rule_text().rpartition(" comment ")[0],
+            "comment": self.comment,
+            "counter": {"packets": 0, "bytes": 0},
         }
+
+
+def _ports_form(ports: tuple[tuple[int, int], ...]) -> t.Any:
+    """A port, a range, or a list of ports and ranges, as the facts write them."""
+    if len(ports) == 1:
+        low, high = ports[0]
+        return low if low == high else {"range": [low, high]}
+    return [low if low == high else f"{low}-{high}" for low, high in ports]
+
+
+def ports_of_form(right: t.Any) -> tuple[tuple[int, int], ...]:
+    """The ports that a small form writes so; the reverse of what ``small_form`` does."""
+    if isinstance(right, dict):
+        return ((int(right["range"][0]), int(right["range"][1])),)
+    return tuple(_span(str(item)) for item in (right if isinstance(right, list) else [right]))
 
 
 def parse_rule_text(text: str) -> t.Optional[NatEntry]:

@@ -83,6 +83,11 @@ def table_from_facts(netfilter: Data) -> NatTable:
                 text += f' comment "{comment}"'
             rules.append(LiveRule(rule.get("handle"), comment, text, form))
     for one in found:
+        if not one.get("complete", True):
+            raise PlanError(
+                f"the facts hold only a part of set {one['name']} of our nft table: "
+                "the change can be planned on the host itself only"
+            )
         table = _with_set(table, {**one, "elem": list(one.get("elements", ()))})
     return dataclasses.replace(table, rules=tuple(rules))
 
@@ -153,7 +158,8 @@ def small_form(expression: t.Iterable[Data]) -> t.Optional[Data]:
                 return None
             matches.append({"left": left, "op": "==", "right": _right(item["match"]["right"])})
         elif "snat" in item and verdict is None and set(item["snat"]) <= {"addr", "family"}:
-            verdict = {"do": "snat", "address": str(item["snat"]["addr"])}
+            family = 6 if item["snat"].get("family") == "ip6" else 4
+            verdict = {"do": "snat", "family": family, "address": str(item["snat"]["addr"])}
         elif "counter" not in item:
             return None
     return {"matches": matches, "verdict": verdict}
@@ -169,7 +175,7 @@ def _left(left: t.Any) -> t.Optional[str]:
 
 def _right(right: t.Any) -> t.Any:
     if isinstance(right, dict) and "set" in right:
-        return [_right(item) for item in right["set"]]
+        return [_element(item) if isinstance(item, dict) else item for item in right["set"]]
     if isinstance(right, dict) and "prefix" in right:
         return _element(right)
     return right

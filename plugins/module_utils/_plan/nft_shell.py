@@ -42,26 +42,43 @@ def undo_commands(op: str, before: t.Optional[Object], after: t.Optional[Object]
     """Shell commands that take back a change of an NftObject."""
     item = _nft(after if after is not None else before)
     if op == "set":
-        return [_put_rule(_nft(before)), *_clean(item, True), *_clean(_nft(before), False)]
+        return [_put_rule(_nft(before)), *_clean_rule(item, True), *_clean_rule(_nft(before), False)]
     if item.what == "element":
-        return _undo_elements(op, item)
+        return [*_undo_elements(op, item), *_clean_elements(item, op == "add")]
     if item.what == "rule":
-        return [_drop_rule(item) if op == "add" else _put_rule(item), *_clean(item, op == "add")]
+        return [_drop_rule(item) if op == "add" else _put_rule(item), *_clean_rule(item, op == "add")]
     if op == "delete":
         return [f"nft {shlex.quote(line)}" for line in transaction_lines("add", None, item)]
     return [_drop_if_empty(item)]
 
 
-def _clean(item: NftObject, translated: bool) -> list[str]:
-    """Delete unreplied conntrack entries that are wrong once a rule is taken back (translated) or put back (not).
-
-    Only entries to destinations that the rule's set holds, as the kernel itself answers: the set still stands then.
-    """
+def _clean_rule(item: NftObject, translated: bool) -> list[str]:
+    """What a rule made wrong, once it is taken back (translated) or put back (not): its set still stands then."""
     if item.address is None:
         return []
-    family = 6 if ":" in item.address else 4
-    set_name = "snat_" + item.name.partition(":")[2]
-    test = f'[ "$q" = {item.address} ] && [ "$s" != {item.address} ]' if translated else f'[ "$q" != {item.address} ]'
+    return [_clean("snat_" + item.name.partition(":")[2], item.address, translated)]
+
+
+def _clean_elements(item: NftObject, translated: bool) -> list[str]:
+    """The same for elements of a rule that stays. A set of its own tells their destinations from the others."""
+    if item.address is None or not item.moved:
+        return []
+    scratch = f"{item.name}.undo"
+    kind = "ipv6_addr" if ":" in item.address else "ipv4_addr"
+    commands = [f"nft {shlex.quote(f'add set {TABLE} {scratch} {{ type {kind}; flags interval; }}')}"]
+    for start in range(0, len(item.moved), CHUNK):
+        part = ", ".join(item.moved[start : start + CHUNK])
+        commands.append(f"nft {shlex.quote(f'add element {TABLE} {scratch} {{ {part} }}')}")
+    return [*commands, _clean(scratch, item.address, translated), f"nft delete set {TABLE} {scratch}"]
+
+
+def _clean(set_name: str, address: str, translated: bool) -> str:
+    """Delete unreplied conntrack entries to destinations that a set holds, as the kernel itself answers.
+
+    Those that are translated to the address, or those that are not.
+    """
+    family = 6 if ":" in address else 4
+    test = f'[ "$q" = {address} ] && [ "$s" != {address} ]' if translated else f'[ "$q" != {address} ]'
     body = [
         "s=${rest#*src=}; s=${s%% *}; d=${rest#*dst=}; d=${d%% *}; q=${rest##*dst=}; q=${q%% *}",
         f'if {test} && nft get element {TABLE} {set_name} "{{ $d }}" >/dev/null 2>&1; then',
@@ -76,9 +93,7 @@ def _clean(item: NftObject, translated: bool) -> list[str]:
     ]
     listing = f"conntrack -L -f ipv{family} 2>/dev/null | grep -F UNREPLIED"
     loop = "\n".join(body)
-    return [
-        f"if command -v conntrack >/dev/null; then {listing} | while read -r protocol rest; do\n{loop}\ndone; fi; :"
-    ]
+    return f"if command -v conntrack >/dev/null; then {listing} | while read -r protocol rest; do\n{loop}\ndone; fi; :"
 
 
 def _nft(item: t.Optional[Object]) -> NftObject:

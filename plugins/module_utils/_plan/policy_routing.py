@@ -27,7 +27,6 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._plan.plan import
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.priorities import (
     place_rules,
     resolve_table,
-    selector,
 )
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.render import table_name
 
@@ -58,9 +57,7 @@ def plan(host: Host, desired: Desired, options: Options) -> Plan:
     ids = _table_ids(host, desired, options)
     placed = place_rules(host, desired, ids, options.slice)
     conflicts = Conflicts(host, options.on_conflict)
-    wanted_rules = [
-        one.rule for one in placed if conflicts.admits_rule(one.rule, _routes_of(desired, ids, one.table), one.where)
-    ]
+    wanted_rules = [one.rule for one in placed if conflicts.admits_rule(one, _routes_of(desired, ids, one.table))]
     wanted_routes = [route for route in _numbered(desired, ids) if conflicts.admits_route(route)]
     changes = _ordered(owned_rules, owned_routes, wanted_rules, wanted_routes, conflicts)
     _keep_session(host, changes, options)
@@ -88,31 +85,26 @@ def _owns_table(options: Options, table: int) -> bool:
 
 
 def _table_ids(host: Host, desired: Desired, options: Options) -> dict[str, int]:
-    """The id of every declared table: as declared, the one that holds these routes already, or a fresh one."""
+    """The id of every declared table: as declared, the one that holds these routes already, or a fresh one.
+
+    Tables with the same routes share an id: there would be no telling which is which the next time.
+    """
     ids = {table.name: _declared_id(host, table, options) for table in desired.tables if table.id is not None}
-    by_content: dict[frozenset[Route], list[int]] = {}
-    for number in sorted({route.table for route in host.routes if route.table in options.slice}):
-        by_content.setdefault(_content(host.routes, number), []).append(number)
-    # Tables may be alike: first come those to which their own rules lead already.
-    for led_to in (lambda table: _led_to(host, desired, table), lambda table: options.slice):
-        for table in desired.tables:
-            same = by_content.get(frozenset(table.routes), [])
-            found = [number for number in same if number in led_to(table)]
-            if table.name not in ids and found:
-                same.remove(found[0])
-                ids[table.name] = found[0]
-    busy = {route.table for route in host.routes} | {rule.table for rule in host.rules} | set(ids.values())
+    looked_up = {rule.table for rule in host.rules}
+    by_content: dict[frozenset[Route], int] = {}
+    contents = _contents(host, options)
+    for number in sorted(contents, key=lambda number: (number not in looked_up, number)):
+        by_content.setdefault(frozenset(contents[number]), number)
+    busy = {route.table for route in host.routes} | looked_up | set(ids.values())
     for table in desired.tables:
-        if table.name not in ids:
-            ids[table.name] = _fresh_id(options, busy)
-            busy.add(ids[table.name])
+        if table.name in ids:
+            continue
+        content = frozenset(table.routes)
+        if content not in by_content:
+            by_content[content] = _fresh_id(options, busy)
+            busy.add(by_content[content])
+        ids[table.name] = by_content[content]
     return ids
-
-
-def _led_to(host: Host, desired: Desired, table: Table) -> set[t.Optional[int]]:
-    """The tables that rules with the selectors of this table's rules look up now."""
-    selectors = {selector(dataclasses.replace(one.rule, family=0)) for one in desired.rules if one.table == table.name}
-    return {rule.table for rule in host.rules if selector(dataclasses.replace(rule, family=0)) in selectors}
 
 
 def _fresh_id(options: Options, busy: t.Container[t.Optional[int]]) -> int:
@@ -135,13 +127,15 @@ def _declared_id(host: Host, table: Table, options: Options) -> int:
     return number
 
 
-def _content(routes: t.Iterable[Route], table: int) -> frozenset[Route]:
-    """Our routes of a table, independent of its id."""
-    return frozenset(
-        dataclasses.replace(simulate.canonical(route), table=0)
-        for route in routes
-        if route.table == table and route.protocol == PROTOCOL
-    )
+def _contents(host: Host, options: Options) -> dict[int, set[Route]]:
+    """Our routes by table of the slice, independent of the table's id."""
+    contents: dict[int, set[Route]] = {}
+    for route in host.routes:
+        if route.table in options.slice:
+            routes = contents.setdefault(route.table, set())
+            if route.protocol == PROTOCOL:
+                routes.add(dataclasses.replace(simulate.canonical(route), table=0))
+    return contents
 
 
 def _checked(host: Host, table: Table) -> Table:
@@ -149,7 +143,8 @@ def _checked(host: Host, table: Table) -> Table:
 
 
 def _numbered(desired: Desired, ids: t.Mapping[str, int]) -> list[Route]:
-    return [dataclasses.replace(route, table=ids[table.name]) for table in desired.tables for route in table.routes]
+    routes = (dataclasses.replace(route, table=ids[table.name]) for table in desired.tables for route in table.routes)
+    return list(dict.fromkeys(routes))
 
 
 def _routes_of(desired: Desired, ids: t.Mapping[str, int], name: t.Optional[str]) -> tuple[Route, ...]:

@@ -60,11 +60,33 @@ def covers(outer: str, inner: str) -> bool:
 
 def merged(prefixes: t.Iterable[str]) -> tuple[str, ...]:
     """The fewest prefixes that cover the same addresses, in order: overlapping and adjacent ones are joined."""
-    four = [net for net in map(network, prefixes) if isinstance(net, ipaddress.IPv4Network)]
-    six = [net for net in map(network, prefixes) if isinstance(net, ipaddress.IPv6Network)]
+    nets = [network(prefix) for prefix in prefixes]
+    four = [net for net in nets if isinstance(net, ipaddress.IPv4Network)]
+    six = [net for net in nets if isinstance(net, ipaddress.IPv6Network)]
     return tuple(str(net) for net in ipaddress.collapse_addresses(four)) + tuple(
         str(net) for net in ipaddress.collapse_addresses(six)
     )
+
+
+def without(prefixes: t.Iterable[str], others: t.Iterable[str]) -> tuple[str, ...]:
+    """What remains of the prefixes where the others are taken out; both are free of overlaps (``merged``)."""
+    left: list[Network] = [network(prefix) for prefix in prefixes]
+    for other in map(network, others):
+        cut: list[Network] = []
+        for net in left:
+            if covers(str(other), str(net)):
+                continue
+            cut += _exclude(net, other) if covers(str(net), str(other)) else [net]
+        left = cut
+    return merged(map(str, left))
+
+
+def _exclude(net: Network, hole: Network) -> list[Network]:
+    if isinstance(net, ipaddress.IPv4Network) and isinstance(hole, ipaddress.IPv4Network):
+        return list(net.address_exclude(hole))
+    if isinstance(net, ipaddress.IPv6Network) and isinstance(hole, ipaddress.IPv6Network):
+        return list(net.address_exclude(hole))
+    return [net]
 
 
 def element_prefixes(element: str) -> list[str]:

@@ -22,6 +22,7 @@ class Placed(t.NamedTuple):
     rule: Rule
     table: t.Optional[str]
     where: str
+    last: int = 0  # the greatest priority that the planner could give it
 
 
 def selector(rule: Rule) -> Rule:
@@ -106,31 +107,45 @@ def _numbered(host: Host, rules: t.Sequence[Placed], numbers: range) -> list[Pla
 
 
 def _greedy(rules: t.Sequence[Placed], live: t.Sequence[Rule], numbers: range, busy: set[int]) -> list[Placed]:
-    own: dict[Rule, list[int]] = {}
-    count: dict[int, int] = {}
-    for rule in live:
-        count[rule.priority] = count.get(rule.priority, 0) + 1
-        if rule.protocol == PROTOCOL and rule.priority in numbers:
-            own.setdefault(selector(rule), []).append(rule.priority)
+    standing = _standing(rules, live, numbers)
     declared = {one.rule.priority for one in rules if one.rule.priority != AUTO}
     used = busy | declared
     last = numbers[0] - 1
     result: list[Placed] = []
     for one in rules:
-        number = one.rule.priority
+        number = last_choice = one.rule.priority
         if number == AUTO:
-            kept = [p for p in own.get(selector(one.rule), ()) if p > last and p not in declared and count[p] == 1]
+            kept = [n for n in standing(one.rule) if n > last and n not in declared]
             number = kept[0] if kept else next((n for n in numbers if n > last and n not in used), AUTO)
             if number == AUTO:
                 raise PlanError(
                     f"{one.where}: no free priority behind {last} in {numbers[0]}-{numbers[-1]}; declare fewer rules"
                 )
             used.add(number)
-            last = number
+            last, last_choice = number, numbers[-1]
         else:
             _check_declared(one, numbers, [other for other in result if other.rule.priority == number])
-        result.append(one._replace(rule=dataclasses.replace(one.rule, priority=number)))
+        result.append(one._replace(rule=dataclasses.replace(one.rule, priority=number), last=last_choice))
     return result
+
+
+def _standing(rules: t.Sequence[Placed], live: t.Sequence[Rule], numbers: range) -> t.Callable[[Rule], t.Sequence[int]]:
+    """Tells for a rule the priorities that it has on the host: as it is, else with another table.
+
+    A priority that several rules share is not kept: the kernel could not be told which of them to delete.
+    """
+    shared = {rule.priority for number, rule in enumerate(live) if rule.priority in {r.priority for r in live[:number]}}
+    own = [r for r in live if r.protocol == PROTOCOL and r.priority in numbers and r.priority not in shared]
+    same: dict[Rule, list[int]] = {}
+    alike: dict[Rule, list[int]] = {}
+    wanted = {dataclasses.replace(one.rule, priority=0) for one in rules}
+    for rule in own:
+        bare = dataclasses.replace(rule, priority=0)
+        if bare in wanted:
+            same.setdefault(bare, []).append(rule.priority)
+        else:
+            alike.setdefault(selector(rule), []).append(rule.priority)
+    return lambda rule: same.get(dataclasses.replace(rule, priority=0)) or alike.get(selector(rule)) or []
 
 
 def _check_declared(one: Placed, numbers: range, same: t.Sequence[Placed]) -> None:

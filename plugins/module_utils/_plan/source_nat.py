@@ -20,7 +20,7 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._plan.connections
     sources_seen,
 )
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.errors import PlanError
-from ansible_collections.netpath.symmetry.plugins.module_utils._plan.nat_entry import MARK, NatEntry
+from ansible_collections.netpath.symmetry.plugins.module_utils._plan.nat_entry import MARK, NatEntry, ports_of_form
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.nat_table import (
     CHAIN,
     CHAIN_BODY,
@@ -36,6 +36,7 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._plan.prefixes im
     element_prefixes,
     merged,
     network,
+    without,
 )
 
 
@@ -129,20 +130,18 @@ def standing(table: NatTable) -> list[NatEntry]:
 
 def _entry_of(name: str, prefixes: tuple[str, ...], form: t.Mapping[str, t.Any]) -> t.Optional[NatEntry]:
     """The entry whose rule has this small form, or None."""
-    rights = {match["left"]: match["right"] for match in form["matches"]}
+    rights = {match.get("left", "unknown"): match.get("right") for match in form["matches"]}
     protocols: list[str] = []
-    ports: list[t.Any] = []
+    spans: tuple[tuple[int, int], ...] = ()
     for left, right in rights.items():
-        values = right if isinstance(right, list) else [right]
         if left == "meta l4proto":
-            protocols = values
+            protocols = right if isinstance(right, list) else [right]
         elif left.endswith(" dport"):
-            ports = values
+            spans = ports_of_form(right)
             protocols = protocols or [left.split()[0]]
     address = (form.get("verdict") or {}).get("address")
     if address is None or "meta oifname" not in rights:
         return None
-    spans = tuple(tuple(port["range"]) if isinstance(port, dict) else (port, port) for port in ports)
     entry = NatEntry(name, prefixes, str(rights["meta oifname"]), str(address), tuple(protocols), spans)
     return entry if form_of(entry) == form else None
 
@@ -153,16 +152,11 @@ def _table_changes(table: NatTable, entries: t.Sequence[NatEntry], clean: bool) 
         changes.append(_add(NftObject("table")))
     if entries and not table.chain:
         changes.append(_add(NftObject("chain", CHAIN, text=CHAIN_BODY)))
+    by_rule = {entry.comment: _rule_changes(table.rules, entry, clean) for entry in entries}
     for entry in entries:
-        changes += _set_changes(table, entry)
-    seen: set[str] = set()
-    rules = []
-    for rule in table.rules:  # of two rules with one comment, the first counts
-        if rule.ours and rule.comment not in seen:
-            rules.append(rule)
-            seen.add(rule.comment)
-    for entry in entries:
-        changes += _rule_changes(rules, entry, clean)
+        # Where the rule changes, its own inverse sees to the connections.
+        changes += _set_changes(table, entry, clean and not by_rule[entry.comment])
+    changes += [change for found in by_rule.values() for change in found]
     changes += _removals(table, entries, clean)
     return changes
 
@@ -171,8 +165,9 @@ def _add(item: NftObject) -> Change:
     return Change("nft", "add", after=item)
 
 
-def _set_changes(table: NatTable, entry: NatEntry) -> list[Change]:
+def _set_changes(table: NatTable, entry: NatEntry, clean: bool) -> list[Change]:
     changes = []
+    address = entry.address if clean else None
     have: tuple[str, ...] = table.sets.get(entry.set_name, ())
     if entry.set_name not in table.sets:
         changes.append(_add(NftObject("set", entry.set_name, text=entry.set_body())))
@@ -181,16 +176,24 @@ def _set_changes(table: NatTable, entry: NatEntry) -> list[Change]:
             f"set {entry.set_name} of our nft table is '{table.set_bodies[entry.set_name]}', the entry needs "
             f"'{entry.set_body()}'; give the entry another name"
         )
-    if merged(p for element in have for p in element_prefixes(element)) == entry.prefixes:
+    covered = merged(p for element in have for p in element_prefixes(element))
+    if covered == entry.prefixes:
         return changes
-    want = tuple(as_element(prefix) for prefix in entry.prefixes)
+    want = _elements(entry.prefixes)
     gone = tuple(element for element in have if element not in set(want))
     new = tuple(element for element in want if element not in set(have))
     if gone:
-        changes.append(Change("nft", "delete", before=NftObject("element", entry.set_name, elements=gone)))
+        lost = _elements(without(covered, entry.prefixes)) if address else ()
+        item = NftObject("element", entry.set_name, elements=gone, address=address, moved=lost)
+        changes.append(Change("nft", "delete", before=item))
     if new:
-        changes.append(_add(NftObject("element", entry.set_name, elements=new)))
+        won = _elements(without(entry.prefixes, covered)) if address else ()
+        changes.append(_add(NftObject("element", entry.set_name, elements=new, address=address, moved=won)))
     return changes
+
+
+def _elements(prefixes: t.Iterable[str]) -> tuple[str, ...]:
+    return tuple(as_element(prefix) for prefix in prefixes)
 
 
 def _rule_object(rule_text: str, comment: str, clean: bool, form: t.Optional[t.Mapping[str, t.Any]]) -> NftObject:
@@ -206,7 +209,7 @@ def _live_object(rule: LiveRule, clean: bool, after: t.Optional[str] = None) -> 
 def _rule_changes(rules: t.Sequence[LiveRule], entry: NatEntry, clean: bool) -> list[Change]:
     new = _rule_object(entry.rule_text(), entry.comment, clean, form_of(entry))
     for rule in rules:
-        if rule.comment == entry.comment:
+        if rule.comment == entry.comment:  # of two rules with one comment, the first counts
             if rule.form == form_of(entry):
                 return []
             return [Change("nft", "set", before=_live_object(rule, clean), after=new)]

@@ -296,3 +296,33 @@ def test_a_thousand_prefixes() -> None:
     assert len(found.changes) == 1001
     assert max(len(line) for line in found.undo()) < 100_000
     assert not planned([{"name": "t", "routes": routes}], [{"table": "t"}], after(HOST, found)).changes
+
+
+def test_tables_with_the_same_routes_share_an_id() -> None:
+    tables = [PINS, {**PINS, "name": "again"}]
+    rules = [{"table": "pins", "src": "10.0.0.1"}, {"table": "again", "src": "10.0.0.2"}]
+    found = planned(tables, rules)
+    assert {change.subject.table for change in found.changes} == {10500}
+    assert not planned(tables, rules, after(HOST, found)).changes
+
+
+def test_rules_with_one_selector_and_two_tables_keep_their_places() -> None:
+    other = {"name": "other", "routes": [{"dst": "10.0.0.0/8", "gateway": "198.51.100.1"}]}
+    rules = [{"table": "pins", "src": "10.0.0.1"}, {"table": "other", "src": "10.0.0.1"}]
+    host = after(HOST, planned([PINS, other], rules))
+    assert not planned([PINS, other], rules, host).changes
+    assert [c.op for c in planned([PINS, other], rules[1:], host).changes] == ["delete"]
+
+
+def test_what_keep_leaves_out_stays_out() -> None:
+    foreign = Rule(4, 10501, table=254)
+    own = Rule(4, 10502, table=10500, protocol=83)
+    host = dataclasses.replace(HOST, rules=(RULES[0], foreign, own, *RULES[1:]))
+    first = planned([PINS], [{"table": "pins"}], host, on_conflict="keep")
+    assert first.kept
+    assert not planned([PINS], [{"table": "pins"}], after(host, first), on_conflict="keep").changes
+
+
+def test_an_automatic_table_without_routes_is_refused() -> None:
+    with pytest.raises(PlanError, match="routes is empty"):
+        planned([{"name": "t", "routes": []}], [{"table": "t"}])

@@ -81,7 +81,7 @@ def _after(host: Host, changes: tuple) -> Host:
     selectors,
     st.sampled_from(["fail", "keep", "replace"]),
 )
-@hypothesis.settings(max_examples=400, deadline=None)
+@hypothesis.settings(max_examples=500, deadline=None)
 def test_a_second_plan_is_empty(live_rules: list, live_routes: list, contents: list, wanted: list, choice: str) -> None:
     ordered = sorted((*KERNEL, *live_rules), key=lambda rule: (rule.family, rule.priority))
     host = Host(tuple(ordered), tuple(live_routes), INTERFACES)

@@ -73,7 +73,7 @@ def test_policy_route_on_facts() -> None:
     (chain,) = new["netfilter"]["chains"]
     assert (chain["hook"], chain["type"], chain["priority"]) == ("postrouting", "nat", 95)
     assert chain["rules"][0]["matches"][1] == {"left": "ip daddr", "op": "==", "right": "@snat_partner"}
-    assert chain["rules"][0]["verdict"] == {"do": "snat", "address": "198.51.100.2"}
+    assert chain["rules"][0]["verdict"] == {"do": "snat", "family": 4, "address": "198.51.100.2"}
     assert new["netfilter"]["sets"][0]["elements"] == ["203.0.113.0/25"]
     assert new["netfilter"]["backends"] == ["nft"]
     assert [flow["original"]["destination"] for flow in new["conntrack"]["flows"]] == ["192.0.2.1"]

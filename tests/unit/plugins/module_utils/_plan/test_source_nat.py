@@ -106,6 +106,13 @@ def test_adjacent_and_overlapping_prefixes_are_one() -> None:
     assert not plan(table, [split]).plan.changes
 
 
+def test_ipv6_entries_stand_with_their_prefixes() -> None:
+    six = entry(name="six", prefixes=["2001:db8:5::/48"], address="2001:db8::2")
+    found = plan(standing_table(six), [entry(name="six", prefixes=["2001:db8:4::/47"], address="2001:db8::2")])
+    gone, new = (change.subject for change in found.plan.changes)
+    assert gone.moved == () and new.moved == ("2001:db8:4::/48",)
+
+
 def test_only_the_difference_of_a_set_is_changed() -> None:
     found = plan(standing_table(entry()), [entry(prefixes=["203.0.113.0/25", "192.0.2.0/24"])])
     assert [c.op for c in found.plan.changes] == ["add"]
