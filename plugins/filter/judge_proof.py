@@ -1,0 +1,85 @@
+# Copyright (c) 2026 netpath.symmetry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Filter judge_proof."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: judge_proof
+short_description: Say what probes and captures have proven
+version_added: 1.0.0
+author:
+  - netpath.symmetry contributors (@netpath)
+description:
+  - Joins what the probing and the watching hosts have registered into one judgement per flow.
+  - The playbook C(prove) registers C(symmetry_probes) and C(symmetry_captures) on the hosts.
+positional: hostvars
+options:
+  _input:
+    description: The plan, as RV(netpath.symmetry.diagnose#module:proof) or RV(netpath.symmetry.forecast#module:proof).
+    type: dict
+    required: true
+  hostvars:
+    description: The variables of all hosts, C(hostvars).
+    type: dict
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Say what the packets showed
+  ansible.builtin.debug:
+    msg: "{{ (diagnosis.proof | netpath.symmetry.judge_proof(hostvars)).lines }}"
+"""
+
+RETURN = r"""
+_value:
+  description: A dictionary with C(flows), C(failed_flows) and C(lines) for people.
+  type: dict
+  sample: {flows: [{name: api, host: client, ok: true, text: answered in 1.0 ms}], failed_flows: [], lines: ["ok   api"]}
+"""
+
+import typing as t
+
+from ansible_collections.netpath.symmetry.plugins.plugin_utils import _edge
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import proof
+
+Data = t.Mapping[str, t.Any]
+
+
+def judge_proof(plan: Data, hostvars: Data) -> dict[str, t.Any]:
+    """Join what the probing and the watching hosts registered into one judgement per flow."""
+    probes = [
+        {
+            "name": item["item"]["name"],
+            "host": host,
+            "ok": item["summary"]["received"] > 0,
+            "sent": item["summary"]["sent"],
+            "seconds": item["summary"].get("first_success_seconds"),
+            "error": _error(item),
+        }
+        for host in plan["probes"]
+        for item in hostvars[host]["symmetry_probes"]["results"]
+    ]
+    captures = [
+        {
+            "name": item["item"]["item"]["name"],
+            "host": host,
+            "symmetric": item["item"]["item"]["symmetric"],
+            "counts": item["summary"]["counts"],
+        }
+        for host in plan["captures"]
+        for item in hostvars[host]["symmetry_captures"]["results"]
+    ]
+    return proof.judge_proof(_edge.plain(probes), _edge.plain(captures))
+
+
+def _error(item: Data) -> str:
+    return next((one.get("error") or "" for one in item["tries"] if not one["ok"]), "")
+
+
+class FilterModule:
+    """The filter by its name."""
+
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        return {"judge_proof": judge_proof}
