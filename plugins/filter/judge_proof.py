@@ -36,7 +36,7 @@ RETURN = r"""
 _value:
   description: A dictionary with C(flows), C(failed_flows) and C(lines) for people.
   type: dict
-  sample: {flows: [{name: api, host: client, ok: true, text: answered in 1.0 ms}], failed_flows: [], lines: ["ok   api"]}
+  sample: {flows: [{name: api, host: client, ok: true}], failed_flows: [], lines: ["ok   api"]}
 """
 
 import typing as t

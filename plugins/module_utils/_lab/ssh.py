@@ -57,7 +57,8 @@ def alias(lab: str, host: str) -> str:
 
 def client_config(paths: Paths, topology: model.Topology) -> str:
     """The ssh_config of a lab."""
-    proxy = f"{tools.path('ip')} netns exec {commands.namespace(paths.lab, 'mgmt')} {tools.path('nc.openbsd')} -w 5 -F %h %p"
+    inside = f"{tools.path('ip')} netns exec {commands.namespace(paths.lab, 'mgmt')}"
+    proxy = f"{inside} {tools.path('nc.openbsd')} -w 5 -F %h %p"
     blocks = [
         f"Host {host.name} {alias(paths.lab, host.name)}\n"
         f"    HostName {topology.management_address(host.name).ip}\n"

@@ -48,7 +48,7 @@ def read_host(tables: t.Iterable[str] = (), interest: t.Iterable[str] = ()) -> H
         number = int(text) if text.isdigit() else names.get(text)
         if number is not None and found.filtered:
             found.routes[:] = [route for route in found.routes if route["table"] != number]
-            found.routes += iproute.read_routes(table=number)
+            found.routes.extend(iproute.read_routes(table=number))
     return Host(
         rules=tuple(Rule.from_dict(rule) for rule in rules),
         routes=tuple(Route.from_dict(route) for route in found.routes),

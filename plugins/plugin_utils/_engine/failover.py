@@ -19,8 +19,9 @@ class FailoverError(ValueError):
 def plan_failover(diagnosis: Data, flow: str, host: str, interface: str) -> dict[str, t.Any]:
     """Plan the test of the uplink ``interface`` of ``host`` by a flow that leaves by it and that can be proven.
 
-    ``diagnosis`` is what the action diagnose returns. The plan has ``faults`` by kind, the ``source`` host that probes,
-    the ``flow`` to probe, ``addresses`` that translation puts into it, and ``lines`` for people.
+    ``diagnosis`` is what the action diagnose returns. The plan has ``faults`` by kind; for the plays of a kind the host
+    that probes (``sources``) and that of the uplink (``uplinks``); the ``source`` host, the ``flow`` to probe, the
+    ``addresses`` that translation puts into it; and ``lines`` for people.
     """
     named = [verdict for verdict in diagnosis["verdicts"] if flow in (verdict["name"], verdict["flow"])]
     if not named:
@@ -41,6 +42,8 @@ def plan_failover(diagnosis: Data, flow: str, host: str, interface: str) -> dict
     missing = [what for kind, what in KINDS.items() if kind not in {fault["kind"] for fault in faults}]
     return {
         "faults": {fault["kind"]: fault for fault in faults},
+        "sources": {fault["kind"]: source for fault in faults},
+        "uplinks": {fault["kind"]: host for fault in faults},
         "source": source,
         "flow": probe["flow"],
         "addresses": watched[0]["addresses"] if watched else [],

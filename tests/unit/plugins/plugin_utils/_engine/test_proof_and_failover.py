@@ -154,3 +154,39 @@ def test_home_needs_a_reply_on_the_uplink_itself() -> None:
     judged = failover.judge_failover("link", tries(True), tries(True), tries(True), elsewhere)
     assert (judged["home"], judged["home_seconds"]) == (False, None)
     assert failover.judge_failover("link", tries(True), tries(True), tries(True), HOME)["home"]
+
+
+def diagnosis(**probes: object) -> dict[str, object]:
+    return {"verdicts": [verdict()], "proof": proof.plan_proof([verdict(**probes)], FACTS, ["gw"])}
+
+
+def test_the_plan_names_who_breaks_who_probes_and_what_cannot_be_made() -> None:
+    plan = failover.plan_failover(diagnosis(), "api", "gw", "wan_a")
+    assert plan["sources"] == {"link": "client", "carrier": "client", "beyond": "client"}
+    assert plan["uplinks"] == {"link": "gw", "carrier": "gw", "beyond": "gw"}
+    assert plan["addresses"] == ["198.51.100.2"]
+    lonely = {
+        **diagnosis(),
+        "verdicts": [
+            verdict(
+                forward=[
+                    {
+                        **verdict()["forward"][0],
+                        "hops": [  # type: ignore[index]
+                            {"host": "client", "oif": "eth0"}
+                        ],
+                    }
+                ]
+            )
+        ],
+    }
+    short = failover.plan_failover(lonely, "api", "client", "eth0")
+    assert set(short["faults"]) == {"link", "beyond"}
+    assert any("far carrier: cannot be made" in line for line in short["lines"])
+
+
+def test_a_flow_that_nobody_can_probe_measures_no_failover() -> None:
+    with pytest.raises(failover.FailoverError, match="cannot measure a failover: one way"):
+        failover.plan_failover(diagnosis(one_way=True), "api", "gw", "wan_a")
+    with pytest.raises(failover.FailoverError, match="no flow is called 'lost'; there are api"):
+        failover.plan_failover(diagnosis(), "lost", "gw", "wan_a")
