@@ -62,7 +62,12 @@ class ActionModule(ActionBase):
             _edge.write(os.path.join(options["report_dir"], "report.md"), diagnosis_markdown(found), "the report")
         failing = [v["name"] for v in found["verdicts"] if v["verdict"] in options["fail_on"]]
         result.update(
-            changed=False, hosts=hosts, text=text, proof=plan_proof(found["verdicts"], facts, steering(facts)), **found
+            changed=False,
+            hosts=hosts,
+            flow=options["flow"] or "",
+            text=text,
+            proof=plan_proof(found["verdicts"], facts, steering(facts)),
+            **found,
         )
         if failing:
             result.update(failed=True, msg=f"{', '.join(failing)}: {'/'.join(options['fail_on'])}, and fail_on says so")

@@ -125,6 +125,17 @@ unread:
   returned: success
   type: dict
   sample: {fw3: "no facts: the host was not reached, or host_facts failed there"}
+flow:
+  description: The flow that was asked for. Empty when those of the inventory were.
+  returned: success
+  type: str
+  sample: ""
+hosts:
+  description: The hosts that were asked for.
+  returned: success
+  type: list
+  elements: str
+  sample: [client, gw, fwa, fwb]
 text:
   description: The diagnosis as it is printed.
   returned: success

@@ -135,17 +135,21 @@ def judge_proof(probes: t.Sequence[Data], captures: t.Sequence[Data]) -> dict[st
 
 
 def _split(capture: Data) -> str:
-    """How the two directions of a captured flow crossed the watching host, upstream interfaces only."""
-    sides: dict[str, set[str]] = {}
-    for item in capture["counts"]:
+    """How the two directions of a captured flow crossed the watching host, on its side towards the destination.
+
+    A host that is itself the destination has no such side: there it is where requests come in and replies leave.
+    """
+    sides: dict[str, list[str]] = {}
+    for item in sorted(capture["counts"], key=lambda item: str(item["interface"])):
         if item["packets"]:
-            sides.setdefault(item["interface"], set()).add(item["way"] + " " + item["direction"])
-    left = sorted(name for name, seen in sides.items() if "forward out" in seen)
-    came = sorted(name for name, seen in sides.items() if "return in" in seen)
-    if not left or not came:
-        return (
-            f"{capture['host']} saw " + (f"requests leave {', '.join(left)}" if left else "no request") + ", no reply"
-        )
-    if capture["symmetric"] and left != came:
-        return f"split at {capture['host']}: requests leave {', '.join(left)}, replies come in on {', '.join(came)}"
-    return f"{capture['host']}: requests leave {', '.join(left)}, replies come in on {', '.join(came)}"
+            sides.setdefault(f"{item['way']} {item['direction']}", []).append(item["interface"])
+    if "forward out" in sides or "return in" in sides:
+        asked, answered = sides.get("forward out", []), sides.get("return in", [])
+        words = ("requests leave", "replies come in on")
+    else:
+        asked, answered = sides.get("forward in", []), sides.get("return out", [])
+        words = ("requests come in on", "replies leave")
+    seen = f"{words[0]} {', '.join(asked)}" if asked else "no request"
+    seen += f", {words[1]} {', '.join(answered)}" if answered else ", no reply"
+    split = capture["symmetric"] and bool(asked) and bool(answered) and asked != answered
+    return f"split at {capture['host']}: {seen}" if split else f"{capture['host']}: {seen}"

@@ -75,8 +75,14 @@ def failing_flow(verdict: Data) -> list[str]:
 def finding_lines(findings: t.Sequence[Data]) -> list[str]:
     lines: list[str] = []
     for finding in findings:
-        lines += paragraph(f"{finding['id']} {finding['severity']:<8} {finding['text']}", "", " " * 16)
+        lines += paragraph(f"{finding['id']} {finding['severity']:<8} {_with_host(finding)}", "", " " * 16)
     return lines
+
+
+def _with_host(finding: Data) -> str:
+    """The text, after the host where it does not name it itself."""
+    host = finding.get("host", "")
+    return finding["text"] if not host or host in finding["text"] else f"{host}: {finding['text']}"
 
 
 def remedy_lines(remedies: t.Sequence[Data]) -> list[str]:

@@ -190,3 +190,11 @@ def test_a_flow_that_nobody_can_probe_measures_no_failover() -> None:
         failover.plan_failover(diagnosis(one_way=True), "api", "gw", "wan_a")
     with pytest.raises(failover.FailoverError, match="no flow is called 'lost'; there are api"):
         failover.plan_failover(diagnosis(), "lost", "gw", "wan_a")
+
+
+def test_at_the_destination_itself_requests_come_in_and_replies_leave() -> None:
+    counts = seen(("eth1", "forward", "in", 1), ("eth0", "return", "out", 1))
+    captures = [{"name": "api", "host": "server", "symmetric": True, "counts": counts}]
+    judged = proof.judge_proof([{"name": "api", "host": "client", "ok": True, "seconds": 0.001}], captures)
+    assert judged["failed_flows"] == ["api"]
+    assert "split at server: requests come in on eth1, replies leave eth0" in judged["flows"][0]["text"]
