@@ -113,8 +113,9 @@ find_python() {
     local name
     for name in ${PYTHON:+"$PYTHON"} python3 python3.13 python3.12 python3.11; do
         if command -v "$name" >/dev/null && "$name" -c "$SUITABLE" 2>/dev/null; then
-            # The real program: a version manager's stand-in depends on the directory it is called from.
-            "$name" -c 'import sys; print(sys.executable)'
+            # The real program: a version manager's stand-in depends on the directory it is called from, and the
+            # environment that is active here (make puts .venv first) must not be taken for what it is made from.
+            "$name" -c 'import os, sys; print(os.path.realpath(getattr(sys, "_base_executable", sys.executable)))'
             return
         fi
     done
