@@ -56,7 +56,7 @@ def veth(a: Netns, if_a: str, b: Netns, if_b: str, addresses: t.Sequence[tuple[s
     subprocess.run(
         ["ip", "link", "add", if_a, "netns", a.name, "type", "veth", "peer", "name", if_b, "netns", b.name], check=True
     )
-    for ns, interface, own in ((a, if_a, [x for x, _ in addresses]), (b, if_b, [y for _, y in addresses])):
+    for ns, interface, own in ((a, if_a, [x for x, _y in addresses]), (b, if_b, [y for _x, y in addresses])):
         for address in own:
             ns.run(f"ip address add {address} dev {interface}{' nodad' if ':' in address else ''}")
         ns.run(f"ip link set {interface} up")

@@ -143,7 +143,7 @@ class Tcpdump:
         time.sleep(0.5)
         for (interface, direction), process in self._running.items():
             process.send_signal(signal.SIGINT)
-            text, _ = process.communicate(timeout=10)
+            text, _errors = process.communicate(timeout=10)
             for flags in re.findall(r"Flags \[([^]]*)\]", text):
                 counts[interface, direction, self.NAMES[flags]] += 1
         return counts

@@ -151,7 +151,7 @@ def test_four_runs_of_arm_and_confirm(host: Host) -> None:
     timer = host.timer()
     real = host.guard(**confirm)
     assert real["changed"] and real["diff"] == planned["diff"] and real["state"] == "confirmed"
-    assert real["undo"] == [title for title, _, _ in STEPS]
+    assert real["undo"] == [title for title, _do, _undo in STEPS]
     assert not host.guard(check_mode=True, **confirm)["changed"] and not host.guard(**confirm)["changed"]
     assert _ends(timer), "the timer is stopped"
     assert host.state() == applied

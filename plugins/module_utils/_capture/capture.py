@@ -84,7 +84,7 @@ def capture(wanted: Wanted, interfaces: t.Sequence[str], limits: Limits) -> Capt
 
 
 def _names(interfaces: t.Sequence[str]) -> list[str]:
-    present = [name for _, name in socket.if_nameindex()]
+    present = [name for _index, name in socket.if_nameindex()]
     unknown = [name for name in interfaces if name not in present]
     if unknown:
         raise CaptureError(
@@ -128,7 +128,7 @@ def _watch(selector: selectors.BaseSelector, wanted: Wanted, limits: Limits, res
         rest = deadline - time.monotonic()
         if rest <= 0:
             return
-        for key, _ in selector.select(rest):
+        for key, _events in selector.select(rest):
             for event in _receive(t.cast(socket.socket, key.fileobj), key.data, wanted, result):
                 result.events.append(event)
                 size += event.length
@@ -142,7 +142,7 @@ def _watch(selector: selectors.BaseSelector, wanted: Wanted, limits: Limits, res
 
 
 def _receive(sock: socket.socket, interface: str, wanted: Wanted, result: Capture) -> t.Iterator[Event]:
-    for _ in range(256):  # then the other interfaces have their turn
+    for _turn in range(256):  # then the other interfaces have their turn
         try:
             data, ancillary, _flags, address = sock.recvmsg(SNAPLEN, 256)
         except BlockingIOError:

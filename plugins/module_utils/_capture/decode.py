@@ -63,7 +63,7 @@ def _ipv6(data: bytes, depth: int) -> Header | None:
     length, protocol, ttl = struct.unpack_from("!HBB", data, 4)
     at, later = 40, False
     source, destination = data[8:24], data[24:40]
-    for _ in range(8):  # more extension headers than any packet has
+    for _header in range(8):  # more extension headers than any packet has
         if protocol in _EXTENSIONS:
             protocol, at = data[at], at + 8 + data[at + 1] * 8
         elif protocol == 44:

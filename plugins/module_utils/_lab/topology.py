@@ -24,10 +24,6 @@ MANAGEMENT_SUBNET = ipaddress.IPv4Network("10.255.0.0/24")
 FIRST_HOST = 11  # the first host of the lab has this number in the management subnet
 
 
-def _mark() -> t.Any:
-    return dataclasses.field(compare=False, repr=False)
-
-
 @dataclasses.dataclass(frozen=True)
 class Port:
     """An interface of a host, as the end of a wire."""
@@ -36,8 +32,8 @@ class Port:
     interface: str
     addresses: tuple[Interface, ...]
     checksum_offload: bool
-    mark: Mark = _mark()
-    address_marks: tuple[Mark, ...] = _mark()
+    mark: Mark = dataclasses.field(compare=False, repr=False)
+    address_marks: tuple[Mark, ...] = dataclasses.field(compare=False, repr=False)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +43,7 @@ class Wire:
     name: str  # empty for a link
     ports: tuple[Port, ...]
     mtu: int
-    mark: Mark = _mark()
+    mark: Mark = dataclasses.field(compare=False, repr=False)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,7 +59,7 @@ class Route:
     type: str  # unicast, blackhole, unreachable, prohibit, throw
     onlink: bool
     mtu: t.Optional[int]
-    mark: Mark = _mark()
+    mark: Mark = dataclasses.field(compare=False, repr=False)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,7 +71,7 @@ class Rule:
     invert: bool
     selectors: tuple[tuple[str, str], ...]
     action: str  # "lookup 100", "blackhole" ...
-    mark: Mark = _mark()
+    mark: Mark = dataclasses.field(compare=False, repr=False)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,7 +81,7 @@ class StaticNeighbour:
     address: Address
     mac: str
     device: str
-    mark: Mark = _mark()
+    mark: Mark = dataclasses.field(compare=False, repr=False)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,7 +90,7 @@ class Sysctl:
 
     name: str
     value: str
-    mark: Mark = _mark()
+    mark: Mark = dataclasses.field(compare=False, repr=False)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,8 +116,8 @@ class Host:
     sysctls: tuple[Sysctl, ...]
     nft: str
     services: tuple[Service, ...]
-    mark: Mark = _mark()
-    nft_mark: t.Optional[Mark] = _mark()  # where the first line of the ruleset stands
+    mark: Mark = dataclasses.field(compare=False, repr=False)
+    nft_mark: t.Optional[Mark] = dataclasses.field(compare=False, repr=False)  # of the first line of the ruleset
 
 
 @dataclasses.dataclass(frozen=True)

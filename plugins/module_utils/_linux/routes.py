@@ -56,8 +56,8 @@ def covering(prefixes: t.Iterable[str]) -> dict[int, Cover]:
 
     Raises ValueError for text that is not an address or prefix.
     """
-    four: list[set[bytes]] = [set() for _ in range(33)]
-    six: list[set[bytes]] = [set() for _ in range(129)]
+    four: list[set[bytes]] = [set() for _length in range(33)]
+    six: list[set[bytes]] = [set() for _length in range(129)]
     for prefix in prefixes:
         packed, length = parse_prefix(prefix)
         bits = len(packed) * 8

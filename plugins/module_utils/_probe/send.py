@@ -174,7 +174,7 @@ def _drain(sock: socket.socket) -> None:
     """Forget late answers and errors of earlier tries on a socket that is kept."""
     sock.setblocking(False)
     for flags in (0, _MSG_ERRQUEUE):
-        for _ in range(1000):
+        for _turn in range(1000):
             try:
                 sock.recv(1, flags)
             except BlockingIOError:

@@ -32,7 +32,7 @@ def number_of(address: str) -> int:
 @functools.lru_cache(maxsize=65536)
 def prefix_of(prefix: str) -> tuple[int, int]:
     """A prefix as its network, an integer, and its length; raises ValueError."""
-    address, _, length = prefix.partition("/")
+    address, _slash, length = prefix.partition("/")
     bits = BITS[6 if ":" in address else 4]
     plen = int(length) if length else bits
     return number_of(address) >> (bits - plen) << (bits - plen), plen

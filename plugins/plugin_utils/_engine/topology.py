@@ -182,7 +182,7 @@ class Topology:
     def share_prefix(self, one: tuple[str, str], other: tuple[str, str], next_hop: str) -> bool:
         """True where a connected prefix of one side holds an address of the other; link-local ones prove nothing."""
         families = (4, 6) if ipaddress.ip_address(next_hop).is_link_local else (family_of(next_hop),)
-        return self._covers(one, other, families) or self._covers(other, one, families)
+        return any(self._covers(*pair, families) for pair in ((one, other), (other, one)))
 
     def _covers(self, one: tuple[str, str], other: tuple[str, str], families: tuple[int, ...]) -> bool:
         return any(

@@ -52,7 +52,7 @@ class Observer:
         lines: list[str] = []
         for command in KERNEL_STATE:
             output = self.sh(host, command)
-            lines += [f"# {command.split(' -')[0] if command.startswith('grep') else command}"]
+            lines += [f"# {command}"]
             lines += [_VOLATILE.sub("", line.rstrip()) for line in output.splitlines() if line.strip()]
         return lines
 
@@ -63,7 +63,7 @@ class Observer:
     def http_status(self, host: str, url: str, seconds: int = 3) -> str:
         """The status of an HTTP request from a host, or "timeout" and the like, as curl sees it."""
         script = f"curl -s -o /dev/null -m {seconds} -w '%{{http_code}}' {url} || echo \" $?\""
-        code, _, failure = self.sh(host, script, timeout=seconds + 5).strip().partition(" ")
+        code, _space, failure = self.sh(host, script, timeout=seconds + 5).strip().partition(" ")
         return {"": code, "28": "timeout", "7": "refused"}.get(failure, f"curl error {failure}")
 
     def connections(self, host: str, filters: str = "") -> list[str]:

@@ -55,7 +55,7 @@ def test_the_kernel_agrees_with_set_membership(family: int, watched: int) -> Non
     inside, icmp = set(pool[:watched]), {4: 1, 6: 58}[family]
     program = flow_filter(pool[:watched], 6)
     seen = {True: 0, False: 0}
-    for _ in range(400):
+    for _case in range(400):
         source, destination = chance.choice(pool), chance.choice(pool)
         protocol = chance.choice([6, 17, icmp])
         both = source in inside and destination in inside

@@ -91,9 +91,9 @@ def test_no_bytes_make_it_fail() -> None:
     for data in whole:
         for length in range(len(data)):
             decode(data[:length])
-    for _ in range(5000):
+    for _case in range(5000):
         data = bytearray(chance.choice(whole))
-        for _ in range(chance.randint(1, 6)):
+        for _flip in range(chance.randint(1, 6)):
             data[chance.randrange(len(data))] = chance.randrange(256)
         decode(bytes(data))
     assert decode(b"") is None and decode(b"\x20") is None

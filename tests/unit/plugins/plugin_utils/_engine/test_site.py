@@ -107,6 +107,6 @@ def test_hosts_that_contradict_each_other_are_refused():
 
 
 def test_flows_are_read_as_texts_and_dictionaries():
-    flows = read_flows(["icmp 10.0.0.1 > 10.0.0.2", {"name": "feed", "flow": "udp 10.0.0.1 > 10.0.0.2:514",
-                                                    "one_way": True}])
+    feed = {"name": "feed", "flow": "udp 10.0.0.1 > 10.0.0.2:514", "one_way": True}
+    flows = read_flows(["icmp 10.0.0.1 > 10.0.0.2", feed])
     assert [(flow.name, flow.one_way) for flow in flows] == [("icmp 10.0.0.1 > 10.0.0.2", False), ("feed", True)]
