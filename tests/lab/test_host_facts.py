@@ -78,6 +78,37 @@ def pair() -> t.Iterator[tuple[Netns, Netns]]:
 
 # ---- both sources, and other observers
 
+PYROUTE2 = """
+import json, socket, sys
+from pyroute2 import IPRoute
+
+rules, routes = [], []
+with IPRoute() as kernel:
+    for family, number in ((socket.AF_INET, 4), (socket.AF_INET6, 6)):
+        for rule in kernel.get_rules(family=family):
+            rules.append([number, rule.get("priority") or 0])
+        for route in kernel.get_routes(family=family):
+            if not route["flags"] & 0x200:  # RTM_F_CLONED: an exception, not a route
+                default = "0.0.0.0" if number == 4 else "::"
+                dst = f"{route.get('dst') or default}/{route['dst_len']}"
+                routes.append([number, route.get("table"), dst, route.get("priority") or 0])
+json.dump({"rules": rules, "routes": routes}, sys.stdout)
+"""
+
+
+def test_pyroute2_sees_the_same_rules_and_routes(rich: Netns) -> None:
+    """A reader that others have made for this field: it is too slow to gather facts, but a good witness."""
+    asked = subprocess.run(rich.command(sys.executable, "-c", PYROUTE2), capture_output=True, text=True, check=False)
+    assert asked.returncode == 0, asked.stderr
+    witness = json.loads(asked.stdout)
+    facts = facts_of(rich)
+    rules = {(rule["family"], rule["priority"]) for rule in facts["rules"]}
+    assert {tuple(rule) for rule in witness["rules"]} == rules and len(rules) > 10
+    routes = {(r["family"], r["table"], r["dst"], r.get("metric", 0)) for r in facts["routes"]}
+    omitted = len(facts["parts"]["routes"].get("omitted", ()))
+    assert routes <= {tuple(route) for route in witness["routes"]} and len(routes) > 20
+    assert len({tuple(route) for route in witness["routes"]} - routes) <= omitted
+
 
 def test_both_sources_give_equal_facts(rich: Netns) -> None:
     kernel, tool = (facts_of(rich, source=source) for source in ("netlink", "iproute"))
