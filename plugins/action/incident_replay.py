@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 import shutil
 import sys
@@ -96,6 +97,6 @@ def _tell(options: t.Mapping[str, t.Any], directory: pathlib.Path, sockets: str)
         data = evidence.summary(story.steps, at.facts, len(chapters.STEPS) + 1, time.monotonic() - started)
         story.say("", 0)
         result = "✔ Everything holds" if data["ok"] else "✘ Not everything holds"
-        story.say(f"{result}: {data['total_seconds']} s; evidence in {directory}", 0)
+        story.say(f"{result}: {data['total_seconds']} s; evidence in {os.path.relpath(directory)}", 0)
         evidence.write(directory, story, data)
     return data

@@ -10,12 +10,14 @@ import dataclasses
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
+import textwrap
 import time
 import typing as t
 
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._replay.story import ReplayError, Story
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._replay.story import WIDTH, ReplayError, Story
 
 
 @dataclasses.dataclass
@@ -72,8 +74,8 @@ class Playbooks:
             command += ["-i", str(self._inventory)]
         command += arguments
         for key, value in (variables or {}).items():
-            command += ["-e", json.dumps({key: value})]
-        self._story.say("$ " + _shown(command))
+            command += ["-e", f"{key}={value}" if _bare(value) else json.dumps({key: value})]
+        self._story.say(_shown(command))
         journal = self._directory / f"{label}.journal.jsonl"
         output = self._directory / f"{label}.log"
         journal.unlink(missing_ok=True)
@@ -124,7 +126,7 @@ class Playbooks:
                 if ended:
                     return
                 if time.monotonic() > deadline:
-                    raise ReplayError(f"{_shown(process.args)} did not end in time")  # type: ignore[arg-type]
+                    raise ReplayError(f"{journal.name.split('.')[0]} did not end in time")
                 time.sleep(0.05)
 
     def _tell(self, event: dict[str, t.Any]) -> None:
@@ -144,8 +146,21 @@ def _read(journal: pathlib.Path) -> list[dict[str, t.Any]]:
         return [json.loads(line) for line in events]
 
 
+def _bare(value: t.Any) -> bool:
+    """True for text that ``-e KEY=VALUE`` carries as it is."""
+    return isinstance(value, str) and bool(value) and not set(value) & set(" '\"{[@=")
+
+
 def _shown(command: t.Sequence[str]) -> str:
-    """The command as a person would type it: program name only, paths below the current directory."""
+    """The command as a person would type it: program name only, paths below the current directory, wrapped."""
     here = os.getcwd() + os.sep
     words = [pathlib.Path(command[0]).name] + [word.replace(here, "") for word in command[1:]]
-    return " ".join(f"'{word}'" if any(c in word for c in " {>") else word for word in words)
+    text = " ".join(f"'{word}'" if any(c in word for c in " {>") else word for word in words)
+    lines = textwrap.wrap(  # an option stays with its value
+        re.sub(r" (--?\w+) (?!-)", r" \1~", text),
+        WIDTH - 6,
+        break_long_words=False,
+        break_on_hyphens=False,
+        subsequent_indent="    ",
+    )
+    return "$ " + " \\\n".join(lines).replace("~", " ")

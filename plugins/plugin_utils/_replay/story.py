@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import textwrap
 import time
 import typing as t
 
@@ -81,7 +82,10 @@ class Story:
     def check(self, step: Step, text: str, ok: bool, detail: str = "") -> bool:
         """State whether something holds; the detail shows what was seen."""
         step.checks.append(Check(text, ok, detail))
-        self.say(f"{'✔' if ok else '✘'} {text}" + (f"  ({detail})" if detail else ""))
+        line = f"{'✔' if ok else '✘'} {text}" + (f"  ({detail})" if detail else "")
+        self.say(
+            "\n    ".join(textwrap.wrap(line, WIDTH - 6, break_on_hyphens=False)) if len(line) > WIDTH - 2 else line
+        )
         return ok
 
     def _paint(self, line: str) -> str:
