@@ -99,7 +99,8 @@ class FlowVerdict:
             place = f"{self.dies_at.host}:{self.dies_at.interface}" if self.dies_at.interface else self.dies_at.host
             share = f" ({self.share} path pairs)" if self.verdict == "at_risk" else ""
             where = f" at {place}" if place else ""
-            return f"the {self.dies_at.direction} path dies{where}{share}: {self.dies_at.detail}"
+            detail = self.dies_at.detail.removeprefix(f"{self.dies_at.host}: ")  # the place says it already
+            return f"the {self.dies_at.direction} path dies{where}{share}: {detail}"
         if self.verdict == "at_risk":
             blind = [b for b in self.boundaries if b.forward != b.back]
             return f"works, but {', '.join(sorted({b.host for b in blind}))} sees one direction only"
