@@ -16,9 +16,14 @@ from ansible.utils.display import Display
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import FlowError
 from ansible_collections.netpath.symmetry.plugins.plugin_utils import _edge
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.change_plan import change_plan, sources
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.change_plan import (
+    change_plan,
+    read_steps,
+    sources,
+    unacknowledged,
+)
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.diagnose import diagnose
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.forecast import ForecastError, Step
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.forecast import ForecastError
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.proof import plan_proof
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.site import SiteError
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._report.text import forecast_text
@@ -40,7 +45,7 @@ class ActionModule(ActionBase):
         _validation, options = self.validate_argument_spec(
             argument_spec={
                 "hosts": {"type": "list", "elements": "str", "required": True},
-                "remedies": {"type": "list", "elements": "dict", "required": True},
+                "remedies": {"type": "raw", "required": True},
                 "flow": {"type": "str"},
                 "change_id": {"type": "str"},
                 "allow_worse": {"type": "bool", "default": False},
@@ -50,14 +55,15 @@ class ActionModule(ActionBase):
         )
         options = _edge.plain(options)
         facts, variables = _edge.gathered((task_vars or {})["hostvars"], options["hosts"])
-        steps = [Step(item["role"], item["host"], item["variables"]) for item in options["remedies"]]
         try:
+            steps = read_steps(options["remedies"])
             before = diagnose(facts, variables, [options["flow"]] if options["flow"] else None)
             outlook = before.forecast(steps)
             plan = change_plan(facts, steps)
         except (SiteError, FlowError, ForecastError) as error:
             raise AnsibleActionFail(str(error)) from error
         found = {**outlook.to_dict(), "sources": sources(outlook), "plan": plan, "remedies": options["remedies"]}
+        found["unacknowledged"] = unacknowledged(found["sources"], steps)
         moved = [flow for flow in found["flows"] if flow["before"] != flow["after"]]
         expected = [flow.after.to_dict() for flow in outlook.flows]
         text = forecast_text(found)

@@ -86,6 +86,14 @@ worse:
   type: list
   elements: str
   sample: []
+unacknowledged:
+  description:
+    - Name, source address now and source address then of the flows whose far end would see another source address that
+      no pin acknowledges.
+  returned: always
+  type: list
+  elements: list
+  sample: [[partner-api, 192.0.2.20, 198.51.100.2]]
 plan:
   description: Per host the roles, their variables, and how many objects would change.
   returned: always

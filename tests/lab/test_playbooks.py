@@ -211,3 +211,53 @@ def test_rolling_back_a_change_that_no_host_knows_fails_with_where_to_look(
 ) -> None:
     done = play(lab("healthy"), tmp_path, "rollback", "-e", "symmetry_change_id=no-such-change", status=2)
     assert "no host has a change no-such-change" in done.output
+
+
+@pytest.mark.parametrize(
+    ("playbook", "given", "told"),
+    [
+        ("failover_test", {}, "Give -e failover_host=HOST -e failover_interface=INTERFACE -e failover_flow=FLOW"),
+        (
+            "failover_test",
+            {"failover_host": "gx", "failover_interface": "wan_a", "failover_flow": "web"},
+            "failover_host: gx is not in the inventory; it has ",
+        ),
+        ("rollback", {}, "Give -e symmetry_change_id=ID"),
+        ("lockout_drill", {"drill_host": "gw"}, "-e drill_prefix=PREFIX_OF_THE_CONTROL_NODE"),
+        ("lockout_drill", {"drill_prefix": "10.255.0.0/24"}, "Give -e drill_host=HOST"),
+        (
+            "lockout_drill",
+            {"drill_host": "gx", "drill_prefix": "10.255.0.0/24"},
+            "drill_host: gx is not in the inventory; it has ",
+        ),
+        ("lockout_drill", {"drill_host": "gw", "drill_prefix": "banana"}, "banana"),
+        ("remediate", {"symmetry_remedies": [{"rol": "rp_filter", "host": "gw"}]}, "remedies[1]: 'rol' is not known"),
+        ("lab", {}, "Give -e topology=NAME"),
+    ],
+)
+def test_what_is_missing_or_wrong_is_said_before_anything_is_armed(
+    lab: BuildLab, tmp_path: pathlib.Path, playbook: str, given: dict[str, t.Any], told: str
+) -> None:
+    network = lab("dual_wan_partner")
+    before = network.output("gw", "ls -R /var/lib/netpath-symmetry 2>&1 || true")
+    done = play(network, tmp_path, playbook, "-e", json.dumps({**given, "sample_seconds": 0}), status=2)
+    assert told in done.output.replace("\\'", "'"), done.output
+    assert network.output("gw", "ls -R /var/lib/netpath-symmetry 2>&1 || true") == before
+
+
+def test_a_new_source_address_is_refused_before_anything_is_armed(lab: BuildLab, tmp_path: pathlib.Path) -> None:
+    network = lab("dual_wan_partner")
+    before = network.output("gw", "ls -R /var/lib/netpath-symmetry 2>&1 || true")
+    done = play(network, tmp_path, "remediate", "-e", "sample_seconds=0", status=2)
+    assert "run again with -e symmetry_acknowledge_source=true" in done.output, done.output
+    assert "Arm the dead-man switch" not in done.output
+    assert network.output("gw", "ls -R /var/lib/netpath-symmetry 2>&1 || true") == before
+
+
+def test_a_drill_that_cuts_nothing_off_fails_and_takes_its_change_back(lab: BuildLab, tmp_path: pathlib.Path) -> None:
+    network = lab("dual_wan_partner", fresh=True)
+    before = kernel(network, "gw")
+    given = ["-e", "drill_host=gw", "-e", "drill_prefix=198.18.5.0/24", "-e", "drill_seconds=120"]
+    done = play(network, tmp_path, "lockout_drill", *given, status=2)
+    assert "the host still answers" in done.output, done.output
+    assert kernel(network, "gw") == before
