@@ -233,6 +233,7 @@ def test_rolling_back_a_change_that_no_host_knows_fails_with_where_to_look(
         ("lockout_drill", {"drill_host": "gw", "drill_prefix": "banana"}, "banana"),
         ("remediate", {"symmetry_remedies": [{"rol": "rp_filter", "host": "gw"}]}, "remedies[1]: 'rol' is not known"),
         ("lab", {}, "Give -e topology=NAME"),
+        ("verify", {"verify_fail_on": ["brokn"]}, "there are symmetric, asymmetric_harmless, at_risk, unknown, broken"),
     ],
 )
 def test_what_is_missing_or_wrong_is_said_before_anything_is_armed(
@@ -261,3 +262,13 @@ def test_a_drill_that_cuts_nothing_off_fails_and_takes_its_change_back(lab: Buil
     done = play(network, tmp_path, "lockout_drill", *given, status=2)
     assert "the host still answers" in done.output, done.output
     assert kernel(network, "gw") == before
+
+
+def test_verify_fails_where_a_host_on_the_path_cannot_be_read(lab: BuildLab, tmp_path: pathlib.Path) -> None:
+    network = lab("dual_wan_partner", fresh=True)
+    network.run("gw", "ip link set mgmt0 down")
+    quick = ["-e", "ansible_timeout=2", "-e", "sample_seconds=0"]
+    done = play(network, tmp_path, "verify", *quick, status=2)
+    assert "By their verdicts these flows fail: partner-api is unknown" in done.output, done.output
+    done = play(network, tmp_path, "rollback", *quick, "-e", "symmetry_change_id=some", status=4)
+    assert "could not be reached: gw" in done.output, done.output

@@ -115,6 +115,11 @@ def forecast_text(forecast: Data) -> str:
     lines = ["FORECAST", *table(["flow", "before", "", "after", "change"], rows)]
     if quiet:
         lines.append(f"{quiet} live flows: unchanged")
+    if not forecast.get("remedies", True):
+        lines.append("! no remedy was given or proposed: nothing will be changed")
+    failing = [flow["name"] for flow in forecast["flows"] if flow["after"] not in GOOD and not flow["live"]]
+    if failing:
+        lines += paragraph(f"still not sound afterwards: {', '.join(failing)}", "! ")
     for name, before, after in forecast.get("sources", ()):
         lines += paragraph(
             f"the far side of {name} sees {after} instead of {before}: tell the partner, or an allow-list will drop it",

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._report import layout, markdown, paths
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._report import layout, markdown, paths, text
 
 BROKEN = {
     "forward": [
@@ -84,3 +84,12 @@ def test_markdown_escapes_what_hosts_said() -> None:
     assert "<" not in cell
     assert "\n" not in cell
     assert "\\|" in cell and "\\[" in cell and "\\`" in cell
+
+
+def test_a_forecast_says_that_nothing_will_be_changed_and_what_stays_broken() -> None:
+    flow = {"name": "api", "live": False, "before": "broken", "after": "broken", "change": "equal", "summary_after": ""}
+    told = text.forecast_text({"flows": [flow], "remedies": []})
+    assert "! no remedy was given or proposed: nothing will be changed" in told
+    assert "! still not sound afterwards: api" in told
+    fine = text.forecast_text({"flows": [{**flow, "after": "symmetric"}], "remedies": [{}]})
+    assert "!" not in fine
