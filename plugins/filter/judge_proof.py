@@ -50,28 +50,53 @@ Data = t.Mapping[str, t.Any]
 def judge_proof(plan: Data, hostvars: Data) -> dict[str, t.Any]:
     """Join what the probing and the watching hosts registered into one judgement per flow."""
     probes = [
-        {
-            "name": item["item"]["name"],
-            "host": host,
-            "ok": item["summary"]["received"] > 0,
-            "sent": item["summary"]["sent"],
-            "seconds": item["summary"].get("first_success_seconds"),
-            "error": _error(item),
-        }
-        for host in plan["probes"]
-        for item in hostvars[host]["symmetry_probes"]["results"]
+        {"name": item["name"], "host": host, **_probe(_shown(hostvars[host], "symmetry_probes", item["name"]))}
+        for host, items in plan["probes"].items()
+        for item in items
     ]
     captures = [
         {
-            "name": item["item"]["item"]["name"],
+            "name": item["name"],
             "host": host,
-            "symmetric": item["item"]["item"]["symmetric"],
-            "counts": item["summary"]["counts"],
+            "symmetric": item["symmetric"],
+            **_capture(_shown(hostvars[host], "symmetry_captures", item["name"])),
         }
-        for host in plan["captures"]
-        for item in hostvars[host]["symmetry_captures"]["results"]
+        for host, items in plan["captures"].items()
+        for item in items
     ]
     return proof.judge_proof(_edge.plain(probes), _edge.plain(captures))
+
+
+def _shown(known: Data, register: str, name: str) -> Data:
+    """What a host registered for a flow; without a summary where the host failed or could not be reached."""
+    registered = known.get(register) or {}
+    for result in registered.get("results") or ():
+        item = result["item"]
+        if item.get("item", item)["name"] == name:  # a capture is an item of an item: of the job that ran it
+            return t.cast("Data", result)
+    return t.cast("Data", registered)
+
+
+def _probe(shown: Data) -> dict[str, t.Any]:
+    if "summary" not in shown:
+        return {"ok": False, "error": _why(shown)}
+    summary = shown["summary"]
+    return {
+        "ok": summary["received"] > 0,
+        "sent": summary["sent"],
+        "seconds": summary.get("first_success_seconds"),
+        "error": _error(shown),
+    }
+
+
+def _capture(shown: Data) -> dict[str, t.Any]:
+    if "summary" not in shown:
+        return {"counts": [], "error": _why(shown)}
+    return {"counts": shown["summary"]["counts"]}
+
+
+def _why(shown: Data) -> str:
+    return str(shown.get("msg") or "the host gave no result")
 
 
 def _error(item: Data) -> str:

@@ -49,7 +49,7 @@ def mending(lab: Lab, folder: pathlib.Path, change_id: str, *more: str) -> t.Ite
 
 
 def options(change_id: str) -> list[str]:
-    return ["-e", f"symmetry_change_id={change_id}", "-e", "symmetry_acknowledge_source=true"]
+    return ["-e", f"symmetry_change_id={change_id}", "-e", "symmetry_acknowledge_source=true", "-e", "sample_seconds=0"]
 
 
 def wait_for(what: str, holds: t.Callable[[], bool], seconds: float = 40) -> None:
@@ -86,6 +86,23 @@ def test_a_proof_that_fails_takes_the_change_back(network: Lab, tmp_path: pathli
         network.run("partner", "nft delete table inet cut")
     assert "Not proven, and taken back: partner-api" in messages(done.output), done.output
     assert standing(network, "gw", "unproven") == "reverted", done.output
+    assert kernel(network, "gw") == before
+
+
+def test_a_sender_that_cannot_be_reached_proves_nothing(network: Lab, tmp_path: pathlib.Path) -> None:
+    before = kernel(network, "gw")
+    cut = (
+        "nft 'table inet cut { chain in { type filter hook input priority 0; tcp dport 22 reject with tcp reset; }; }'"
+    )
+    with mending(network, tmp_path, "unsent", "-e", "symmetry_guard_seconds=300") as running:
+        wait_for("armed", lambda: standing(network, "gw", "unsent") == "pending")
+        network.run("client", cut)
+        try:
+            assert running.wait(60) != 0, told(tmp_path)
+        finally:
+            network.run("client", "nft delete table inet cut")
+    assert "Not proven, and taken back: partner-api" in messages(told(tmp_path)), told(tmp_path)
+    assert standing(network, "gw", "unsent") == "reverted", told(tmp_path)
     assert kernel(network, "gw") == before
 
 
@@ -217,7 +234,7 @@ def test_where_one_host_cannot_be_armed_the_others_are_taken_back_at_once(
     arm = [str(pathlib.Path(PLAYBOOK).with_name("ansible")), "server_strict", *inventory, "-m"]
     arm += ["netpath.symmetry.change_guard", "-a", "state=armed change_id=others timeout=300"]
     subprocess.run(arm, check=True, capture_output=True, stdin=subprocess.DEVNULL, timeout=60)
-    done = play(network, tmp_path, "remediate", *options("mine"), "-e", "sample_seconds=0", status=2)
+    done = play(network, tmp_path, "remediate", *options("mine"), status=2)
     output = messages(done.output)
     assert "failed on server_strict and nothing was changed: change others is pending already" in output, done.output
     assert "Another host failed and the change was taken back" in output, done.output

@@ -107,16 +107,16 @@ def _addresses(text: str) -> tuple[str, str]:
 
 def judge_proof(probes: t.Sequence[Data], captures: t.Sequence[Data]) -> dict[str, t.Any]:
     """What the packets showed. ``probes``: {name, host, ok, error?, seconds?}; ``captures``: {name, host, symmetric,
-    counts: [{interface, direction, way, packets}]}, as collected by the playbook.
+    counts: [{interface, direction, way, packets}], error?}, as collected by the playbook.
 
-    A flow has failed when no probe got an answer, or when a flow that is expected to be symmetric was seen to leave by
-    one interface of a watching host and to come back by another.
+    A flow has failed when no probe got an answer, when a host could not watch it, or when a flow that is expected to be
+    symmetric was seen to leave by one interface of a watching host and to come back by another.
     """
     lines, failed = [], []
     for probe in probes:
         seen = [_split(capture) for capture in captures if capture["name"] == probe["name"]]
         problem = "" if probe["ok"] else f"no answer ({probe.get('error') or 'lost'})"
-        problem = problem or next((text for text in seen if text.startswith("split")), "")
+        problem = problem or next((text for text in seen if text.startswith(("split", "unseen"))), "")
         answered = (
             f"answered in {probe['seconds'] * 1000:.1f} ms" if probe["ok"] and probe.get("seconds") is not None else ""
         )
@@ -139,6 +139,8 @@ def _split(capture: Data) -> str:
 
     A host that is itself the destination has no such side: there it is where requests come in and replies leave.
     """
+    if capture.get("error"):
+        return f"unseen at {capture['host']}: {capture['error']}"
     sides: dict[str, list[str]] = {}
     for item in sorted(capture["counts"], key=lambda item: str(item["interface"])):
         if item["packets"]:

@@ -198,3 +198,11 @@ def test_at_the_destination_itself_requests_come_in_and_replies_leave() -> None:
     judged = proof.judge_proof([{"name": "api", "host": "client", "ok": True, "seconds": 0.001}], captures)
     assert judged["failed_flows"] == ["api"]
     assert "split at server: requests come in on eth1, replies leave eth0" in judged["flows"][0]["text"]
+
+
+def test_a_host_that_could_not_watch_has_not_proven_the_flow() -> None:
+    probe = {"name": "api", "host": "client", "ok": True, "seconds": 0.01}
+    capture = {"name": "api", "host": "gw", "symmetric": True, "counts": [], "error": "no permission"}
+    judged = proof.judge_proof([probe], [capture])
+    assert judged["failed_flows"] == ["api"]
+    assert "unseen at gw: no permission" in judged["lines"][0]
