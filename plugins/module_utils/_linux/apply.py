@@ -61,12 +61,15 @@ def carry_out(plan: Plan, reread: t.Callable[[], str], guarding: Guarding) -> No
         recorded = applying(guard, plan.subject, inverse)
     with recorded:
         apply(plan.changes)
-        found = reread()
+        try:
+            found = reread()
+        except (command.CommandError, OSError) as error:
+            told = f"{plan.subject}: the host cannot be read after the change: {error}"
+            raise ApplyError(f"{told}{_taken_back(plan.changes)}") from error
         if found != plan.after:
-            take_back(plan.changes)
             raise ApplyError(
-                f"{plan.subject}: the host is not as planned after the change, which was taken back. Something else "
-                "changed it at the same time, or the kernel did not do what was asked.\n"
+                f"{plan.subject}: the host is not as planned after the change. Something else changed it at the same "
+                f"time, or the kernel did not do what was asked{_taken_back(plan.changes)}\n"
                 f"{difference(plan.after, found)}"
             )
 
@@ -77,9 +80,13 @@ def apply(changes: t.Sequence[Change]) -> None:
         for _kind, group in itertools.groupby(changes, key=_batch_key):
             _apply_group(list(group))
     except (command.CommandError, OSError) as error:
-        left = take_back(changes)
-        outcome = f"; taking it back failed in part: {left}" if left else "; everything was taken back"
-        raise ApplyError(f"{error}{outcome}") from error
+        raise ApplyError(f"{error}{_taken_back(changes)}") from error
+
+
+def _taken_back(changes: t.Sequence[Change]) -> str:
+    """Take the changes back, and say how that went."""
+    left = take_back(changes)
+    return f"; taking it back failed in part: {left}" if left else "; everything was taken back"
 
 
 def take_back(changes: t.Sequence[Change]) -> str:
