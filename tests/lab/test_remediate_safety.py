@@ -16,11 +16,13 @@ import time
 import typing as t
 
 import pytest
+import yaml
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._lab import access
 from ansible_collections.netpath.symmetry.tests.lab.conftest import BuildLab, Lab
 from ansible_collections.netpath.symmetry.tests.lab.test_playbooks import PLAYBOOK, kernel, play
 
+PLAYBOOKS = pathlib.Path(__file__).resolve().parents[2] / "playbooks"
 GUARD = "/var/lib/netpath-symmetry"
 SERVERS = ("server", "server_strict")
 ROLES = ("Set the reverse-path filter", "Route the pinned prefixes", "Translate the source", "Route replies by")
@@ -242,3 +244,22 @@ def test_where_one_host_cannot_be_armed_the_others_are_taken_back_at_once(
     assert standing(network, "server_strict", "others") == "pending", "somebody else's change is not ours to end"
     assert kernel(network, "server") == before
     network.run("server_strict", f"{GUARD}/symmetry-guard revert")
+
+
+def guard_tasks(node: t.Any) -> t.Iterator[dict[str, t.Any]]:
+    """The options of every change_guard task in a playbook, at any depth."""
+    if isinstance(node, list):
+        for item in node:
+            yield from guard_tasks(item)
+    elif isinstance(node, dict):
+        if "netpath.symmetry.change_guard" in node:
+            yield node["netpath.symmetry.change_guard"]
+        for value in node.values():
+            yield from guard_tasks(value)
+
+
+@pytest.mark.parametrize("path", sorted(PLAYBOOKS.glob("*.yml")), ids=lambda path: path.stem)
+def test_a_playbook_ends_no_change_but_its_own(path: pathlib.Path) -> None:
+    for task in guard_tasks(yaml.safe_load(path.read_text(encoding="utf-8"))):
+        if task["state"] not in ("armed", "queried"):
+            assert "change_id" in task, f"{path.name}: state {task['state']} takes whatever is pending"
