@@ -129,7 +129,7 @@ def test_a_role_that_fails_takes_back_the_roles_before_it(network: Lab, tmp_path
 
 def test_a_control_node_that_dies_leaves_hosts_that_mend_themselves(network: Lab, tmp_path: pathlib.Path) -> None:
     before = kernel(network, "gw")
-    seconds = 12
+    seconds = 10
     with mending(network, tmp_path, "orphan", "-e", f"symmetry_guard_seconds={seconds}") as running:
         wait_for("armed", lambda: standing(network, "gw", "orphan") == "pending")
         armed = time.monotonic()
@@ -232,10 +232,7 @@ def test_where_one_host_cannot_be_armed_the_others_are_taken_back_at_once(
 ) -> None:
     network = lab("multihomed_server", fresh=True)
     before = kernel(network, "server")
-    inventory = network.ansible_options()
-    arm = [str(pathlib.Path(PLAYBOOK).with_name("ansible")), "server_strict", *inventory, "-m"]
-    arm += ["netpath.symmetry.change_guard", "-a", "state=armed change_id=others timeout=300"]
-    subprocess.run(arm, check=True, capture_output=True, stdin=subprocess.DEVNULL, timeout=60)
+    guard(network, "server_strict", "state=armed change_id=others")
     done = play(network, tmp_path, "remediate", *options("mine"), status=2)
     output = messages(done.output)
     assert "failed on server_strict and nothing was changed: change others is pending already" in output, done.output
@@ -244,6 +241,23 @@ def test_where_one_host_cannot_be_armed_the_others_are_taken_back_at_once(
     assert standing(network, "server_strict", "others") == "pending", "somebody else's change is not ours to end"
     assert kernel(network, "server") == before
     network.run("server_strict", f"{GUARD}/symmetry-guard revert")
+
+
+def guard(lab: Lab, hosts: str, arguments: str) -> None:
+    """Run change_guard by itself."""
+    command = [str(pathlib.Path(PLAYBOOK).with_name("ansible")), hosts, *lab.ansible_options()]
+    command += ["-m", "netpath.symmetry.change_guard", "-a", arguments]
+    subprocess.run(command, check=True, capture_output=True, stdin=subprocess.DEVNULL, timeout=60)
+
+
+def test_a_change_that_one_host_cannot_roll_back_is_rolled_back_on_none(lab: BuildLab, tmp_path: pathlib.Path) -> None:
+    network = lab("multihomed_server", fresh=True)
+    for hosts, change_id in (("server,server_strict", "older"), ("server_strict", "newer")):
+        guard(network, hosts, f"state=armed change_id={change_id}")
+        guard(network, hosts, f"state=confirmed change_id={change_id}")
+    done = play(network, tmp_path, "rollback", "-e", "symmetry_change_id=older", status=2)
+    assert "change older is not the newest, and these may depend on it: newer" in messages(done.output), done.output
+    assert {standing(network, host, "older") for host in SERVERS} == {"confirmed"}
 
 
 def guard_tasks(node: t.Any) -> t.Iterator[dict[str, t.Any]]:
