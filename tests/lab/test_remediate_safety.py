@@ -147,7 +147,7 @@ def diffs(output: str) -> dict[str, list[str]]:
     """The diff of every task of the roles."""
     found: dict[str, list[str]] = {}
     for part in re.split(r"^TASK \[", output, flags=re.MULTILINE)[1:]:
-        title, _, text = part.partition("]")
+        title, _bracket, text = part.partition("]")
         if any(f" : {role}" in title for role in ROLES):
             text = text.partition("\nPLAY ")[0]
             found[title] = [line for line in text.splitlines() if line[:1] in ("+", "-", " ", "@")]
