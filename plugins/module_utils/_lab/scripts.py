@@ -54,13 +54,13 @@ mv process.new process
 
 # What the host writes stays in its own memory and is gone with it.
 mount -t tmpfs -o mode=755 netpath-lab mounts
-for tree in etc root usr/local var; do
+# /tmp too is laid over, not hidden: the checkout that runs the lab may live there.
+for tree in etc root tmp usr/local var; do
     mkdir -p "mounts/$tree/upper" "mounts/$tree/work"
     chmod --reference="/$tree" "mounts/$tree/upper"
     mount -t overlay overlay -o "lowerdir=/$tree,upperdir=mounts/$tree/upper,workdir=mounts/$tree/work" "/$tree"
 done
 mount -t tmpfs -o mode=755 tmpfs /run
-mount -t tmpfs -o mode=1777 tmpfs /tmp
 mount -t sysfs sysfs /sys
 mount -t proc proc /proc
 
