@@ -46,7 +46,8 @@ class Pending:
     @property
     def seconds_left(self) -> float:
         """Seconds until the host reverts the change by itself; 0 when that time has come."""
-        return max(0.0, self.deadline - uptime())
+        # both have two decimals; as floats, 290.54 - 230.54 is a little more than 60
+        return max(0.0, round(self.deadline - uptime(), 2))
 
     @property
     def state_dir(self) -> str:

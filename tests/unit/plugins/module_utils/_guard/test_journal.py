@@ -11,6 +11,7 @@ import time
 
 import pytest
 
+from ansible_collections.netpath.symmetry.plugins.module_utils._guard import journal
 from ansible_collections.netpath.symmetry.plugins.module_utils._guard.control import install
 from ansible_collections.netpath.symmetry.plugins.module_utils._guard.journal import (
     GuardError,
@@ -42,6 +43,11 @@ def test_nothing_is_pending_in_an_empty_or_absent_directory(tmp_path: pathlib.Pa
 
 def test_the_pending_change(armed: Pending) -> None:
     assert (armed.id, armed.armed_by) == ("one", "alice") and 55 < armed.seconds_left <= 60
+
+
+def test_the_time_left_is_never_more_than_was_asked_for(armed: Pending, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal, "uptime", lambda: 230.54)
+    assert Pending("one", armed.directory, 290.54, "alice").seconds_left == 60
 
 
 def test_a_half_change_is_an_error_and_not_nothing(tmp_path: pathlib.Path) -> None:
