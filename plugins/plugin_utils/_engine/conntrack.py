@@ -17,7 +17,7 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow impor
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Packet
 
 # The state after a segment (tcp_conntracks), one column per state before it:
-_TCP_STATES = (
+TCP_STATES = (
     "",
     "SYN_SENT",
     "SYN_RECV",
@@ -29,7 +29,7 @@ _TCP_STATES = (
     "CLOSE",
     "SYN_SENT2",
 )
-_SHORT = dict(zip(("NO", "SS", "SR", "ES", "FW", "CW", "LA", "TW", "CL", "S2"), _TCP_STATES, strict=True))
+_SHORT = dict(zip(("NO", "SS", "SR", "ES", "FW", "CW", "LA", "TW", "CL", "S2"), TCP_STATES, strict=True))
 _INVALID, _SAME = "IV", "IG"  # IG: the packet is let through and changes nothing
 _TCP = {
     ("original", "syn"): "SS SS IG IG IG IG IG SS SS S2",
@@ -183,7 +183,7 @@ class Tracker:
 
 def _next_state(direction: str, kind: str, state: str) -> str | None:
     """The TCP state after a segment, None where the segment is invalid."""
-    after = _TCP[direction, kind].split()[_TCP_STATES.index(state)]
+    after = _TCP[direction, kind].split()[TCP_STATES.index(state)]
     if after == _INVALID:
         return None
     return state if after == _SAME else _SHORT[after]

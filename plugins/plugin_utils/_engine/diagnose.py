@@ -90,7 +90,7 @@ def diagnose(
     verdicts = [_with_evidence(network, judge(network, one, observed)) for one in [*named, *living]]
     proposal = _remedies.propose(network, verdicts, observed)
     found = [_with_remedy(one, proposal) for one in _findings.find(network, verdicts)]
-    verdicts = [_with_findings(told, found) for told in verdicts]
+    verdicts = _with_findings(verdicts, found)
     return Diagnosis(
         tuple(verdicts), tuple(found), proposal, tuple(boundaries(verdicts)),
         tuple(_assumptions(network, verdicts, left_out, proposal.not_tried)), draft(network, verdicts, observed),
@@ -118,8 +118,12 @@ def _with_remedy(found: Finding, proposal: _remedies.Proposal) -> Finding:
     return dataclasses.replace(found, remedy=f"{best.role} on {best.host}: {best.text}") if best else found
 
 
-def _with_findings(told: FlowVerdict, found: t.Sequence[Finding]) -> FlowVerdict:
-    return dataclasses.replace(told, findings=tuple(dict.fromkeys(one.id for one in found if told.name in one.flows)))
+def _with_findings(verdicts: t.Sequence[FlowVerdict], found: t.Sequence[Finding]) -> list[FlowVerdict]:
+    ids: dict[str, dict[str, None]] = {}
+    for one in found:
+        for flow in one.flows:
+            ids.setdefault(flow, {})[one.id] = None
+    return [dataclasses.replace(told, findings=tuple(ids.get(told.name, ()))) for told in verdicts]
 
 
 def _assumptions(

@@ -35,20 +35,21 @@ def find(network: Network, verdicts: t.Sequence[FlowVerdict]) -> list[Finding]:
 
 def merge(raised: t.Iterable[Finding]) -> list[Finding]:
     """One finding per id, host and interface, with the flows and the evidence of all."""
-    merged: dict[tuple[str, str, str], Finding] = {}
+    groups: dict[tuple[str, str, str], list[Finding]] = {}
     for item in raised:
-        key = (item.id, item.host, item.interface)
-        old = merged.get(key)
-        if old is None:
-            merged[key] = item
-            continue
-        texts = {entry["text"] for entry in old.evidence}
-        merged[key] = dataclasses.replace(
-            old, flows=tuple(dict.fromkeys([*old.flows, *item.flows])),
-            severity=min(old.severity, item.severity, key=_rank),
-            evidence=(*old.evidence, *(entry for entry in item.evidence if entry["text"] not in texts)),
-        )
-    return sorted(merged.values(), key=lambda item: (_rank(item.severity), item.id, item.host, item.interface))
+        groups.setdefault((item.id, item.host, item.interface), []).append(item)
+    merged = [_merged(group) for group in groups.values()]
+    return sorted(merged, key=lambda item: (_rank(item.severity), item.id, item.host, item.interface))
+
+
+def _merged(group: t.Sequence[Finding]) -> Finding:
+    evidence = {entry["text"]: entry for item in reversed(group) for entry in reversed(item.evidence)}
+    return dataclasses.replace(
+        group[0],
+        flows=tuple(dict.fromkeys(flow for item in group for flow in item.flows)),
+        severity=min((item.severity for item in group), key=_rank),
+        evidence=tuple(reversed(evidence.values())),
+    )
 
 
 def _rank(severity: str) -> int:

@@ -11,10 +11,9 @@ import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.conntrack import Tracker
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host import Host
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.intake import look_over
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.site import Facts, Site, Uplink, read_site
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.topology import Topology
-
-SCHEMA = "netpath.symmetry/1"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,8 +30,14 @@ class Network:
     @classmethod
     def build(cls, facts: t.Mapping[str, Facts | None], variables: t.Mapping[str, Facts]) -> Network:
         """Join the facts of all hosts (None or empty: it could not be read); raises SiteError on bad variables."""
-        unread = {host: why for host in {**facts, **variables} if (why := _unusable(facts.get(host)))}
-        known = {host: values for host, values in facts.items() if values and host not in unread}
+        known: dict[str, Facts] = {}
+        unread: dict[str, str] = {}
+        for host in {**facts, **variables}:
+            sound, why = look_over(facts.get(host))
+            if sound is None:
+                unread[host] = why
+            else:
+                known[host] = sound
         site = read_site(variables, known)
         hosts = {host: Host.from_facts(host, values) for host, values in known.items()}
         return cls(hosts, known, variables, site, Topology(known, site), unread)
@@ -76,11 +81,3 @@ class Network:
             key = "forwarding" if family == 4 else "forwarding6"
             value = facts.get("interface_sysctls", {}).get("all", {}).get(key, 0)
         return bool(value)
-
-
-def _unusable(facts: Facts | None) -> str:
-    if not facts:
-        return "no facts: the host was not reached, or host_facts failed there"
-    if facts.get("schema") != SCHEMA:
-        return f"facts of schema {facts.get('schema')!r}; this version reads {SCHEMA}"
-    return ""

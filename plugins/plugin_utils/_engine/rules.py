@@ -64,6 +64,7 @@ class RuleHost(t.Protocol):
     def table(self, family: int, number: int) -> Table: ...
     def surroundings(self, family: int) -> Surroundings: ...
     def covered(self, family: int, address: int) -> bool: ...
+    def why_incomplete(self, part: str) -> str: ...
 
 
 def walk(host: RuleHost, rules: tuple[Rule, ...], key: Key) -> Answer:
@@ -229,7 +230,11 @@ class _Walk:
             return ""
         if hit is not None and hit.route.prefixlen == BITS[table.family]:
             return ""
-        return f"table {table.number} has routes that were not read: collect facts with this destination in prefixes"
+        why = self.host.why_incomplete("routes")
+        return (
+            f"table {table.number} has routes that were not read ({why}): "
+            "collect facts with this destination in prefixes"
+        )
 
     def _suppressed(self, rule: Rule, hit: Hit) -> set[bool]:
         """fib4_rule_suppress and fib6_rule_suppress: whether the result is passed over, by each leg it may be."""

@@ -10,6 +10,7 @@ The variables are those of docs/architecture.md, "Inventory variables". What is 
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import ipaddress
 import typing as t
@@ -166,10 +167,10 @@ def read_flows(value: t.Any, host: str = "") -> list[NamedFlow]:
         except FlowError as error:
             raise SiteError(host, f"{where}.flow", str(error)) from None
         flows.append(NamedFlow(_text(host, f"{where}.name", entry.get("name", str(flow))), flow, one_way))
-    names = [flow.name for flow in flows]
-    for name in names:
-        if names.count(name) > 1:
-            raise SiteError(host, "symmetry_flows", f"the name {name!r} is used twice; give every flow its own")
+    names = collections.Counter(flow.name for flow in flows)
+    twice = next((name for name, count in names.items() if count > 1), None)
+    if twice is not None:
+        raise SiteError(host, "symmetry_flows", f"the name {twice!r} is used twice; give every flow its own")
     return flows
 
 
