@@ -23,8 +23,8 @@ SCHEMA = "netpath.symmetry/1"
 SUBSETS = ("interfaces", "routing", "sysctls", "netfilter", "conntrack", "sockets", "managers")
 PARTS = {  # the parts of each subset
     "interfaces": ("interfaces",),
-    "routing": ("rules", "routes", "neighbours", "lookups"),
-    "sysctls": ("sysctls", "counters"),
+    "routing": ("rules", "routes", "exceptions", "neighbours", "lookups"),
+    "sysctls": ("sysctls", "sysctl_files", "counters"),
     "netfilter": ("netfilter",),
     "conntrack": ("conntrack",),
     "sockets": ("sockets",),
@@ -103,6 +103,7 @@ def gather(request: Request) -> Dict:
     if gathering.wants("routing"):
         gathering.part("rules", lambda: _rules(gathering, source))
         gathering.part("routes", lambda: _routes(gathering, source))
+        gathering.part("exceptions", lambda: _exceptions(gathering, source))
         gathering.part("neighbours", lambda: _neighbours(gathering, source))
         gathering.part("lookups", lambda: _lookups(gathering, source, interfaces))
     _rest(gathering)
@@ -117,6 +118,7 @@ def _rest(gathering: Gathering) -> None:
     """The parts that do not need a source of routing."""
     if gathering.wants("sysctls"):
         gathering.part("sysctls", lambda: _sysctls(gathering))
+        gathering.part("sysctl_files", lambda: _sysctl_files(gathering))
         gathering.part("counters", lambda: _counters(gathering))
     if gathering.wants("netfilter"):
         gathering.part("netfilter", lambda: _netfilter(gathering))
@@ -153,6 +155,16 @@ def _routes(gathering: Gathering, source: KernelSource) -> t.Optional[Dict]:
     return {"why": "; ".join(doubts), **covered}
 
 
+def _exceptions(gathering: Gathering, source: KernelSource) -> t.Optional[Dict]:
+    from ansible_collections.netpath.symmetry.plugins.module_utils._linux import exceptions
+
+    found = source.exceptions()
+    gathering.facts["exceptions"] = exceptions.bounded(found, gathering.interest)
+    if len(found) <= exceptions.LIMIT:
+        return None
+    return {"why": f"{len(found)} route exceptions: {exceptions.LIMIT} are listed, those of interest first"}
+
+
 def _groups(source: KernelSource) -> list[Dict]:
     from ansible_collections.netpath.symmetry.plugins.module_utils._linux import nexthops
 
@@ -186,6 +198,14 @@ def _sysctls(gathering: Gathering) -> t.Optional[Dict]:
         sysctls=sysctls.read_values(), interface_sysctls=values, rp_filter=sysctls.effective_rp_filter(values)
     )
     return None if values else {"why": f"{sysctls.ROOT}/net/ipv4/conf cannot be read"}
+
+
+def _sysctl_files(gathering: Gathering) -> t.Optional[Dict]:
+    from ansible_collections.netpath.symmetry.plugins.module_utils._linux import sysctl_files
+
+    facts = gathering.facts
+    facts["sysctl_files"], unread = sysctl_files.read(facts.get("sysctls", {}), facts.get("interface_sysctls", {}))
+    return {"why": f"not readable: {', '.join(unread)}"} if unread else None
 
 
 def _counters(gathering: Gathering) -> None:

@@ -13,7 +13,13 @@ import json
 import socket
 import typing as t
 
-from ansible_collections.netpath.symmetry.plugins.module_utils._linux import command, links, nexthops, numbers
+from ansible_collections.netpath.symmetry.plugins.module_utils._linux import (
+    command,
+    exceptions,
+    links,
+    nexthops,
+    numbers,
+)
 
 Dict = dict[str, t.Any]
 FAMILIES = (4, 6)
@@ -59,6 +65,15 @@ def read_routes_and_omitted() -> tuple[list[Dict], list[str]]:
         routes += kept
         omitted += left_out
     return nexthops.resolve(routes, read_nexthops), omitted
+
+
+def read_exceptions() -> list[Dict]:
+    """What ICMP taught of single destinations, see exceptions.py; raises CommandError."""
+    found = []
+    for family in FAMILIES:
+        for data in _ask(f"-{family}", "route", "show", "cache", "table", "all"):
+            found.append(exceptions.from_route(parse_route(family, data, 254)))
+    return exceptions.ordered(found)
 
 
 def read_interfaces() -> dict[str, Dict]:

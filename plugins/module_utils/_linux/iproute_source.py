@@ -34,6 +34,9 @@ class IprouteSource(KernelSource):
     def nexthops(self) -> list[Dict]:
         return iproute.read_nexthops()
 
+    def exceptions(self) -> list[Dict]:
+        return iproute.read_exceptions()
+
     def routes(self, interest: t.Iterable[str], limit: int) -> RouteReading:
         reading = super().routes(interest, limit)
         if reading.filtered:

@@ -51,6 +51,16 @@ class Walk(t.NamedTuple):
     clipped: bool  # there are more connected routes than their limit
 
 
+def request(af: int, flags: int = 0) -> bytes:
+    """The body of RTM_GETROUTE for every table of a family."""
+    return _RTMSG.pack(af, 0, 0, 0, 0, 0, 0, 0, flags)
+
+
+def is_cloned(body: bytes) -> bool:
+    """Whether a message of RTM_NEWROUTE is an exception rather than a route."""
+    return bool(_RTMSG.unpack_from(body)[8] & RTM_F_CLONED)
+
+
 def covering(prefixes: t.Iterable[str]) -> dict[int, Cover]:
     """Every network that covers one of the prefixes or addresses, by family and length.
 
@@ -97,7 +107,7 @@ def walk(
     total = connected = 0
     fast, dst_header = _FAST[family].unpack_from, _DST_HEADER[family]
     own = frozenset(number for low, high in ownership.SCOPES.values() for number in range(low, high + 1))
-    for data in kernel.datagrams(RTM_GETROUTE, _RTMSG.pack(rtnetlink.AF[family], 0, 0, 0, 0, 0, 0, 0, 0)):
+    for data in kernel.datagrams(RTM_GETROUTE, request(rtnetlink.AF[family])):
         offset, end = 0, len(data)
         data += _PADDING
         while offset < end:

@@ -14,6 +14,7 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._linux.netlink im
 
 Dict = dict[str, t.Any]
 _REVERSE_PATH = "TcpExtIPReversePathFilter"
+_REFUSED = ("insert_failed", "drop", "early_drop")  # connections that found no place in the table
 
 
 class Reading(t.NamedTuple):
@@ -49,7 +50,10 @@ def growth(first: Reading, second: Reading) -> Dict:
     """The growth between two readings. Counters that fell were reset in between and are left out. Pure."""
     result: Dict = {}
     if first.conntrack is not None and second.conntrack is not None:
-        result["conntrack_invalid"] = max(0, second.conntrack.get("invalid", 0) - first.conntrack.get("invalid", 0))
+        grown = {name: max(0, second.conntrack.get(name, 0) - count) for name, count in first.conntrack.items()}
+        result["conntrack_invalid"] = grown.get("invalid", 0)
+        refused = {name: grown[name] for name in _REFUSED if grown.get(name)}
+        result.update({"conntrack": refused} if refused else {})
     if _REVERSE_PATH in first.counters and _REVERSE_PATH in second.counters:
         result["reverse_path_filter"] = max(0, second.counters[_REVERSE_PATH] - first.counters[_REVERSE_PATH])
     if first.rules is not None and second.rules is not None:

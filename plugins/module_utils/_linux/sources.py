@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.netpath.symmetry.plugins.module_utils._linux import nexthops, routes, rtnetlink
+from ansible_collections.netpath.symmetry.plugins.module_utils._linux import exceptions, nexthops, routes, rtnetlink
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux.netlink import NETLINK_ROUTE, Netlink
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux.routes import Cover, Walk
 
@@ -51,6 +51,9 @@ class KernelSource:
 
     def nexthops(self) -> list[Dict]:
         return rtnetlink.read_nexthops(self.kernel, self.names)
+
+    def exceptions(self) -> list[Dict]:
+        return exceptions.read(self.kernel, self.names)
 
     def routes(self, interest: t.Iterable[str], limit: int) -> RouteReading:
         """Every route while there are at most ``limit``, else those that matter (see routes.py)."""

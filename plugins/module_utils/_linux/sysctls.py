@@ -40,6 +40,7 @@ INTERFACE_V6 = {
     "disable_ipv6": "disable_ipv6",
     "ignore_routes_with_linkdown": "ignore_routes_with_linkdown6",
     "accept_ra": "accept_ra",
+    "mtu": "mtu6",
 }
 CONNTRACK = {
     "tcp_loose": "net/netfilter/nf_conntrack_tcp_loose",
@@ -79,6 +80,13 @@ def read_interfaces() -> dict[str, dict[str, int]]:
                 if value is not None:
                     values[key] = value
     return result
+
+
+def paths_of_interface(interface: str) -> dict[str, str]:
+    """The keys of ``read_interfaces`` for one interface, with their paths below /proc/sys. Pure."""
+    paths = {name: f"net/ipv4/conf/{interface}/{name}" for name in INTERFACE_V4}
+    paths.update({key: f"net/ipv6/conf/{interface}/{name}" for name, key in INTERFACE_V6.items()})
+    return paths
 
 
 def _list(*segments: str) -> list[str]:

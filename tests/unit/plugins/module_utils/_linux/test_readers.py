@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import pathlib
 import stat
 import sys
 import typing as t
@@ -19,6 +20,7 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._linux import (
     managers,
     netfilter,
     sampling,
+    sysctl_files,
     sysctls,
 )
 
@@ -64,8 +66,40 @@ def test_growth_counts_what_grew_and_nothing_that_is_new_or_reset() -> None:
     }
 
 
+def test_growth_tells_of_connections_that_found_no_place() -> None:
+    before, after = ({"invalid": 0, "insert_failed": 2, "drop": failed, "found": failed} for failed in (0, 4))
+    grown = sampling.growth(sampling.Reading(before, {}, None), sampling.Reading(after, {}, None))
+    assert grown == {"conntrack_invalid": 0, "conntrack": {"drop": 4}}
+
+
 def test_growth_of_what_could_not_be_read_is_absent() -> None:
     assert sampling.growth(sampling.Reading(None, {}, None), reading(4, 5, a=3)) == {}
+
+
+def test_the_file_that_decides_is_named(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sysctl_files, "_who_applies", lambda root: "systemd-sysctl")
+    texts = {"usr/lib/sysctl.d/50-default.conf": "net.ipv4.conf.*.rp_filter = 2\n-net.ipv4.conf.all.rp_filter\n",
+             "etc/sysctl.d/60-router.conf": "net.ipv4.ip_forward=1\nnet.ipv4.conf.v0/100.rp_filter = 0\n",
+             "etc/sysctl.conf": "net.ipv4.ip_forward=0\n"}  # systemd reads it only where sysctl.d links to it
+    for name, text in texts.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    values = {"all": {}, "eth0": {}, "v0.100": {}}
+    found, unread = sysctl_files.read({"net/ipv4/ip_forward": 0}, values, str(tmp_path))
+    default = {"value": 2, "file": "/usr/lib/sysctl.d/50-default.conf"}
+    assert found == {
+        "applied_by": "systemd-sysctl",
+        "sysctls": {"net/ipv4/ip_forward": {"value": 1, "file": "/etc/sysctl.d/60-router.conf"}},
+        "interface_sysctls": {"eth0": {"rp_filter": default},
+                              "v0.100": {"rp_filter": {"value": 0, "file": "/etc/sysctl.d/60-router.conf"}}},
+    } and not unread
+    monkeypatch.setattr(sysctl_files, "_who_applies", lambda root: "procps")
+    found, _unread = sysctl_files.read({"net/ipv4/ip_forward": 0}, values, str(tmp_path))
+    assert found["sysctls"] == {"net/ipv4/ip_forward": {"value": 0, "file": "/etc/sysctl.conf"}}
+
+
+def test_a_network_namespace_that_nobody_boots_gets_nothing_from_files(tmp_path: pathlib.Path) -> None:
+    assert sysctl_files.read({}, {}, str(tmp_path)) == ({"applied_by": ""}, [])
 
 
 @pytest.mark.parametrize(

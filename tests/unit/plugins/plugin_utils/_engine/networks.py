@@ -25,9 +25,9 @@ def host(
     """Facts of one host. ``interfaces``: addresses with prefix length by name; ``routes``: as ``route`` reads."""
     facts: Facts = {
         "schema": "netpath.symmetry/1", "platform": "linux", "kernel": "6.18.44", "source": "iproute",
-        "interfaces": {}, "routes": [], "neighbours": list(neighbours),
+        "interfaces": {}, "routes": [], "exceptions": [], "neighbours": list(neighbours),
         "sysctls": {"net/ipv4/ip_forward": int(forwarding), "net/ipv6/conf/all/forwarding": int(forwarding)},
-        "interface_sysctls": {}, "rp_filter": {},
+        "interface_sysctls": {}, "rp_filter": {}, "sysctl_files": {"applied_by": ""},
         "netfilter": {"backends": ["nft"] if chains else [], "chains": list(chains), "sets": []},
         "conntrack": {"available": True, "count": 0, "stats": {"invalid": 0},
                       "sysctls": {"tcp_loose": 1, "tcp_be_liberal": 0}, "flows": []},
