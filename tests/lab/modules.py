@@ -13,6 +13,12 @@ import typing as t
 
 from ansible_collections.netpath.symmetry.tests.lab.netns import Netns
 
+# Run what follows as a user without rights. It may still read every file, since a checkout may lie where only root can.
+AS_NOBODY = (
+    *("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"),
+    *("--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"),
+)
+
 
 def words(module: str, arguments: t.Mapping[str, t.Any], check_mode: bool = False) -> list[str]:
     """The command that runs the module with these arguments."""

@@ -13,7 +13,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.netpath.symmetry.tests.lab.modules import run_module
+from ansible_collections.netpath.symmetry.tests.lab.modules import AS_NOBODY, run_module
 from ansible_collections.netpath.symmetry.tests.lab.netns import Netns, veth
 
 HERE, THERE, HERE6, THERE6 = "10.8.0.1", "10.8.0.2", "fd00:8::1", "fd00:8::2"
@@ -218,14 +218,13 @@ def test_expectations(pair: Pair) -> None:
 
 
 def test_an_unprivileged_user_is_told_what_is_missing(pair: Pair) -> None:
-    user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
     code = (
         "from ansible_collections.netpath.symmetry.plugins.module_utils._probe.send import run\n"
         f"print(run(dict(protocol='icmp', destination='{THERE}'))[1][0].ok)"
     )
 
     def ask() -> subprocess.CompletedProcess[str]:
-        command = pair.here.command(*user, "/usr/bin/python3", "-c", code)
+        command = pair.here.command(*AS_NOBODY, "/usr/bin/python3", "-c", code)
         return subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
 
     pair.here.run("sysctl -qw net.ipv4.ping_group_range='1 0'")

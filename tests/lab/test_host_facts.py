@@ -19,6 +19,7 @@ import pytest
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux import netlink
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.routing import Address, Route, Rule
 from ansible_collections.netpath.symmetry.tests.lab import rich_host
+from ansible_collections.netpath.symmetry.tests.lab.modules import AS_NOBODY
 from ansible_collections.netpath.symmetry.tests.lab.netns import Netns, veth
 
 Facts = dict[str, t.Any]
@@ -338,8 +339,7 @@ def test_parts_that_are_not_asked_for_say_so(pair: tuple[Netns, Netns]) -> None:
 def test_without_root_parts_say_why(pair: tuple[Netns, Netns]) -> None:
     left, _right = pair
     left.run("nft add table inet fw; nft 'add chain inet fw in { type filter hook input priority 0; }'")
-    as_nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
-    facts = run(left, {}, *as_nobody)["ansible_facts"]["symmetry"]
+    facts = run(left, {}, *AS_NOBODY)["ansible_facts"]["symmetry"]
     validate(facts)
     assert facts["parts"]["netfilter"]["why"] == "nftables can be read by root only (become: true)"
     assert facts["parts"]["conntrack"]["why"] == "connections can be read by root only (become: true)"
