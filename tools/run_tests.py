@@ -4,12 +4,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Run the test stages of the project: all of them, or the groups that are named.
 
-A stage prints one line; its output goes to build/test/NAME.log and is shown only when it fails. All stages run,
-also after a failure. The last line is "N passed, N failed": test cases where a stage counts them, else the stage.
+A stage prints one line when it ends; its output goes to build/test/NAME.log and is shown only when it fails. All
+stages run, also after a failure, in two lanes: networks mostly wait for a kernel, code mostly for a processor.
+The last line is "N passed, N failed": test cases where a stage counts them, else the stage.
 """
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import os
 import pathlib
@@ -19,6 +21,7 @@ import signal
 import subprocess
 import sys
 import time
+import typing as t
 import xml.etree.ElementTree as ET
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -63,45 +66,65 @@ def command_of(stage: Stage, env: dict[str, str]) -> list[str]:
     return ["sudo", "-E", "env", *kept, *stage.argv]
 
 
-def run(stage: Stage) -> Outcome:
-    log = LOGS / f"{stage.slug}.log"
-    for report in stage.reports(ROOT):
-        report.unlink()
-    env = environment()
-    began = time.monotonic()
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command_of(stage, env), cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=output,
-            stderr=subprocess.STDOUT, start_new_session=True,
-        )
-        note = _wait(process, stage.timeout)
-    outcome = count(stage, process.returncode)
-    outcome.seconds = time.monotonic() - began
-    outcome.note = note or outcome.note
-    return outcome
+class Running:
+    """A stage that runs, in a session of its own, with its output in a log."""
+
+    def __init__(self, stage: Stage) -> None:
+        for report in stage.reports(ROOT):
+            report.unlink()
+        env = environment()
+        self.stage = stage
+        self.began = time.monotonic()
+        with (LOGS / f"{stage.slug}.log").open("wb") as output:
+            self.process = subprocess.Popen(
+                command_of(stage, env), cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=output,
+                stderr=subprocess.STDOUT, start_new_session=True,
+            )
+
+    def outcome(self) -> Outcome | None:
+        """How it ended, None while it runs; one that takes too long is ended."""
+        note = ""
+        if self.process.poll() is None:
+            if time.monotonic() - self.began < self.stage.timeout:
+                return None
+            self.end()
+            note = f"not done after {self.stage.timeout:.0f} s"
+        outcome = count(self.stage, self.process.returncode)
+        outcome.seconds = time.monotonic() - self.began
+        outcome.note = note or outcome.note
+        return outcome
+
+    def end(self) -> None:
+        """End it and its children."""
+        for sign, patience in ((signal.SIGINT, 20), (signal.SIGKILL, None)):  # first a chance to clean up
+            try:
+                os.killpg(self.process.pid, sign)
+                self.process.wait(patience)
+                return
+            except subprocess.TimeoutExpired:
+                continue
 
 
-def _wait(process: subprocess.Popen[bytes], timeout: float) -> str:
-    """Wait for a stage; on a timeout or an interrupt end it and its children."""
+def run_all(stages: t.Sequence[Stage]) -> t.Iterator[tuple[Stage, Outcome]]:
+    """Run the stages of each lane one after another, the lanes side by side; gives each as it ends."""
+    lanes: dict[str, collections.deque[Stage]] = {}
+    for stage in stages:
+        lanes.setdefault(stage.lane, collections.deque()).append(stage)
+    running: dict[str, Running] = {}
     try:
-        process.wait(timeout)
-        return ""
-    except subprocess.TimeoutExpired:
-        _end(process)
-        return f"not done after {timeout:.0f} s"
-    except KeyboardInterrupt:
-        _end(process)
-        raise
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    for sign, patience in ((signal.SIGINT, 20), (signal.SIGKILL, None)):  # first a chance to clean up
-        try:
-            os.killpg(process.pid, sign)
-            process.wait(patience)
-            return
-        except subprocess.TimeoutExpired:
-            continue
+        while running or any(lanes.values()):
+            for lane, waiting in lanes.items():
+                if waiting and lane not in running:
+                    running[lane] = Running(waiting.popleft())
+            time.sleep(0.05)
+            for lane, one in list(running.items()):
+                outcome = one.outcome()
+                if outcome is not None:
+                    del running[lane]
+                    yield one.stage, outcome
+    finally:
+        for one in running.values():
+            one.end()
 
 
 def count(stage: Stage, status: int) -> Outcome:
@@ -153,10 +176,8 @@ def main() -> int:
     LOGS.mkdir(exist_ok=True)
     total, began = Outcome(), time.monotonic()
     width = max(len(stage.name) for stage in stages)
-    for number, stage in enumerate(stages, 1):
-        print(f"[{number:2}/{len(stages)}] {stage.name:{width}} ", end="", flush=True)
-        outcome = run(stage)
-        print(line(outcome), flush=True)
+    for number, (stage, outcome) in enumerate(run_all(stages), 1):
+        print(f"[{number:2}/{len(stages)}] {stage.name:{width}} {line(outcome)}", flush=True)
         total.passed += outcome.passed
         total.failed += outcome.failed
         total.skipped += outcome.skipped

@@ -24,6 +24,7 @@ class Stage:
     junit: str = ""  # a pattern of the reports it writes
     root: bool = False
     needs: str = "galaxy.yml"
+    lane: str = "code"  # stages of one lane run one after another, lanes run side by side
     telling: str = ""  # after a failure only the lines that match this are shown
     timeout: float = 600
 
@@ -38,10 +39,10 @@ class Stage:
         return any(root.glob(self.needs))
 
 
-def _pytest(group: str, folder: str, *options: str, root: bool = True, timeout: float = 600) -> Stage:
+def _pytest(group: str, folder: str, *options: str, root: bool = True, lane: str = "code") -> Stage:
     report = f"build/test/{group}.xml"
     argv = ("python", "-m", "pytest", folder, "-q", f"--junitxml={report}", *options)
-    return Stage(group, group, argv, junit=report, root=root, needs=f"{folder}/**/test_*.py", timeout=timeout)
+    return Stage(group, group, argv, junit=report, root=root, needs=f"{folder}/**/test_*.py", lane=lane)
 
 
 def _ansible_test(*argv: str) -> tuple[str, ...]:
@@ -72,11 +73,11 @@ STAGES = (
     Stage("sanity", "ansible-test units", _ansible_test("units"), junit=ANSIBLE_TEST_REPORTS,
           needs="tests/unit/plugins/**/test_*.py"),
     # Namespaces come and go slowly while the processor idles: more workers than processors.
-    _pytest("lab-test", "tests/lab", "-n", "4", "--dist", "loadfile", "--durations=20"),
+    _pytest("lab-test", "tests/lab", "-n", "4", "--dist", "loadfile", "--durations=20", lane="networks"),
     Stage("integration", "ansible-test integration",
           _ansible_test("integration", "--allow-destructive", "--allow-root"),
-          root=True, needs="tests/integration/targets/*/aliases"),
-    _pytest("oracle", "tests/oracle"),
+          root=True, lane="networks", needs="tests/integration/targets/*/aliases"),
+    _pytest("oracle", "tests/oracle", lane="networks"),
     _pytest("artifact-test", "tests/artifact"),
     Stage("replay", "replay", ("ansible-playbook", "netpath.symmetry.incident_replay"), root=True,
           needs="playbooks/incident_replay.yml"),
