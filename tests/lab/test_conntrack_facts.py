@@ -135,7 +135,9 @@ def test_entries_and_statistics_are_those_of_the_conntrack_tool(pair: tuple[Netn
             sums[name] = sums.get(name, 0) + int(value)
         sums.pop("cpu")
         assert conntrack["stats"] == sums
-        assert conntrack["sysctls"] == {"tcp_loose": 0, "tcp_be_liberal": 0, "acct": 1}
+        assert conntrack["sysctls"] == {
+            "tcp_loose": 0, "tcp_be_liberal": 0, "tcp_ignore_invalid_rst": 0, "acct": 1,
+        }
     flows = facts_of(left)["conntrack"]["flows"]
     assert {"tcp", "udp", "icmp", "icmpv6"} == {flow["protocol"] for flow in flows}
     assert {flow["zone"] for flow in facts_of(right)["conntrack"]["flows"]} == {0, 7}

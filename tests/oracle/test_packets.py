@@ -10,7 +10,12 @@ import typing as t
 
 import pytest
 
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import conntrack, netfilter_chain, transit
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import (
+    conntrack,
+    conntrack_tcp,
+    netfilter_chain,
+    transit,
+)
 from ansible_collections.netpath.symmetry.tests.oracle import packets
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="makes network namespaces, which needs root")
@@ -43,7 +48,8 @@ def _no_translation(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _syn_ack_opens(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(conntrack._TCP, ("original", "syn_ack"), conntrack._TCP["original", "syn"])
+    table = conntrack_tcp.TRANSITIONS
+    monkeypatch.setitem(table, ("original", "syn_ack"), table["original", "syn"])
 
 
 def _maps_give_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,6 +45,7 @@ INTERFACE_V6 = {
 CONNTRACK = {
     "tcp_loose": "net/netfilter/nf_conntrack_tcp_loose",
     "tcp_be_liberal": "net/netfilter/nf_conntrack_tcp_be_liberal",
+    "tcp_ignore_invalid_rst": "net/netfilter/nf_conntrack_tcp_ignore_invalid_rst",
     "acct": "net/netfilter/nf_conntrack_acct",
 }
 

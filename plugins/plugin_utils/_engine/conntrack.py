@@ -4,8 +4,8 @@
 # PRIVATE: used by this collection only, may change without notice.
 """The connection table of one host during one analysis, as nf_conntrack keeps it.
 
-Windows and timeouts are left out: an analysis follows a flow through its first packets, within
-seconds. Source: net/netfilter/nf_conntrack_core.c, nf_conntrack_proto_{tcp,udp,icmp}.c.
+Timeouts are left out: an analysis follows a flow through some packets, within seconds. TCP is in conntrack_tcp.
+Source: net/netfilter/nf_conntrack_core.c, nf_conntrack_proto_{udp,icmp,icmpv6}.c.
 """
 
 from __future__ import annotations
@@ -13,36 +13,10 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import Flow
+from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import PROTOCOLS, Flow
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import conntrack_tcp
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.conntrack_tcp import Settings, Tcp
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Packet
-
-# The state after a segment (tcp_conntracks), one column per state before it:
-TCP_STATES = (
-    "",
-    "SYN_SENT",
-    "SYN_RECV",
-    "ESTABLISHED",
-    "FIN_WAIT",
-    "CLOSE_WAIT",
-    "LAST_ACK",
-    "TIME_WAIT",
-    "CLOSE",
-    "SYN_SENT2",
-)
-_SHORT = dict(zip(("NO", "SS", "SR", "ES", "FW", "CW", "LA", "TW", "CL", "S2"), TCP_STATES, strict=True))
-_INVALID, _SAME = "IV", "IG"  # IG: the packet is let through and changes nothing
-_TCP = {
-    ("original", "syn"): "SS SS IG IG IG IG IG SS SS S2",
-    ("original", "syn_ack"): "IV IV SR IV IV IV IV IV IV SR",
-    ("original", "fin"): "IV IV FW FW LA LA LA TW CL IV",
-    ("original", "ack"): "ES IV ES ES CW CW TW TW CL IV",
-    ("original", "rst"): "IV CL CL CL CL CL CL CL CL CL",
-    ("reply", "syn"): "IV S2 IV IV IV IV IV SS IV S2",
-    ("reply", "syn_ack"): "IV SR IG IG IG IG IG IG IG SR",
-    ("reply", "fin"): "IV IV FW FW LA LA LA TW CL IV",
-    ("reply", "ack"): "IV IG SR ES CW CW TW TW CL IG",
-    ("reply", "rst"): "IV CL CL CL CL CL CL CL CL CL",
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,12 +29,14 @@ class Entry:
     original: Flow
     reply: Flow
     zone: int = 0
-    tcp_state: str = ""
+    tcp: Tcp | None = None
     mark: int = 0
     seen_reply: bool = False
     masquerade: str = ""  # the interface whose address the source became: the connection may not leave by another
-    ignored_syn: str = ""  # the direction of a SYN that was the last packet and changed nothing
-    challenged: bool = False  # an ACK may answer that SYN as a challenge (RFC 5961)
+
+    @property
+    def tcp_state(self) -> str:
+        return self.tcp.state if self.tcp else ""
 
     @property
     def source_translated(self) -> bool:
@@ -80,7 +56,8 @@ class Connection:
     entry: Entry | None = None
     fresh: bool = False  # the entry is made by this very packet
     replaces: Entry | None = None  # the old entry that the packet ended
-    gone: bool = False  # the packet ends the entry: a reset as the only reply
+    gone: bool = False  # the packet ends the entry: a reset before any reply
+    noted: Entry | None = None  # an entry that remembers this packet, though it is none of its own (invalid)
 
     @property
     def mark(self) -> int:
@@ -97,17 +74,23 @@ class Tracker:
     """The immutable connection table of one host; every change gives a new one."""
 
     entries: tuple[Entry, ...] = ()
-    tcp_loose: bool = True
+    tcp: Settings = Settings()
+
+    @classmethod
+    def new(cls, facts: t.Mapping[str, t.Any]) -> Tracker:
+        """An empty table, with the settings of a host (``facts`` of the schema)."""
+        return cls(tcp=_settings(facts))
 
     @classmethod
     def from_facts(cls, facts: t.Mapping[str, t.Any]) -> Tracker:
         """The table as it is now, for "what happens to the flows that are alive" (``facts`` of the schema)."""
-        conntrack = facts.get("conntrack", {})
-        loose = bool(conntrack.get("sysctls", {}).get("tcp_loose", 1))
-        return cls(tuple(_entry(flow) for flow in conntrack.get("flows", ())), loose)
+        flows = facts.get("conntrack", {}).get("flows", ())
+        return cls(tuple(_entry(flow) for flow in flows if flow["protocol"] in PROTOCOLS), _settings(facts))
 
     def classify(self, packet: Packet, zone: int = 0) -> Connection:
         """The connection of a packet as it arrives, before any translation (nf_conntrack_in)."""
+        if packet.about is not None:
+            return self._classify_error(packet.flow, packet.about, zone)
         entry, direction = self._find(packet.flow, zone)
         if packet.flow.protocol == "tcp":
             return self._classify_tcp(packet, entry, direction, zone)
@@ -117,46 +100,49 @@ class Tracker:
             return Connection("new", "original", _fresh(packet.flow, zone), fresh=True)
         return _known(entry, direction)
 
+    def _classify_error(self, flow: Flow, about: Flow, zone: int) -> Connection:
+        """nf_conntrack_inet_error: an ICMP error is related where the packet it tells of is of a known connection,
+        and where it goes to the sender of that packet."""
+        entry, direction = self._find(about.reversed(), zone)
+        if entry is None:
+            return Connection("invalid")
+        side = entry.original if direction == "original" else entry.reply
+        known = side.destination == flow.destination
+        return Connection("related", direction, entry) if known else Connection("invalid")
+
     def _pick_up(self, packet: Packet, zone: int) -> Connection:
         """A TCP segment without an entry: a SYN opens one, and with tcp_loose so does a bare ACK."""
-        state = _next_state("original", packet.tcp_kind, "")
-        if state is None or (state != "SYN_SENT" and not self.tcp_loose):
+        tcp = conntrack_tcp.open_connection(packet.tcp_kind, packet.segment, self.tcp)
+        if tcp is None:
             return Connection("invalid")
-        entry = dataclasses.replace(_fresh(packet.flow, zone), tcp_state=state)
-        return Connection("new", "original", entry, fresh=True)
+        return Connection("new", "original", dataclasses.replace(_fresh(packet.flow, zone), tcp=tcp), fresh=True)
 
     def has_family(self, family: int) -> bool:
         """Whether any connection of the family is tracked: then the host does so, whatever asked for it."""
         return any(entry.original.family == family for entry in self.entries)
 
     def _classify_tcp(self, packet: Packet, entry: Entry | None, direction: str, zone: int) -> Connection:
-        kind = packet.tcp_kind
-        if entry is None:
+        if entry is None or entry.tcp is None:
             return self._pick_up(packet, zone)
-        state = _next_state(direction, kind, entry.tcp_state)
-        if state is None:
-            return Connection("invalid")
-        if state == "SYN_SENT" and entry.tcp_state in ("TIME_WAIT", "CLOSE"):
-            # the connection is opened anew (RFC 1122): the kernel drops the entry and looks again
+        step = conntrack_tcp.arrive(
+            entry.tcp, direction, packet.tcp_kind, packet.segment, self.tcp, entry.seen_reply
+        )
+        if step.verdict == "reopen":  # the kernel drops the entry and looks again
             return dataclasses.replace(self._pick_up(packet, zone), replaces=entry)
-        answers_ignored = entry.ignored_syn not in ("", direction)
-        if kind == "ack" and entry.challenged and answers_ignored:  # it does not acknowledge the last FIN
-            return _known(dataclasses.replace(entry, challenged=False), direction)
-        # an answer to a SYN that was ignored shows that both ends started anew, and the entry follows them
-        if kind == "syn_ack" and answers_ignored:
-            state = "SYN_RECV"
-        ignored = direction if kind == "syn" and state != "SYN_SENT" else ""
-        challenged = bool(ignored) and entry.tcp_state == "LAST_ACK"
-        entry = dataclasses.replace(entry, tcp_state=state, ignored_syn=ignored, challenged=challenged)
-        connection = _known(entry, direction)
-        if kind == "rst" and not entry.seen_reply and direction == "reply":
-            return dataclasses.replace(connection, gone=True)
-        return connection
+        after = entry if step.tcp == entry.tcp else dataclasses.replace(entry, tcp=step.tcp)
+        if step.verdict == "invalid":
+            return Connection("invalid", noted=None if after is entry else after)
+        return dataclasses.replace(_known(after, direction), gone=step.verdict == "end")
 
     def is_taken(self, entry: Entry) -> bool:
         """Whether another connection already has the entry's reply tuple (nf_nat_used_tuple)."""
         others = (old for old in self.entries if old.original != entry.original and old.zone == entry.zone)
         return any(entry.reply in (old.original, old.reply) for old in others)
+
+    def note(self, entry: Entry) -> Tracker:
+        """The table with another version of an entry."""
+        kept = self.forget(entry)
+        return dataclasses.replace(kept, entries=(*kept.entries, entry))
 
     def forget(self, entry: Entry) -> Tracker:
         """The table without an entry."""
@@ -177,16 +163,7 @@ class Tracker:
         entry = connection.entry
         if entry is None:
             return self
-        others = self.forget(entry)
-        return others if connection.gone else dataclasses.replace(others, entries=(*others.entries, entry))
-
-
-def _next_state(direction: str, kind: str, state: str) -> str | None:
-    """The TCP state after a segment, None where the segment is invalid."""
-    after = _TCP[direction, kind].split()[TCP_STATES.index(state)]
-    if after == _INVALID:
-        return None
-    return state if after == _SAME else _SHORT[after]
+        return self.forget(entry) if connection.gone else self.note(entry)
 
 
 def _fresh(flow: Flow, zone: int) -> Entry:
@@ -200,16 +177,31 @@ def _known(entry: Entry, direction: str) -> Connection:
     return Connection("established" if entry.seen_reply else "new", direction, entry)
 
 
+def _settings(facts: t.Mapping[str, t.Any]) -> Settings:
+    sysctls = facts.get("conntrack", {}).get("sysctls", {})
+    return Settings(
+        bool(sysctls.get("tcp_loose", 1)),
+        bool(sysctls.get("tcp_be_liberal", 0)),
+        bool(sysctls.get("tcp_ignore_invalid_rst", 0)),
+    )
+
+
 def _entry(flow: t.Mapping[str, t.Any]) -> Entry:
     original, reply = (
         Flow(flow["protocol"], side["source"], side["destination"], side.get("sport"), side.get("dport"))
         for side in (flow["original"], flow["reply"])
     )
+    is_tcp = flow["protocol"] == "tcp"
     return Entry(
         original,
         reply,
         int(flow.get("zone", 0)),
-        str(flow.get("state", "")),
+        Tcp(_state(flow), assured="assured" in flow.get("status", ())) if is_tcp else None,
         int(flow.get("mark", 0)),
         seen_reply=not flow.get("unreplied", False),
     )
+
+
+def _state(flow: t.Mapping[str, t.Any]) -> str:
+    state = str(flow.get("state", ""))
+    return "" if state == "NONE" else state

@@ -21,7 +21,7 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._model.routing im
     Rule,
     Value,
 )
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.conntrack import TCP_STATES
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.conntrack_tcp import TCP_STATES
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.fib import SCOPES, number_of, prefix_of
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.site import Facts
 

@@ -13,11 +13,16 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow impor
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import netfilter_fib
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.conntrack import Entry
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.fib import number_of, prefix_of
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import ICMP_ERRORS, Packet
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.situation import Situation
 
 _FLAGS = {"fin": 1, "syn": 2, "rst": 4, "psh": 8, "ack": 16, "urg": 32, "ecn": 64, "cwr": 128}
-_FLAGS_OF = {"syn": 2, "syn_ack": 18, "ack": 16, "fin": 17, "rst": 4}
-_ICMP = {"icmp": {"echo-reply": 0, "echo-request": 8}, "icmpv6": {"echo-request": 128, "echo-reply": 129}}
+_FLAGS_OF = {"syn": 2, "syn_ack": 18, "ack": 16, "fin": 17, "rst": 20}
+_ICMP = {
+    "icmp": {"echo-reply": 0, "destination-unreachable": 3, "echo-request": 8, "time-exceeded": 11},
+    "icmpv6": {"destination-unreachable": 1, "packet-too-big": 2, "time-exceeded": 3, "echo-request": 128,
+               "echo-reply": 129},
+}
 _DSCP = {"cs0": 0, "be": 0, "cs1": 8, "cs2": 16, "cs3": 24, "cs4": 32, "cs5": 40, "cs6": 48, "cs7": 56, "ef": 46}
 _L4_NAMES = {**PROTOCOLS, "ipv6-icmp": 58, "icmp6": 58}
 _OTHER_L4 = {"sctp", "udplite", "dccp", "esp", "ah", "comp", "igmp", "gre", "ospf", "vrrp", "pim", "ipip", "l2tp"}
@@ -119,14 +124,22 @@ def _port(words: list[str], now: Situation, protocol: str) -> t.Any:
     if (protocol != "th" and flow.protocol != protocol) or flow.protocol not in ("tcp", "udp"):
         return ABSENT
     if words == ["flags"]:
-        return _FLAGS_OF[now.packet.tcp_kind] if flow.protocol == "tcp" else ABSENT
+        return _tcp_flags_of(now.packet) if flow.protocol == "tcp" else ABSENT
     return {"dport": flow.dport, "sport": flow.sport}.get(" ".join(words))
+
+
+def _tcp_flags_of(packet: Packet) -> int:
+    bare_reset = packet.tcp_kind == "rst" and packet.segment is not None and not packet.segment.has_ack
+    return _FLAGS["rst"] if bare_reset else _FLAGS_OF[packet.tcp_kind]
 
 
 def _icmp(words: list[str], now: Situation, protocol: str) -> t.Any:
     if now.packet.flow.protocol != protocol:
         return ABSENT
-    fields = {"type": _ICMP[protocol]["echo-request" if now.packet.first else "echo-reply"], "code": 0}
+    kind, code = _ICMP[protocol]["echo-request" if now.packet.first else "echo-reply"], 0
+    if now.packet.error:
+        kind, code = ICMP_ERRORS[now.packet.error][now.family]
+    fields = {"type": kind, "code": code}
     return fields.get(" ".join(words))
 
 
@@ -141,7 +154,8 @@ def _ct(words: list[str], now: Situation) -> t.Any:
     if what == "status":
         return _status(entry, connection.fresh)
     if what in ("original", "reply"):
-        return _tuple_field(entry.original if what == "original" else entry.reply, words[1:])
+        is_request = what == "original"
+        return _tuple_field(entry.original if is_request else entry.reply, words[1:], is_request)
     fields: dict[str, t.Any] = {
         "direction": connection.direction,
         "mark": now.ct_mark,
@@ -154,8 +168,10 @@ def _ct(words: list[str], now: Situation) -> t.Any:
     return fields.get(what)
 
 
-def _tuple_field(flow: Flow, words: list[str]) -> t.Any:
+def _tuple_field(flow: Flow, words: list[str], is_request: bool) -> t.Any:
     what = words[-1] if words else ""
+    if what == "proto-dst" and flow.protocol in _ICMP:  # the type and code of an echo stand there
+        return _ICMP[flow.protocol]["echo-request" if is_request else "echo-reply"] << 8
     fields: dict[str, t.Any] = {
         "saddr": number_of(flow.source),
         "daddr": number_of(flow.destination),
@@ -174,6 +190,8 @@ def _status(entry: Entry, fresh: bool) -> set[str]:
         status.add("snat")
     if entry.destination_translated:
         status.add("dnat")
+    if entry.tcp is not None and entry.tcp.assured:
+        status.add("assured")
     return status
 
 
@@ -290,7 +308,11 @@ def _bits(left: str, value: t.Any, op: str, right: t.Any, mask: t.Any, now: Situ
         return None
     names = {part for name in wanted for part in name.replace("_", "-").split(",")}
     if left == "ct status" and names & {"assured", "dying", "expected"}:
-        return None if "expected" not in names else False
+        entry = now.connection.entry
+        if "expected" in names:
+            return False
+        if "dying" in names or entry is None or entry.tcp is None:  # other protocols are assured by their timing
+            return None
     any_of = bool(names & value)
     if op in ("==", "in"):
         return any_of

@@ -51,8 +51,7 @@ class Network:
 
     def new_tracker(self, host: str) -> Tracker:
         """The connection table with which an analysis begins: empty, with the host's own settings."""
-        sysctls = self.facts[host].get("conntrack", {}).get("sysctls", {})
-        return Tracker(tcp_loose=bool(sysctls.get("tcp_loose", 1)))
+        return Tracker.new(self.facts[host])
 
     def owners(self, address: str) -> list[tuple[str, str]]:
         """The (host, interface) pairs that take packets to the address as their own."""

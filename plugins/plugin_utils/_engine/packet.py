@@ -11,6 +11,27 @@ import dataclasses
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import Flow
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.routing import NextHop, Route, Rule
 
+# The type and code of each kind of ICMP error, by address family
+ICMP_ERRORS = {
+    "host_unreachable": {4: (3, 1), 6: (1, 3)},
+    "port_unreachable": {4: (3, 3), 6: (1, 4)},
+    "too_big": {4: (3, 4), 6: (2, 0)},  # IPv4: fragmentation needed
+    "time_exceeded": {4: (11, 0), 6: (3, 0)},
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Segment:
+    """The numbers of a TCP segment."""
+
+    sequence: int
+    acknowledged: int
+    window: int
+    length: int = 0  # bytes of data
+    scale: int | None = None  # the window scale option of a SYN
+    sack: bool = False  # the SACK-permitted option of a SYN
+    has_ack: bool = True  # a reset may come without
+
 
 @dataclasses.dataclass(frozen=True)
 class Packet:
@@ -18,8 +39,9 @@ class Packet:
 
     ``first`` is a packet that may open a connection (a SYN, any UDP, an echo request). A TCP packet says what it is
     in ``tcp``: syn, syn_ack, ack, fin or rst; left empty it is a syn where ``first`` is true, else an ack. An ICMP
-    packet is an echo request where ``first`` is true, else an echo reply. A flow whose source is 0.0.0.0 or :: has
-    none yet: the sending host chooses it.
+    packet is an echo request where ``first`` is true, else an echo reply; as long as ``error`` names no ICMP error
+    (ICMP_ERRORS), which tells about the packet of the flow ``about``. Where the id of an echo is known, it stands for
+    both ports. A flow whose source is 0.0.0.0 or :: has none yet: the sending host chooses it.
     """
 
     flow: Flow
@@ -28,6 +50,9 @@ class Packet:
     first: bool = True
     tcp: str = ""  # syn, syn_ack, ack, fin, rst
     uid: int | None = None  # of the sending process; None: not known (what arrives counts as root's)
+    segment: Segment | None = None  # None: every number is the right one
+    error: str = ""
+    about: Flow | None = None  # as that packet was where it met the error
 
     @property
     def tcp_kind(self) -> str:

@@ -198,6 +198,8 @@ class _Passage:
         tracker = self.tracker if connection.fresh else self.tracker.commit(connection)
         if connection.replaces is not None:
             tracker = tracker.forget(connection.replaces)
+        if connection.noted is not None:
+            tracker = tracker.note(connection.noted)
         return dataclasses.replace(self, connection=connection, tracker=tracker, ct_mark=connection.mark)
 
     def filters_at(self, hook: str, low: int = _MIN, high: int = _MAX, oif: str | None = None) -> _Passage:
@@ -259,32 +261,32 @@ class _Passage:
         entry = self.connection.entry
         if self.end is not None or entry is None:
             return self
-        passage = self
+        passage, sources = self, hook in ("postrouting", "input")
+        if self.packet.about is not None:
+            told = translation.translate_error(self.packet, self.connection, sources)
+            return dataclasses.replace(self, packet=told)
         if self.connection.fresh:
             filtered = self.run(hook, oif, _NAT, _MIN, _MAX)
             passage = self.take(filtered)
             rule = filtered.result.translation
             if passage.end is None and rule is not None:
                 passage = passage.bind(entry, rule, hook, oif, next_hop)
-            if passage.end is None and hook in ("postrouting", "input"):
+            if passage.end is None and sources:
                 passage = passage.take_free_port()
         elif hook == "postrouting" and self.connection.direction == "original":
             passage = self.check_masquerade(entry, oif)
         if passage.end is not None:
             return passage
-        rewrite = (
-            translation.translate_source if hook in ("postrouting", "input") else translation.translate_destination
-        )
+        rewrite = translation.translate_source if sources else translation.translate_destination
         flow = rewrite(passage.packet.flow, passage.connection)
         return dataclasses.replace(passage, packet=dataclasses.replace(passage.packet, flow=flow))
 
     def take_free_port(self) -> _Passage:
         """nf_nat_l4proto_unique_tuple: where another connection has the same tuple, the kernel takes another port."""
         entry = self.connection.entry
-        ports = entry is not None and entry.original.protocol in ("tcp", "udp")
         if (
             entry is None
-            or not ports
+            or entry.original.sport is None  # an echo whose id is not known
             or not self.host.ruleset.translates(self.family)
             or not self.tracker.is_taken(entry)
         ):

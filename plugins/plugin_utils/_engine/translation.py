@@ -14,7 +14,7 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow impor
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import source_address
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.conntrack import Connection, Entry
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.fib import number_of
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Translation
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Packet, Translation
 
 if t.TYPE_CHECKING:
     from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host import Host
@@ -38,6 +38,28 @@ def translate_source(flow: Flow, connection: Connection) -> Flow:
     if target is None:
         return flow
     return dataclasses.replace(flow, source=target.source, sport=target.sport)
+
+
+def translate_error(packet: Packet, connection: Connection, source: bool) -> Packet:
+    """nf_nat_icmp_reply_translation: an ICMP error where sources (or destinations) are rewritten.
+
+    It then looks as if the end that the connection shows to that side had sent it, and tells of the packet as the
+    receiver knows it.
+    """
+    entry, about = connection.entry, packet.about
+    if entry is None or about is None:
+        return packet
+    reply = connection.direction == "reply"
+    if not (entry.source_translated if source != reply else entry.destination_translated):
+        return packet
+    known = entry.original if reply else entry.reply
+    if source:
+        about = dataclasses.replace(about, destination=known.destination, dport=known.dport)
+        flow = dataclasses.replace(packet.flow, source=known.destination)
+    else:
+        about = dataclasses.replace(about, source=known.source, sport=known.sport)
+        flow = dataclasses.replace(packet.flow, destination=known.source)
+    return dataclasses.replace(packet, flow=flow, about=about)
 
 
 def _target(connection: Connection) -> Flow | None:

@@ -9,6 +9,7 @@ import pytest
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import Flow
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.conntrack import Tracker
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.conntrack_tcp import Settings
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Packet
 
 TCP = Flow.parse("tcp 10.0.0.5:40000 > 20.0.0.5:80")
@@ -52,8 +53,8 @@ def test_tcp(segments: str, state: str) -> None:
 
 
 def test_a_bare_ack_is_picked_up_only_with_tcp_loose() -> None:
-    assert after(">ack", tracker=Tracker(tcp_loose=False))[0] == "invalid"
-    assert after(">syn", tracker=Tracker(tcp_loose=False))[0] == "new"
+    assert after(">ack", tracker=Tracker(tcp=Settings(loose=False)))[0] == "invalid"
+    assert after(">syn", tracker=Tracker(tcp=Settings(loose=False)))[0] == "new"
 
 
 def test_udp_and_icmp() -> None:
