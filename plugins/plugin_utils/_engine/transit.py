@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import routing, source_address, translation
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import routing, sending, translation
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.conntrack import Connection, Entry, Tracker
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.netfilter import (
     CONNTRACK,
@@ -54,7 +54,7 @@ def originate(host: Host, tracker: Tracker, packet: Packet, oif: str | None = No
     if oif is not None:
         _check_interface(host, oif)
     transits: list[Transit] = []
-    for sent, decision in _choose_source(host, packet, oif):
+    for sent, decision in sending.choose_source(host, packet, oif):
         passage = _Passage.start(host, tracker, sent, None)
         for one in passage.leave(decision, oif):
             transits.append(
@@ -80,61 +80,6 @@ def answer(host: Host, arrived: Transit) -> Packet:
 def _check_interface(host: Host, name: str) -> None:
     if name not in host.interfaces:
         raise ValueError(f"{host.name} has no interface {name!r}; it has {', '.join(sorted(host.interfaces))}")
-
-
-def _choose_source(host: Host, packet: Packet, oif: str | None) -> list[tuple[Packet, Decision]]:
-    """Every way the packet may leave, with the source address that it then has.
-
-    TCP asks twice over IPv4, the second time with the source it got (ip_route_connect), so that rules on the source
-    apply. UDP does so on a connected socket only: where that makes a difference the way is not known.
-    """
-    first = routing.route_output(host, packet, oif)
-    if packet.has_source:
-        return [(packet, decision) for decision in first]
-    ways: list[tuple[Packet, Decision]] = []
-    for decision in first:
-        if ":" in packet.flow.destination:
-            ways += _source_v6(host, packet, oif, decision)
-        elif decision.outcome not in ("forward", "local") or packet.flow.protocol == "icmp":
-            ways.append(_with_source(host, packet, decision))
-        else:
-            ways += _source_connected(host, packet, oif, decision)
-    return ways
-
-
-def _with_source(host: Host, packet: Packet, decision: Decision) -> tuple[Packet, Decision]:
-    if decision.outcome not in ("forward", "local"):
-        return packet, decision
-    if decision.source is None:
-        detail = f"{host.name}: no address to send from by {decision.device}"
-        return packet, dataclasses.replace(decision, outcome="drop", reason="no_source", detail=detail)
-    return dataclasses.replace(packet, flow=dataclasses.replace(packet.flow, source=decision.source)), decision
-
-
-def _source_connected(host: Host, packet: Packet, oif: str | None, first: Decision) -> list[tuple[Packet, Decision]]:
-    sent, decision = _with_source(host, packet, first)
-    if decision.source is None:
-        return [(sent, decision)]
-    again = routing.route_output(host, sent, oif)
-    ways = [(sent, dataclasses.replace(one, share=one.share * first.share)) for one in again]
-    same = all(
-        (one.outcome, one.device, one.next_hop) == (first.outcome, first.device, first.next_hop) for one in again
-    )
-    if packet.flow.protocol == "tcp" or same or len(again) > 1:
-        return ways
-    detail = f"{host.name}: a connected UDP socket sends by {again[0].device}, an unconnected one by {first.device}"
-    return [(sent, dataclasses.replace(first, outcome="unknown", detail=detail))]
-
-
-def _source_v6(host: Host, packet: Packet, oif: str | None, first: Decision) -> list[tuple[Packet, Decision]]:
-    """ip6_dst_lookup_tail: one lookup; only where it fails, a second with the source chosen from all addresses."""
-    if first.outcome != "drop":
-        return [_with_source(host, packet, first)]
-    source = source_address.select_v6(host.interfaces, "", packet.flow.destination)
-    if source is None:
-        return [(packet, first)]
-    sent = dataclasses.replace(packet, flow=dataclasses.replace(packet.flow, source=source))
-    return [(sent, one) for one in routing.route_output(host, sent, oif)]
 
 
 @dataclasses.dataclass(frozen=True)
