@@ -12,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import ipaddress
+import socket
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.routing import NextHop, Route
@@ -23,10 +24,14 @@ REJECTS = ("unreachable", "blackhole", "prohibit", "throw")
 SCOPES = {"global": 0, "site": 200, "link": 253, "host": 254, "nowhere": 255}
 
 
-@functools.lru_cache(maxsize=65536)
+@functools.lru_cache(maxsize=1 << 18)
 def number_of(address: str) -> int:
     """An address as an integer; raises ValueError."""
-    return int(ipaddress.ip_address(address.split("%")[0]))
+    try:
+        # inet_pton takes the same texts as ip_address, in a tenth of the time
+        return int.from_bytes(socket.inet_pton(socket.AF_INET, address), "big")
+    except OSError:
+        return int(ipaddress.ip_address(address.split("%")[0]))
 
 
 @functools.lru_cache(maxsize=65536)
@@ -115,27 +120,36 @@ class Table:
         self.family = family
         self.number = table
         self.complete = complete
-        self._by_length: dict[int, dict[int, list[Route]]] = {}
+        # the routes of each length by the bits of their network; the key is how far an address is shifted to find them
+        by_shift: dict[int, dict[int, list[Route]]] = {}
         for route in routes:
             network, length = prefix_of(route.dst)
-            self._by_length.setdefault(length, {}).setdefault(network, []).append(route)
-        for networks in self._by_length.values():
+            shift = BITS[family] - length
+            by_shift.setdefault(shift, {}).setdefault(network >> shift, []).append(route)
+        order = _order_v4 if family == 4 else _order_v6
+        for networks in by_shift.values():
             for same_prefix in networks.values():
-                same_prefix.sort(key=_order_v4 if family == 4 else _order_v6)
-        self._lengths = sorted(self._by_length, reverse=True)
+                if len(same_prefix) > 1:
+                    same_prefix.sort(key=order)
+        self._by_shift = sorted(by_shift.items())
 
     def matches(self, dst: int) -> t.Iterator[tuple[int, list[Route]]]:
         """Every prefix that covers ``dst``, longest first: its network and its routes in the kernel's order."""
-        bits = BITS[self.family]
-        for length in self._lengths:
-            network = dst >> (bits - length) << (bits - length)
-            routes = self._by_length[length].get(network)
+        for shift, networks in self._by_shift:
+            routes = networks.get(dst >> shift)
             if routes:
-                yield network, routes
+                yield dst >> shift << shift, routes
+
+    def longest(self, dst: int) -> tuple[int, int] | None:
+        """The longest prefix that covers ``dst``: two addresses with the same one meet the same routes in the table."""
+        for shift, networks in self._by_shift:
+            if dst >> shift in networks:
+                return dst >> shift, shift
+        return None
 
     def routes(self) -> t.Iterator[Route]:
         """Every route of the table."""
-        return (route for networks in self._by_length.values() for routes in networks.values() for route in routes)
+        return (route for _shift, networks in self._by_shift for routes in networks.values() for route in routes)
 
     def lookup(self, key: Key, around: Surroundings) -> Hit | None:
         """The route for ``key``, None where the table has none."""

@@ -32,6 +32,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.fib impor
 )
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.netfilter import Ruleset
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Branch, Lookup, Packet, ReversePath
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.remembered import Remembered
 
 _BAD_NEIGHBOURS = ("failed", "incomplete")
 _SOURCE_OF_LEG = (6, 16)  # Linux that prefers the multipath leg whose address is the packet's source
@@ -89,13 +90,20 @@ class Host:
         self._dissects_v4 = any(
             rule.iif != "lo" and (rule.ipproto or rule.sport or rule.dport) for rule in self.rules[4]
         )
+        self.kernel_rules_only = {family: self.rules[family] == _rules.KERNEL_RULES[family] for family in (4, 6)}
         self._tables = self._read_tables()
+        self._empty_tables: dict[tuple[int, int], Table] = {}
         self._covered = [
             prefix_of(text) + (6 if ":" in text else 4,) for text in self._part("routes").get("covered", ())
         ]
         self._surroundings = {family: self._surroundings_of(family) for family in (4, 6)}
         self.custom_local_routes = any(route.protocol != 2 for route in self.table(4, TABLE_LOCAL).routes())
         self.ruleset = Ruleset.from_facts(facts.get("netfilter", {}))
+        self.unread_netfilter = self.why_incomplete("netfilter")
+        self.unread_rules = self.why_incomplete("rules")
+        self._tracks = {family: self._tracks_family(family) for family in (4, 6)}
+        self._owned: dict[str, str | None] = {}
+        self._remembered = {family: self._remember(family) for family in (4, 6)}
 
     @classmethod
     def from_facts(cls, name: str, facts: t.Mapping[str, t.Any]) -> Host:
@@ -171,9 +179,19 @@ class Host:
             has_address=lambda device, address: self.local_addresses.get(address) == device,
         )
 
+    def _remember(self, family: int) -> Remembered:
+        covered = [(network, length) for network, length, of_family in self._covered if of_family == family]
+        tables = [table for (of_family, _number), table in self._tables.items() if of_family == family]
+        return Remembered(family, self.rules[family], tables, covered)
+
     # what rules.py asks
     def table(self, family: int, number: int) -> Table:
-        return self._tables.get((family, number)) or Table(family, number, ())
+        table = self._tables.get((family, number))
+        if table is None:
+            table = self._empty_tables.get((family, number))
+        if table is None:
+            table = self._empty_tables[family, number] = Table(family, number, ())
+        return table
 
     def surroundings(self, family: int) -> Surroundings:
         return self._surroundings[family]
@@ -193,8 +211,11 @@ class Host:
     # questions
     def owns(self, address: str) -> str | None:
         """The interface that has ``address`` as a local one, by the local routes of any table; None without one."""
-        family = 6 if ":" in address else 4
-        number = number_of(address)
+        if address not in self._owned:
+            self._owned[address] = self._owner_of(number_of(address), 6 if ":" in address else 4)
+        return self._owned[address]
+
+    def _owner_of(self, number: int, family: int) -> str | None:
         for (table_family, _number), table in self._tables.items():
             if table_family != family:
                 continue
@@ -205,8 +226,18 @@ class Host:
                 break
         return None
 
+    def local_prefixes(self) -> t.Iterator[tuple[int, int, int]]:
+        """Family, network and length of every local route: no other address is one of the host's own."""
+        for (family, _number), table in self._tables.items():
+            for route in table.routes():
+                if route.type == "local":
+                    yield (family, *prefix_of(route.dst))
+
     def tracks(self, family: int) -> bool:
         """Whether the host tracks connections: a rule asks for it, or there are entries."""
+        return self._tracks[family]
+
+    def _tracks_family(self, family: int) -> bool:
         flows = self.facts.get("conntrack", {}).get("flows", ())
         return self.ruleset.uses_conntrack(family) or any(
             (":" in flow["original"]["source"]) == (family == 6) for flow in flows
@@ -266,7 +297,7 @@ class Host:
         if _is_multicast(key):
             return Lookup((), unknown=f"{packet.flow.destination} is multicast or broadcast, which is not followed")
         answer = self.answer(key)
-        why = self.why_incomplete("rules") or answer.unknown
+        why = self.unread_rules or answer.unknown
         if iif is None and key.family == 4 and key.oif and not key.l3mdev and (answer.error or answer.hit is None):
             # ip_route_output_key_hash_rcu: "routing tables are wrong. Assume, that the destination is on link."
             return Lookup((self._on_link(packet, key),), answer.rule, why)
@@ -274,8 +305,11 @@ class Host:
 
     def answer(self, key: Key) -> _rules.Answer:
         """The answer of rules and tables, as the kernel finds it (fib_lookup, fib6_rule_lookup)."""
+        return self._remembered[key.family].answer(key, self._walk_rules)
+
+    def _walk_rules(self, key: Key) -> _rules.Answer:
         answer = _rules.walk(self, self.rules[key.family], key)
-        if key.family == 4 and self.rules[4] == _rules.KERNEL_RULES[4]:
+        if key.family == 4 and self.kernel_rules_only[4]:
             return _rules.merged(self, key, answer)
         return answer
 

@@ -20,7 +20,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network i
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Packet
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.site import NamedFlow, contains
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.transit import answer
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.walk import Path, Trackers, enter, send
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.walk import Path, Trackers, Walks
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,37 +47,39 @@ class Journey:
 
 def travel(network: Network, named: NamedFlow, observed: Observed) -> Journey:
     """Send the flow's first packets through the network and see what becomes of them."""
+    walks = Walks(network)
     notes: list[str] = [named.note] if named.note else []
     undecided = False
     pairs: list[Pair] = []
-    forwards, undecided = _out(network, named.flow, observed, notes)
+    forwards, undecided = _out(walks, named.flow, observed, notes)
     for forward in forwards:
         if not forward.arrived:
             pairs.append(_ended(Pair(forward, share=forward.share), forward, "forward"))
             continue
-        backs, doubt = _back(network, forward, observed, notes)
+        backs, doubt = _back(walks, forward, observed, notes)
         undecided = undecided or doubt
         for back in backs:
             pair = Pair(forward, back, share=forward.share * back.share)
-            pairs.append(pair if named.one_way else _judge(network, named.flow, observed, pair))
+            pairs.append(pair if named.one_way else _judge(walks, named.flow, observed, pair))
     return Journey(tuple(pairs), tuple(dict.fromkeys(notes)), undecided)
 
 
-def _out(network: Network, flow: Flow, observed: Observed, notes: list[str]) -> tuple[list[Path], bool]:
+def _out(walks: Walks, flow: Flow, observed: Observed, notes: list[str]) -> tuple[list[Path], bool]:
     """The paths of the first packet, from its source host or from where it comes in."""
+    network = walks.network
     packet = Packet(flow, tcp="syn" if flow.protocol == "tcp" else "")
     owners = sorted({host for host, _interface in network.owners(flow.source)})
     if len(owners) > 1:
         detail = f"the source {flow.source} is an address of {' and '.join(owners)}: which of them sends is not known"
         return [Path("unknown", 1.0, packet, host=owners[0], reason="join", detail=detail)], False
     if owners:
-        return _beyond(network, send(network, owners[0], packet, {}), observed, notes)
+        return _beyond(walks, walks.send(owners[0], packet, {}), observed, notes)
     found = entries(network, flow.destination, flow.source, observed)
     unknown = _no_origin(network, flow, found)
     if unknown:
         return [Path("unknown", 1.0, packet, reason="origin", detail=unknown)], False
     notes += found.assumptions
-    return _come_in(network, found, packet, {}), found.undecided
+    return _come_in(walks, found, packet, {}), found.undecided
 
 
 def _no_origin(network: Network, flow: Flow, found: Entries) -> str:
@@ -96,8 +98,9 @@ def _no_origin(network: Network, flow: Flow, found: Entries) -> str:
     return ""
 
 
-def _beyond(network: Network, paths: list[Path], observed: Observed, notes: list[str]) -> tuple[list[Path], bool]:
+def _beyond(walks: Walks, paths: list[Path], observed: Observed, notes: list[str]) -> tuple[list[Path], bool]:
     """Paths that leave towards one of our own hosts come in again where its address is announced."""
+    network = walks.network
     result: list[Path] = []
     undecided = False
     for path in paths:
@@ -108,37 +111,39 @@ def _beyond(network: Network, paths: list[Path], observed: Observed, notes: list
         found = entries(network, flow.destination, flow.source, observed, beyond=True)
         notes += found.assumptions
         undecided = undecided or found.undecided
-        for rest in _come_in(network, found, path.packet, path.trackers):
+        for rest in _come_in(walks, found, path.packet, path.trackers):
             result.append(dataclasses.replace(rest, hops=(*path.hops, *rest.hops), share=path.share * rest.share))
     return result, undecided
 
 
 def _come_in(
-    network: Network, found: Entries, packet: Packet, trackers: Trackers, guide: Path | None = None
+    walks: Walks, found: Entries, packet: Packet, trackers: Trackers, guide: Path | None = None
 ) -> list[Path]:
     if found.unknown:
         return [Path("unknown", 1.0, packet, trackers=trackers, reason="entry", detail=found.unknown)]
     if not found.ways:
         return [Path("dropped", 1.0, packet, trackers=trackers, reason="not_announced",
                      detail="; ".join(found.assumptions) or f"nothing leads to {packet.flow.destination}")]
-    return [path for way in found.ways for path in enter(network, way, packet, trackers, guide)]
+    return [path for way in found.ways for path in walks.enter(way, packet, trackers, guide)]
 
 
-def _back(network: Network, forward: Path, observed: Observed, notes: list[str]) -> tuple[list[Path], bool]:
+def _back(walks: Walks, forward: Path, observed: Observed, notes: list[str]) -> tuple[list[Path], bool]:
     """The paths of the reply to a packet that arrived, through the connection tables that it left."""
+    network = walks.network
     if forward.outcome == "delivered":
         reply = answer(network.hosts[forward.host], forward.hops[-1].transit)
-        return _beyond(network, send(network, forward.host, reply, forward.trackers), observed, notes)
+        return _beyond(walks, walks.send(forward.host, reply, forward.trackers), observed, notes)
     flow = forward.packet.flow.reversed()
     reply = Packet(flow, first=False, tcp="syn_ack" if flow.protocol == "tcp" else "")
     on_link = Entry(forward.host, forward.interface) if forward.next_hop == flow.source else None
     found = entries(network, flow.destination, flow.source, observed, on_link)
     notes += found.assumptions
-    return _come_in(network, found, reply, forward.trackers), found.undecided
+    return _come_in(walks, found, reply, forward.trackers), found.undecided
 
 
-def _judge(network: Network, flow: Flow, observed: Observed, pair: Pair) -> Pair:
+def _judge(walks: Walks, flow: Flow, observed: Observed, pair: Pair) -> Pair:
     """Whether the reply reaches the one that asked, as the answer to what it asked, and the handshake completes."""
+    network = walks.network
     back = t.cast(Path, pair.back)
     if not back.arrived:
         return _ended(pair, back, "return")
@@ -150,10 +155,10 @@ def _judge(network: Network, flow: Flow, observed: Observed, pair: Pair) -> Pair
     packet = Packet(flow, first=False, tcp="ack")
     forward = pair.forward
     if forward.entry:
-        paths = enter(network, forward.entry, packet, back.trackers, forward)
+        paths = walks.enter(forward.entry, packet, back.trackers, forward)
     else:
-        sent = send(network, forward.hops[0].host, packet, back.trackers, forward)
-        paths, _undecided = _beyond(network, sent, observed, [])
+        sent = walks.send(forward.hops[0].host, packet, back.trackers, forward)
+        paths, _undecided = _beyond(walks, sent, observed, [])
     again = paths[0]
     complete = dataclasses.replace(pair, again=again)
     return complete if again.arrived else _ended(complete, again, "forward")

@@ -69,6 +69,7 @@ class Ruleset:
             for family in (4, 6)
         }
         self._conntrack = {family: self._asks_for_conntrack(family) for family in (4, 6)}
+        self._hooked = any(chain.hook for chain in chains)
 
     @classmethod
     def from_facts(cls, netfilter: t.Mapping[str, t.Any]) -> Ruleset:
@@ -84,6 +85,11 @@ class Ruleset:
             view = SetView(tuple(data.get("elements", ())), bool(data.get("complete", True)))
             sets.setdefault((data["family"], data["table"]), {})[data["name"]] = view
         return cls(tuple(chains), sets)
+
+    @property
+    def is_empty(self) -> bool:
+        """True where no packet meets a rule: there are no chains, or none at a hook."""
+        return not self._hooked
 
     def uses_conntrack(self, family: int) -> bool:
         """Whether any rule makes the kernel track the connections of a family (nf_ct_netns_get)."""

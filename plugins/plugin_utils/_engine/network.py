@@ -7,12 +7,20 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.conntrack import Tracker
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.fib import BITS, number_of
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host import Host
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.intake import look_over
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.site import Facts, Site, Uplink, read_site
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.site import (
+    Facts,
+    Site,
+    Uplink,
+    family_of,
+    read_site,
+)
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.topology import Topology
 
 
@@ -58,8 +66,27 @@ class Network:
         listed = self.topology.owners(address)
         if listed:
             return listed
-        found = ((name, host.owns(address)) for name, host in self.hosts.items())  # local routes without an address
+        # local routes without an address
+        found = ((name, self.hosts[name].owns(address)) for name in self._with_local_route(address))
         return [(name, device) for name, device in found if device and (name, device) not in self.site.ignored]
+
+    def _with_local_route(self, address: str) -> list[str]:
+        """The hosts with a local route that covers the address, in the order of the inventory."""
+        family, number = family_of(address), number_of(address)
+        holders: set[str] = set()
+        for shift, networks in self._local_routes[family].items():
+            holders |= networks.get(number >> shift, frozenset())
+        return [name for name in self.hosts if name in holders] if holders else []
+
+    @functools.cached_property
+    def _local_routes(self) -> dict[int, dict[int, dict[int, set[str]]]]:
+        """Hosts by the networks of their local routes, by family and by the bits to shift an address by."""
+        found: dict[int, dict[int, dict[int, set[str]]]] = {4: {}, 6: {}}
+        for name, host in self.hosts.items():
+            for family, network, length in host.local_prefixes():
+                shift = BITS[family] - length
+                found[family].setdefault(shift, {}).setdefault(network >> shift, set()).add(name)
+        return found
 
     def is_edge(self, uplink: Uplink) -> bool:
         """True where no host of the inventory is known to own the uplink's gateway."""

@@ -15,7 +15,7 @@ import typing as t
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.routing import Rule
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.fib import Key, number_of
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Packet, ReversePath
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.rules import KERNEL_RULES, Answer
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.rules import Answer
 
 if t.TYPE_CHECKING:
     from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host import Host
@@ -77,7 +77,7 @@ class _Check:
 
     def _customised(self) -> bool:
         """fib4_has_custom_rules or fib_has_custom_local_routes, as far as they show."""
-        if self.host.rules[4] != KERNEL_RULES[4]:
+        if not self.host.kernel_rules_only[4]:
             return True
         return self.host.custom_local_routes
 

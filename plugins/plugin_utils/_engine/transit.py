@@ -37,9 +37,11 @@ _MIN, _MAX = -(1 << 31), 1 << 31
 def forward(host: Host, tracker: Tracker, packet: Packet, iif: str) -> tuple[Transit, ...]:
     """The fates of a packet that arrives on ``iif``; raises ValueError where the host has no such interface."""
     _check_interface(host, iif)
-    passage = _Passage.start(host, tracker, packet, iif)
     # a VRF takes over its members' packets and runs the hook again (l3mdev_ip_rcv); rules may name either interface
     ingress = host.vrf_of(iif) or iif
+    if _only_routed(host, tracker, packet):
+        return tuple([_routed(packet, tracker, one) for one in routing.route_input(host, packet, ingress)])
+    passage = _Passage.start(host, tracker, packet, iif)
     passage = passage.arrive(iif)
     if ingress != iif:
         passage = dataclasses.replace(passage, iif=ingress).filters_at("prerouting")
@@ -55,6 +57,9 @@ def originate(host: Host, tracker: Tracker, packet: Packet, oif: str | None = No
         _check_interface(host, oif)
     transits: list[Transit] = []
     for sent, decision in sending.choose_source(host, packet, oif):
+        if _only_routed(host, tracker, sent):
+            transits.append(_routed(sent, tracker, decision))
+            continue
         passage = _Passage.start(host, tracker, sent, None)
         for one in passage.leave(decision, oif):
             transits.append(
@@ -75,6 +80,31 @@ def answer(host: Host, arrived: Transit) -> Packet:
     keeps_mark = packet.flow.protocol != "udp" and bool(host.sysctls.get(name, 0))
     tcp = {"syn": "syn_ack", "syn_ack": "ack"}.get(packet.tcp_kind, "ack") if packet.flow.protocol == "tcp" else ""
     return Packet(packet.flow.reversed(), packet.mark if keeps_mark else 0, packet.tos, first=False, tcp=tcp)
+
+
+def _only_routed(host: Host, tracker: Tracker, packet: Packet) -> bool:
+    """Whether routing alone decides: no rule of netfilter and no connection table is there to meet the packet."""
+    if not host.ruleset.is_empty or host.unread_netfilter or tracker.entries:
+        return False
+    return not host.tracks(6 if ":" in packet.flow.destination else 4)
+
+
+def _routed(packet: Packet, tracker: Tracker, decision: Decision) -> Transit:
+    """The fate of a packet that meets nothing but one branch of the routing decision."""
+    forwarded = decision.outcome == "forward"
+    ended = decision.outcome not in ("forward", "local")
+    return Transit(
+        decision.outcome,
+        decision.share,
+        dataclasses.replace(packet, mark=0) if forwarded and packet.mark else packet,
+        tracker,
+        decision.device if forwarded else None,
+        decision.next_hop if forwarded else None,
+        decision.reason if ended else "",
+        decision.detail if ended else "",
+        lookup=decision.lookup,
+        reverse_path=decision.reverse_path,
+    )
 
 
 def _check_interface(host: Host, name: str) -> None:
@@ -105,7 +135,7 @@ class _Passage:
     @classmethod
     def start(cls, host: Host, tracker: Tracker, packet: Packet, iif: str | None) -> _Passage:
         passage = cls(host, tracker, packet, iif, Connection())
-        unread = host.why_incomplete("netfilter")
+        unread = host.unread_netfilter
         return passage.stop("unknown", "", f"{host.name}: netfilter: {unread}") if unread else passage
 
     @property

@@ -129,9 +129,37 @@ def enter(
     return _walk(network, _Step(entry.host, entry.interface, _bare(packet), entry.share, trackers), entry, guide)
 
 
+class Walks:
+    """The walks of one flow. The same packet from the same place, through the same connection tables and along the
+    same earlier path is walked once: the many branches of a flow share most of their way.
+    """
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self._done: dict[t.Hashable, list[Path]] = {}
+
+    def send(self, host: str, packet: Packet, trackers: Trackers, guide: Path | None = None) -> list[Path]:
+        """As the function ``send``."""
+        return self._once(host, packet, trackers, guide, lambda: send(self.network, host, packet, trackers, guide))
+
+    def enter(self, entry: Entry, packet: Packet, trackers: Trackers, guide: Path | None = None) -> list[Path]:
+        """As the function ``enter``."""
+        return self._once(entry, packet, trackers, guide, lambda: enter(self.network, entry, packet, trackers, guide))
+
+    def _once(
+        self, start: t.Hashable, packet: Packet, trackers: Trackers, guide: Path | None,
+        walk: t.Callable[[], list[Path]],
+    ) -> list[Path]:
+        key = (start, packet, frozenset(trackers.items()), _branches_of(guide) if guide else None)
+        found = self._done.get(key)
+        if found is None:
+            found = self._done[key] = walk()
+        return found
+
+
 def _bare(packet: Packet) -> Packet:
     """What goes over the wire: marks and owners stay on the host."""
-    return dataclasses.replace(packet, mark=0, uid=None)
+    return dataclasses.replace(packet, mark=0, uid=None) if packet.mark or packet.uid is not None else packet
 
 
 def _walk(network: Network, first: _Step, entry: Entry | None, guide: Path | None) -> list[Path]:
@@ -149,19 +177,22 @@ def _walk(network: Network, first: _Step, entry: Entry | None, guide: Path | Non
                 detail = f"more than {BRANCH_LIMIT} branches; the rest is not followed"
                 result = _end(result, "unknown", "branches", detail)
             (todo if isinstance(result, _Step) else done).append(result)  # type: ignore[arg-type]
-    return [dataclasses.replace(path, entry=entry) for path in done]
+    return [dataclasses.replace(path, entry=entry) for path in done] if entry else done
 
 
 def _trouble(step: _Step) -> tuple[str, str, str] | None:
-    names = [f"{hop.host}:{hop.iif}" for hop in step.hops]
-    again = any((hop.host, hop.iif) == (step.host, step.iif) and hop.transit.packet.flow == step.packet.flow
-                for hop in step.hops)
-    if again:
-        round_trip = " > ".join([*names, f"{step.host}:{step.iif}"])
-        return "dropped", "loop", f"the packet is back at {step.host}: {round_trip}"
+    for hop in step.hops:
+        if hop.host == step.host and hop.iif == step.iif and hop.transit.packet.flow == step.packet.flow:
+            round_trip = " > ".join([*_names(step.hops), f"{step.host}:{step.iif}"])
+            return "dropped", "loop", f"the packet is back at {step.host}: {round_trip}"
     if len(step.hops) >= HOP_LIMIT:
-        return "dropped", "hop_limit", f"still under way after {HOP_LIMIT} hops: {' > '.join(names[-4:])}"
+        names = _names(step.hops[-4:])
+        return "dropped", "hop_limit", f"still under way after {HOP_LIMIT} hops: {' > '.join(names)}"
     return None
+
+
+def _names(hops: t.Sequence[Hop]) -> list[str]:
+    return [f"{hop.host}:{hop.iif}" for hop in hops]
 
 
 def _fates(network: Network, step: _Step) -> tuple[Transit, ...]:
@@ -176,18 +207,25 @@ def _guided(fates: tuple[Transit, ...], step: _Step, guide: Path | None) -> tupl
     """Later packets of a flow hash as the first did: keep to the branch that it took, where there is one."""
     if guide is None:
         return fates
-    taken = {(hop.host, hop.iif, hop.oif, hop.transit.next_hop) for hop in guide.hops}
+    taken = _branches_of(guide)
     same = [fate for fate in fates if (step.host, step.iif, fate.device, fate.next_hop) in taken]
     return (dataclasses.replace(same[0], share=1.0),) if same else fates
+
+
+def _branches_of(guide: Path) -> frozenset[tuple[str, str | None, str | None, str | None]]:
+    return frozenset((hop.host, hop.iif, hop.oif, hop.transit.next_hop) for hop in guide.hops)
 
 
 def _advance(network: Network, step: _Step, transit: Transit) -> Path | _Step:
     """The end of the path at this host, or the same packet before the next one."""
     ways = len(transit.lookup.branches) if transit.lookup else 1
     hop = Hop(step.host, step.iif, transit, ways=max(1, ways))
-    after = dataclasses.replace(
-        step, share=step.share * transit.share, packet=_bare(transit.packet), hops=(*step.hops, hop),
-        trackers={**step.trackers, step.host: t.cast(Tracker, transit.tracker)},
+    tracker = t.cast(Tracker, transit.tracker)
+    trackers = step.trackers
+    if tracker.entries or step.host in trackers:  # an empty table is what a host begins with
+        trackers = {**trackers, step.host: tracker}
+    after = _Step(
+        step.host, step.iif, _bare(transit.packet), step.share * transit.share, trackers, (*step.hops, hop)
     )
     if transit.outcome == "local":
         return _end(after, "delivered", interface=step.iif or "")
@@ -209,10 +247,10 @@ def _cross(network: Network, after: _Step, hop: Hop) -> Path | _Step:
     if join.unknown:
         return _end(after, "unknown", "join", join.unknown, device)
     proof = join.neighbour.proof if join.neighbour else "external"
-    hops = (*after.hops[:-1], dataclasses.replace(hop, proof=proof))
+    hops = (*after.hops[:-1], Hop(hop.host, hop.iif, hop.transit, proof, hop.ways))
     if join.neighbour is None:
         return _leave(network, dataclasses.replace(after, hops=hops), device, next_hop)
-    return dataclasses.replace(after, hops=hops, host=join.neighbour.host, iif=join.neighbour.interface)
+    return _Step(join.neighbour.host, join.neighbour.interface, after.packet, after.share, after.trackers, hops)
 
 
 def _leave(network: Network, step: _Step, device: str, next_hop: str) -> Path:
