@@ -240,7 +240,7 @@ def _host(
         one = ipaddress.ip_interface(text)
         facts["interfaces"][name] = {
             "index": index, "up": True, "carrier": True, "mtu": 1500,
-            "mac": f"02:{one.ip.packed.hex(":")}:00",
+            "mac": f"02:{one.ip.packed.hex(':')}:00",
             "addresses": [{"family": 4, "address": str(one.ip), "prefixlen": one.network.prefixlen}],
         }
         facts["routes"].append(_local(f"{one.ip}/32", name))
