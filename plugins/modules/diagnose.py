@@ -97,7 +97,15 @@ findings:
   returned: success
   type: list
   elements: dict
-  sample: [{id: SYM301, severity: critical, host: fwb, flows: [partner-api]}]
+  sample: [{id: SYM301, severity: critical, host: fwb, flows: [partner-api], page: docs/findings/SYM301.md}]
+checks:
+  description: >-
+    Every id of the register with its status (C(raised), C(clean), C(not checked), C(awaiting collector)), on how many
+    hosts it was looked for, and where it was not and why. What was not looked for is never clean.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{id: SYM301, title: "A return flow crosses ...", status: raised, raised: 1, hosts: 4, not_checked: []}]
 remedies:
   description: Remedies that the forecast has confirmed, cheapest in security first.
   returned: success

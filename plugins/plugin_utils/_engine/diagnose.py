@@ -12,6 +12,7 @@ import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import findings as _findings
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import remedies as _remedies
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.checks import Check, checks
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.draft import boundaries, draft
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.evidence import gather, observe_uplinks
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.externals import Observed
@@ -31,6 +32,7 @@ class Diagnosis:
 
     verdicts: tuple[FlowVerdict, ...]
     findings: tuple[Finding, ...]
+    checks: tuple[Check, ...]
     proposal: _remedies.Proposal
     boundaries: tuple[t.Mapping[str, t.Any], ...]
     assumptions: tuple[str, ...]
@@ -57,6 +59,7 @@ class Diagnosis:
             "counts": self.counts,
             "verdicts": [told.to_dict() for told in self.verdicts],
             "findings": [finding.to_dict() for finding in self.findings],
+            "checks": [check.to_dict() for check in self.checks],
             "remedies": [remedy.to_dict() for remedy in proposal.remedies],
             "rejected_remedies": [rejected.to_dict() for rejected in proposal.rejected],
             "change": proposal.change_to_list(),
@@ -89,10 +92,10 @@ def diagnose(
     observed = observe_uplinks(network)
     verdicts = [_with_evidence(network, judge(network, one, observed)) for one in [*named, *living]]
     proposal = _remedies.propose(network, verdicts, observed)
-    found = [_with_remedy(one, proposal) for one in _findings.find(network, verdicts)]
+    found = _with_remedies(_findings.find(network, verdicts), proposal)
     verdicts = _with_findings(verdicts, found)
     return Diagnosis(
-        tuple(verdicts), tuple(found), proposal, tuple(boundaries(verdicts)),
+        tuple(verdicts), tuple(found), tuple(checks(network, found)), proposal, tuple(boundaries(verdicts)),
         tuple(_assumptions(network, verdicts, left_out, proposal.not_tried)), draft(network, verdicts, observed),
         network.unread, network, observed,
     )
@@ -111,11 +114,19 @@ def _with_evidence(network: Network, told: FlowVerdict) -> FlowVerdict:
     return dataclasses.replace(told, evidence=gather(network, told)) if told.failing else told
 
 
-def _with_remedy(found: Finding, proposal: _remedies.Proposal) -> Finding:
-    """The recommended remedy for the finding's flows, else the best other one."""
-    fitting = [remedy for remedy in proposal.remedies if set(remedy.fixes) & set(found.flows)]
-    best = next((remedy for remedy in fitting if remedy.recommended), next(iter(fitting), None))
-    return dataclasses.replace(found, remedy=f"{best.role} on {best.host}: {best.text}") if best else found
+def _with_remedies(found: t.Sequence[Finding], proposal: _remedies.Proposal) -> list[Finding]:
+    """Each with the recommended remedy for its flows, else the best other one."""
+    ranked = sorted(proposal.remedies, key=lambda remedy: not remedy.recommended)
+    best: dict[str, int] = {}
+    for rank, remedy in enumerate(ranked):
+        for flow in remedy.fixes:
+            best.setdefault(flow, rank)
+    texts = [f"{remedy.role} on {remedy.host}: {remedy.text}" for remedy in ranked]
+    ranks = [min((best[flow] for flow in one.flows if flow in best), default=None) for one in found]
+    return [
+        one if rank is None else dataclasses.replace(one, remedy=texts[rank])
+        for one, rank in zip(found, ranks, strict=True)
+    ]
 
 
 def _with_findings(verdicts: t.Sequence[FlowVerdict], found: t.Sequence[Finding]) -> list[FlowVerdict]:

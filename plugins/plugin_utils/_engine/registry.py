@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: used by this collection only, may change without notice.
-"""The register of findings: every public id with its title, and whether facts exist yet by which it can be raised."""
+"""The register of findings: every public id with its title, and the facts by which it can be raised."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ import typing as t
 
 @dataclasses.dataclass(frozen=True)
 class Kind:
-    """What an id stands for. ``awaiting`` ids are reserved: nothing raises them yet."""
+    """What an id stands for. ``awaiting``: its rule stands, but no collector gives the facts that it reads yet."""
 
     title: str
     severity: str = "critical"  # where a flow does not say otherwise: critical, warning, info
+    needs: tuple[str, ...] = ()  # facts of a host without which it is not checked there: "part" or "part.key"
     awaiting: bool = False
 
 
@@ -34,32 +35,46 @@ class Finding:
     remedy: str = ""  # the best remedy, as text; empty where none was found
 
     def to_dict(self) -> dict[str, t.Any]:
-        data = dataclasses.asdict(self)
-        return {**data, "evidence": [dict(item) for item in self.evidence], "flows": list(self.flows)}
+        return {
+            "id": self.id, "severity": self.severity, "title": self.title, "host": self.host, "text": self.text,
+            "interface": self.interface, "evidence": [dict(item) for item in self.evidence],
+            "flows": list(self.flows), "remedy": self.remedy, "page": self.page,
+        }
 
+    @property
+    def page(self) -> str:
+        """The page of the collection that explains it."""
+        return f"docs/findings/{self.id}.md"
+
+
+PATHS = ("interfaces", "rules", "routes", "netfilter")  # what decides about a packet
 
 REGISTRY: dict[str, Kind] = {
-    "SYM101": Kind("The reply leaves by another uplink than the request came in on"),
-    "SYM102": Kind("A rule sends a source to an uplink whose addresses it does not own", "warning"),
-    "SYM103": Kind("Several default routes compete, and their metric decides by accident", "warning"),
-    "SYM104": Kind("Return traffic of an external may enter by an uplink whose firewall has no session"),
-    "SYM105": Kind("Source address selection picks an address of another uplink", "warning"),
+    "SYM101": Kind("The reply leaves by another uplink than the request came in on", needs=PATHS),
+    "SYM102": Kind(
+        "A rule sends a source to an uplink whose addresses it does not own", "warning", needs=("rules", "routes")),
+    "SYM103": Kind(
+        "Several default routes compete, and their metric decides by accident", "warning", needs=("routes",)),
+    "SYM104": Kind("Return traffic of an external may enter by an uplink whose firewall has no session", needs=PATHS),
+    "SYM105": Kind("Source address selection picks an address of another uplink", "warning", needs=("routes",)),
     "SYM106": Kind("An ICMP redirect or next-hop exception overrides the table", awaiting=True),
-    "SYM201": Kind("The rp_filter check drops legitimate traffic"),
-    "SYM202": Kind("Strict rp_filter breaks ARP: silent, no counter"),
-    "SYM203": Kind("The rp_filter of all overrides what an interface asks for", "warning"),
+    "SYM201": Kind("The rp_filter check drops legitimate traffic", needs=(*PATHS, "rp_filter")),
+    "SYM202": Kind(
+        "Strict rp_filter breaks ARP: silent, no counter", needs=("rules", "routes", "neighbours", "rp_filter")),
+    "SYM203": Kind(
+        "The rp_filter of all overrides what an interface asks for", "warning", needs=("interface_sysctls",)),
     "SYM204": Kind("IPv6 reverse-path check drops by ECMP hash or metric", awaiting=True),
     "SYM205": Kind("What is set now is not what comes back after reboot or hot-plug", awaiting=True),
-    "SYM301": Kind("A return flow crosses a stateful firewall that never saw the forward flow"),
+    "SYM301": Kind("A return flow crosses a stateful firewall that never saw the forward flow", needs=PATHS),
     "SYM302": Kind("Out-of-state drops are rising", awaiting=True),
     "SYM303": Kind("A mid-flow reroute or failover strands established sessions", awaiting=True),
     "SYM304": Kind("The conntrack table is near its limit, or drops insertions", awaiting=True),
     "SYM305": Kind("A reset is forged in the middle", awaiting=True),
-    "SYM401": Kind("A reply misses the translator that holds its NAT state"),
-    "SYM402": Kind("Direct server return or partial NAT bypasses a state boundary"),
+    "SYM401": Kind("A reply misses the translator that holds its NAT state", needs=PATHS),
+    "SYM402": Kind("Direct server return or partial NAT bypasses a state boundary", needs=PATHS),
     "SYM403": Kind("Health checks take another path than users", awaiting=True),
     "SYM404": Kind("An inspector sees one direction only", awaiting=True),
-    "SYM501": Kind("ECMP spreads flows over independent stateful devices"),
+    "SYM501": Kind("ECMP spreads flows over independent stateful devices", needs=PATHS),
     "SYM502": Kind("The ECMP hash is not symmetric or not predictable", awaiting=True),
     "SYM503": Kind("Spreading ignores connections", awaiting=True),
     "SYM601": Kind("The two directions have different path MTUs", awaiting=True),

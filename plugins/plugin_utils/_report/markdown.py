@@ -9,11 +9,19 @@ from __future__ import annotations
 import html
 import typing as t
 
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._report.findings import (
+    checked_lines,
+    names,
+    shown,
+    told,
+)
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._report.layout import marked
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._report.paths import mermaid
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._report.variables import as_yaml
 
 Data = t.Mapping[str, t.Any]
+PER_ID = 50  # a report has more room than a terminal
+EVIDENCE = 10
 
 
 def escape(text: t.Any) -> str:
@@ -34,10 +42,8 @@ def diagnosis_markdown(diagnosis: Data, title: str = "Diagnosis") -> str:
     for verdict in diagnosis["verdicts"]:
         if verdict["verdict"] not in ("symmetric", "asymmetric_harmless"):
             lines += flow_section(verdict)
-    lines += ["## Findings", ""]
-    lines += [f"- **{f['id']}** ({escape(f['severity'])}) {escape(f['text'])}" for f in diagnosis["findings"]] or [
-        "None."
-    ]
+    lines += ["## Findings", "", *(_findings(diagnosis["findings"]) or ["None."])]
+    lines += ["", "## Checked", "", *(f"- {escape(text)}" for text in checked_lines(diagnosis["checks"]))]
     if diagnosis["remedies"]:
         lines += ["", "## Remedies", ""]
         for remedy in diagnosis["remedies"]:
@@ -54,6 +60,20 @@ def diagnosis_markdown(diagnosis: Data, title: str = "Diagnosis") -> str:
     if diagnosis["assumptions"]:
         lines += ["", "## Assumed", "", *(f"- {escape(text)}" for text in diagnosis["assumptions"])]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _findings(findings: t.Sequence[Data]) -> list[str]:
+    lines = []
+    excerpt = shown(findings, PER_ID)
+    for finding in excerpt.listed:
+        lines.append(f"- **{finding['id']}** ({escape(finding['severity'])}) {escape(told(finding))}")
+        if finding["flows"]:
+            lines.append(f"  - flows: {escape(names(finding['flows']))}")
+        lines += [f"  - seen: {escape(item['text'])}" for item in finding["evidence"][:EVIDENCE]]
+        if finding["remedy"]:
+            lines.append(f"  - remedy: {escape(finding['remedy'])}")
+        lines.append(f"  - {escape(finding['title'])}: `{finding['page']}` of the collection")
+    return [*lines, *(f"- {escape(text)}" for text in excerpt.more)]
 
 
 def _verdicts(verdicts: t.Sequence[Data]) -> list[str]:

@@ -8,11 +8,18 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._report.findings import (
+    checked_lines,
+    names,
+    shown,
+    told,
+)
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._report.layout import MARKS, marked, paragraph, table
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._report.paths import path_lines
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._report.variables import as_yaml
 
 Data = t.Mapping[str, t.Any]
+EVIDENCE = 3  # items that are shown for a finding; those of a flow stand with the flow
 GOOD = ("symmetric", "asymmetric_harmless")
 
 
@@ -27,6 +34,10 @@ def diagnosis_text(diagnosis: Data) -> str:
         lines += ["FINDINGS", *finding_lines(diagnosis["findings"]), ""]
     else:
         lines += ["FINDINGS", "none", ""]
+    lines += ["CHECKED"]
+    for text in checked_lines(diagnosis["checks"]):
+        lines += paragraph(text, "- ")
+    lines.append("")
     if diagnosis["remedies"]:
         lines += ["REMEDIES", *remedy_lines(diagnosis["remedies"]), ""]
     if diagnosis["assumptions"]:
@@ -73,16 +84,18 @@ def failing_flow(verdict: Data) -> list[str]:
 
 
 def finding_lines(findings: t.Sequence[Data]) -> list[str]:
+    """Each finding with its flows or, where none suffers yet, what was seen; of many alike the first ones."""
     lines: list[str] = []
-    for finding in findings:
-        lines += paragraph(f"{finding['id']} {finding['severity']:<8} {_with_host(finding)}", "", " " * 16)
-    return lines
-
-
-def _with_host(finding: Data) -> str:
-    """The text, after the host where it does not name it itself."""
-    host = finding.get("host", "")
-    return finding["text"] if not host or host in finding["text"] else f"{host}: {finding['text']}"
+    excerpt = shown(findings)
+    for finding in excerpt.listed:
+        lines += paragraph(f"{finding['id']} {finding['severity']:<8} {told(finding)}", "", " " * 16)
+        if finding["flows"]:
+            lines += paragraph(f"flows: {names(finding['flows'])}", " " * 16)
+        else:
+            for item in finding["evidence"][:EVIDENCE]:
+                lines += paragraph(f"seen: {item['text']}", " " * 16, " " * 22)
+    lines += excerpt.more
+    return [*lines, "each is explained in docs/findings/ID.md of the collection"]
 
 
 def remedy_lines(remedies: t.Sequence[Data]) -> list[str]:

@@ -169,9 +169,61 @@ def test_every_id_has_a_title_and_awaiting_ones_are_never_raised():
     assert len(REGISTRY) == 30 and all(kind.title for kind in REGISTRY.values())
 
 
-def test_every_id_that_is_raised_has_its_page():
-    pages = pathlib.Path(__file__).resolve().parents[5] / "docs" / "findings"
+def status(hosts, variables=None):
+    return {check.id: check for check in diagnose(hosts, variables or {}).checks}
+
+
+def test_what_was_looked_for_is_clean_and_what_awaits_a_collector_is_not():
+    told = status(*networks.healthy())
+    assert set(told) == set(REGISTRY)
+    for id, check in told.items():
+        assert check.status == ("awaiting collector" if REGISTRY[id].awaiting else "clean"), id
+        assert check.hosts == (0 if REGISTRY[id].awaiting else 3)
+
+
+def test_where_a_part_was_not_read_nothing_is_called_clean():
+    hosts, variables = networks.healthy()
+    del hosts["gw"]["rp_filter"]
+    hosts["gw"]["parts"]["sysctls"] = {"complete": False, "why": "no /proc/sys"}
+    hosts["server"]["parts"]["rules"] = {"complete": False, "why": "2 rules are not understood"}
+    hosts["client"] = None
+    told = status(hosts, variables)
+    assert told["SYM202"].hosts == 0 and told["SYM202"].status == "not checked"
+    assert told["SYM202"].not_checked == {
+        "no facts": ("client",), "rp_filter: not in its facts": ("gw",),
+        "rules: 2 rules are not understood": ("server",)}
+    assert told["SYM203"].hosts == 2 and told["SYM203"].status == "clean"
+    found = findings(hosts, variables)
+    assert "SYM202" in found["SYM901", "server"].text and "2 rules are not understood" in found["SYM901", "server"].text
+
+
+def test_bounded_lists_are_no_gap_in_what_is_checked():
+    hosts, variables = networks.healthy()
+    hosts["gw"]["parts"]["routes"] = {"complete": False, "why": "900000 routes", "covered": ["203.0.113.0/24"]}
+    assert status(hosts, variables)["SYM105"].hosts == 3
+
+
+PAGES = pathlib.Path(__file__).resolve().parents[5] / "docs" / "findings"
+SECTIONS = ["Symptom", "Mechanism", "How we know", "Evidence", "Remedy", "Security cost"]
+
+
+def test_every_id_that_is_raised_has_its_page_in_one_shape():
     for id, kind in REGISTRY.items():
-        page = pages / f"{id}.md"
+        page = PAGES / f"{id}.md"
         assert page.is_file() != kind.awaiting, id
-        assert kind.awaiting or page.read_text(encoding="utf-8").startswith(f"# {id}: {kind.title}\n")
+        if kind.awaiting:
+            continue
+        parts = page.read_text(encoding="utf-8").split("\n## ")
+        assert parts[0].startswith(f"# {id}: {kind.title}\n"), id
+        assert [part.partition("\n")[0] for part in parts[1:]] == SECTIONS, id
+        assert all(part.partition("\n")[2].strip() for part in parts[1:]), id
+
+
+def test_the_list_of_pages_is_the_register():
+    listed = (PAGES / "README.md").read_text(encoding="utf-8")
+    rows = [line for line in listed.splitlines() if line.startswith("| ") and "SYM" in line]
+    expected = [
+        f"| {id} | {kind.title} (*awaiting*) |" if kind.awaiting else f"| [{id}]({id}.md) | {kind.title} |"
+        for id, kind in REGISTRY.items()
+    ]
+    assert rows == expected

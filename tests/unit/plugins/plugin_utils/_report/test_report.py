@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._report import layout, markdown, paths, text
+import time
+
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._report import findings, layout, markdown, paths, text
 
 BROKEN = {
     "forward": [
@@ -93,3 +95,53 @@ def test_a_forecast_says_that_nothing_will_be_changed_and_what_stays_broken() ->
     assert "! still not sound afterwards: api" in told
     fine = text.forecast_text({"flows": [{**flow, "after": "symmetric"}], "remedies": [{}]})
     assert "!" not in fine
+
+
+def many(count: int) -> list[dict[str, object]]:
+    """That many findings: all SYM203 but the last."""
+    alike = [
+        {"id": "SYM203", "severity": "warning", "title": "T", "host": f"h{number}", "text": "all is 2", "flows": [],
+         "evidence": [{"text": f"seen {n}"} for n in range(20)], "remedy": "", "page": "docs/findings/SYM203.md"}
+        for number in range(count - 1)
+    ]
+    return [*alike, {**alike[0], "id": "SYM301", "flows": [f"flow {n}" for n in range(1000)]}]
+
+
+def test_a_hundred_thousand_findings_neither_hang_nor_flood_a_terminal() -> None:
+    began = time.monotonic()
+    lines = text.finding_lines(many(100_000))
+    assert time.monotonic() - began < 5
+    assert len(lines) < 100
+    assert sum(line.startswith("SYM203") for line in lines) == findings.PER_ID
+    assert "and 99989 more SYM203 on h10, h11, h12, h13, h14 and 99984 others" in lines
+    assert any(line.startswith("SYM301") for line in lines), "the flood of one id hides no other"
+    assert any("flow 4 and 995 others" in line for line in lines)
+
+
+CHECKS = [
+    {"id": "SYM301", "status": "raised", "raised": 1, "hosts": 2, "not_checked": [{"why": "no facts", "hosts": ["c"]}]},
+    {"id": "SYM203", "status": "clean", "raised": 0, "hosts": 2, "not_checked": [{"why": "no facts", "hosts": ["c"]}]},
+    {"id": "SYM205", "status": "not checked", "raised": 0, "hosts": 0,
+     "not_checked": [{"why": "sysctl_files: not readable", "hosts": ["a", "b"]}]},
+    {"id": "SYM302", "status": "awaiting collector", "raised": 0, "hosts": 0, "not_checked": []},
+]
+
+
+def test_what_was_looked_for_is_told_apart_from_what_was_not() -> None:
+    assert findings.checked_lines(CHECKS) == [
+        "found: SYM301",
+        "looked for and not found: SYM203",
+        "not checked on c (no facts): SYM301 SYM203",
+        "not checked on a, b (sysctl_files: not readable): SYM205",
+        "not looked for, awaiting a collector: SYM302",
+    ]
+
+
+def test_both_reports_name_page_evidence_and_what_was_checked() -> None:
+    empty = {"verdicts": [], "remedies": [], "assumptions": [], "unread": {}}
+    found = {**empty, "findings": many(3), "checks": CHECKS}
+    terminal, report = text.diagnosis_text(found), markdown.diagnosis_markdown(found)
+    for told in (terminal, report):
+        assert "docs/findings/" in told and "SYM203" in told and "seen 0" in told
+        assert "awaiting a collector: SYM302" in told
+    assert "`docs/findings/SYM203.md`" in report

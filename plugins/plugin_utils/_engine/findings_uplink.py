@@ -2,36 +2,67 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: used by this collection only, may change without notice.
-"""Findings that one host's own facts show, also without a flow: rules, defaults, sources, rp_filter, ARP."""
+"""SYM101 to SYM105: what goes out by one uplink comes back by another, or is sent out by the wrong one."""
 
 from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import Flow
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.deaths import without_session
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network import Network
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Packet
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.registry import Finding, finding
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.site import Facts, contains
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.verdict import FlowVerdict
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.walk import Hop
 
 DEFAULTS = ("0.0.0.0/0", "::/0")
-STRICT, LOOSE = 1, 2
 
 
-def find(network: Network, verdicts: t.Sequence[FlowVerdict]) -> list[Finding]:
-    """SYM102, 105, 202 and 203 of every host, and SYM103 where a failing flow hangs on it."""
-    raised: list[Finding] = []
-    for host in network.hosts:
-        raised += _foreign_sources(network, host)
-        raised += _preferred_sources(network, host)
-        raised += _unanswered_arp(network, host)
-        raised += _overridden(network, host)
-    for told in verdicts:
-        if told.verdict in ("broken", "at_risk") and _leaves_and_returns_differently(told):
-            raised += _competing_defaults(network, told)
-    return raised
+def of_failing_flow(network: Network, told: FlowVerdict) -> t.Iterator[Finding]:
+    """SYM101 and SYM104: why replies come by another way than the request went."""
+    yield from _other_uplink(told)
+    yield from _other_entry(network, told)
+
+
+def of_host(network: Network, host: str) -> t.Iterator[Finding]:
+    """SYM102 and SYM105, which need no flow."""
+    yield from _foreign_sources(network, host)
+    yield from _preferred_sources(network, host)
+
+
+def competing_defaults(network: Network, told: FlowVerdict) -> t.Iterator[Finding]:
+    """SYM103, where a failing flow hangs on it."""
+    if told.failing and _leaves_and_returns_differently(told):
+        yield from _competing_defaults(network, told)
+
+
+def _other_uplink(told: FlowVerdict) -> t.Iterator[Finding]:
+    """SYM101: the host that answers sends its reply out by another uplink than the request came in on."""
+    for pair in told.journey.pairs:
+        if pair.result != "broken" or pair.forward.outcome != "delivered" or not pair.back or not pair.back.hops:
+            continue
+        first: Hop = pair.back.hops[0]
+        if first.oif and first.oif != pair.forward.interface:
+            answer = first.transit.packet.flow.source
+            yield finding("SYM101", first.host, f"the request came in on {pair.forward.interface}, the reply from "
+                          f"{answer} leaves by {first.oif}", pair.forward.interface)
+
+
+def _other_entry(network: Network, told: FlowVerdict) -> t.Iterator[Finding]:
+    """SYM104: the reply enters by another uplink than the request left by, and the firewall there has no session."""
+    for dead, forward in without_session(told):
+        if dead.entry and forward.outcome == "left" and (dead.entry.host, dead.entry.interface) != (
+                forward.host, forward.interface):
+            out = _uplink_name(network, forward.host, forward.interface)
+            back = dead.entry.uplink or f"{dead.entry.host}:{dead.entry.interface}"
+            yield finding("SYM104", dead.entry.host, f"{told.named.flow.destination} is reached by uplink {out}, but "
+                          f"its replies to {dead.hops[-1].transit.packet.flow.destination} enter by uplink {back}, "
+                          f"whose firewall {dead.host} has no session", dead.entry.interface)
+
+
+def _uplink_name(network: Network, host: str, interface: str) -> str:
+    uplink = network.site.uplink_of(host, interface)
+    return uplink.name if uplink else f"{host}:{interface}"
 
 
 def _uplink_interfaces(network: Network, host: str) -> set[str]:
@@ -85,66 +116,6 @@ def _preferred_sources(network: Network, host: str) -> t.Iterator[Finding]:
         yield finding("SYM105", host, f"the default route by {device} (table {route['table']}) gives packets the "
                       f"source {source}, which belongs to uplink interface {owner}: replies to it come back by {owner}",
                       device)
-
-
-def _overridden(network: Network, host: str) -> t.Iterator[Finding]:
-    """SYM203: the kernel takes the greater of ``all`` and the interface (IN_DEV_MAXCONF)."""
-    sysctls = network.facts[host].get("interface_sysctls", {})
-    everyone = sysctls.get("all", {}).get("rp_filter")
-    default = sysctls.get("default", {}).get("rp_filter")
-    for name in network.topology.interfaces(host):
-        own = sysctls.get(name, {}).get("rp_filter")
-        if own is None or everyone is None or not network.topology.addresses(host, name, 4):
-            continue
-        if everyone == LOOSE and own == STRICT and default != STRICT:
-            yield finding("SYM203", host, f"rp_filter of {name} asks for strict (1), but all is 2 and the greater "
-                          f"number is in force: {name} is loose", name)
-        elif everyone == STRICT and own == 0 and default not in (None, 0):
-            yield finding("SYM203", host, f"rp_filter of {name} is switched off (0, where new interfaces get "
-                          f"{default}), but all is 1 and the greater number is in force: {name} is strict", name)
-
-
-def _unanswered_arp(network: Network, host: str) -> t.Iterator[Finding]:
-    """SYM202: ARP requests are validated like packets (arp_process); where that fails, no answer and no count."""
-    for device, setting in network.facts[host].get("rp_filter", {}).items():
-        ours = network.topology.addresses(host, device, 4)
-        if setting.get("mode") != STRICT or not ours or not network.topology.is_up(host, device):
-            continue
-        for who, address, asked in _askers(network, host, device):
-            check = network.hosts[host].reverse_path(Packet(Flow("icmp", address, asked)), device, None)
-            if check.verdict == "drop" and check.mode == STRICT:
-                elsewhere = " or ".join(check.expected_devices) or "no interface"
-                yield finding(
-                    "SYM202", host, f"strict rp_filter on {device} leaves ARP requests of {who} ({address}) for "
-                    f"{asked} unanswered: the route back to {address} leaves by {elsewhere}. Silent: no counter rises",
-                    device)
-
-
-def _askers(network: Network, host: str, device: str) -> t.Iterator[tuple[str, str, str]]:
-    """Who asks on this segment for which of our addresses: (name, its address, our address)."""
-    ours = network.topology.addresses(host, device, 4)
-    for entry in network.facts[host].get("neighbours", ()):
-        if entry["device"] == device and entry["family"] == 4 and entry.get("mac"):
-            yield "a neighbour", entry["address"], str(ours[0].ip)
-    for peer in network.hosts:
-        for name in network.topology.interfaces(peer) if peer != host else ():
-            for asked in (str(own.ip) for own in ours):
-                source = _arp_source(network, peer, name, asked)
-                if source and _on_segment(network, host, device, peer, name, asked):
-                    yield peer, source, asked
-
-
-def _arp_source(network: Network, peer: str, name: str, asked: str) -> str | None:
-    """The address in the peer's ARP request for ours: the source of the packet that it wants to send (arp_solicit)."""
-    found = network.hosts[peer].lookup(Packet(Flow("udp", "0.0.0.0", asked, None, 9)))
-    on_link = (one for one in found.branches if one.kind == "forward" and (one.device, one.next_hop) == (name, asked))
-    return next((one.source for one in on_link), None)
-
-
-def _on_segment(network: Network, host: str, device: str, peer: str, name: str, asked: str) -> bool:
-    """The peer's own join of our address leads to this very interface."""
-    found = network.topology.join(peer, name, asked).neighbour
-    return found is not None and (found.host, found.interface) == (host, device)
 
 
 def _leaves_and_returns_differently(told: FlowVerdict) -> bool:

@@ -1,0 +1,58 @@
+# Copyright (c) 2026 netpath.symmetry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: used by this collection only, may change without notice.
+"""SYM301 and SYM401 to SYM404: a box that keeps state or translates does not see both directions."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.deaths import without_session
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.registry import Finding, finding
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.verdict import FlowVerdict
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.walk import translation_of
+
+
+def of_failing_flow(told: FlowVerdict) -> t.Iterator[Finding]:
+    """What the flow misses: connection state or a translation."""
+    yield from _missed_state(told)
+    yield from _missed_translation(told)
+    yield from _blind(told)
+
+
+def _missed_state(told: FlowVerdict) -> t.Iterator[Finding]:
+    """SYM301: the reply dies at a stateful host that never saw the request."""
+    for dead, _forward in without_session(told):
+        yield finding("SYM301", dead.host, f"replies cross {dead.host}, which never saw the request: {dead.detail}",
+                      dead.interface)
+
+
+def _missed_translation(told: FlowVerdict) -> t.Iterator[Finding]:
+    """SYM401: the reply misses the source translation. SYM402: it bypasses a boundary or a destination translation."""
+    for pair in told.journey.pairs:
+        if pair.result != "broken" or not pair.back or not pair.culprit:
+            continue
+        crossed = {hop.host for hop in pair.back.hops}
+        missed = [hop for hop in pair.forward.hops if translation_of(hop.transit) and hop.host not in crossed]
+        at_edge = pair.culprit.entry is not None and any(hop.host == pair.forward.host for hop in missed)
+        if missed and (pair.culprit.reason in ("translation", "astray") or at_edge):
+            hop = missed[0]
+            what = translation_of(hop.transit)
+            kind = "SYM402" if what.startswith(("dnat", "redirect")) else "SYM401"
+            yield finding(kind, hop.host, f"the reply does not come back through {hop.host}, which holds the "
+                          f"translation ({what})", hop.oif or "")
+        elif pair.direction == "forward" and pair.again is not None and pair.culprit.host not in crossed:
+            dead = pair.culprit
+            yield finding("SYM402", dead.host, f"replies bypass {dead.host}, which sees the request only: "
+                          f"{dead.detail}", dead.interface)
+
+
+def _blind(told: FlowVerdict) -> t.Iterator[Finding]:
+    """SYM402 where nothing drops yet, but a state boundary sees one direction only."""
+    if told.dies_at is None:
+        for boundary in told.boundaries:
+            if boundary.forward != boundary.back:
+                missed = "replies" if boundary.forward else "requests"
+                yield finding("SYM402", boundary.host, f"{missed} bypass {boundary.host}, which keeps connection state "
+                              f"({boundary.why})")
