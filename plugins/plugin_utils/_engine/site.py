@@ -142,6 +142,7 @@ def read_site(variables: t.Mapping[str, Facts], facts: t.Mapping[str, Facts]) ->
             _same(host, "symmetry_flows", flows, flow.name, flow)
     _unique(declared)
     uplinks, problems = _with_inferred(declared, facts, ignored)
+    _one_external_each(externals.values())
     for external in externals.values():
         _known_names(external, uplinks)
     return Site(
@@ -271,6 +272,17 @@ def _unique(uplinks: list[Uplink]) -> None:
         if other is not uplink:
             raise SiteError(uplink.host, "symmetry_uplinks", f"the name {uplink.name!r} is already that of an uplink "
                             f"of {other.host} ({other.interface}); uplink names are unique in the inventory")
+
+
+def _one_external_each(externals: t.Iterable[External]) -> None:
+    """Externals may overlap, where the longest prefix counts; the same prefix twice would be a toss-up."""
+    owners: dict[str, External] = {}
+    for external in externals:
+        for prefix in external.prefixes:
+            other = owners.setdefault(prefix, external)
+            if other is not external:
+                raise SiteError("", "symmetry_externals", f"the prefix {prefix} is of {other.name!r} and of "
+                                f"{external.name!r}; give it to one of them")
 
 
 def _known_names(external: External, uplinks: tuple[Uplink, ...]) -> None:

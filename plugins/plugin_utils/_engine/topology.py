@@ -127,6 +127,10 @@ class Topology:
         possible = [key for key in owners if self._declared(host, device, key) is None]
         mac = self.mac_of(host, device, next_hop)
         if mac:
+            elsewhere = [key for key in owners if key not in possible and key in self._by_mac.get(mac, ())]
+            if elsewhere:
+                return Join(unknown=f"{host}: next hop {next_hop} on {device} is answered by {mac} of "
+                            f"{_names(elsewhere)}, but symmetry_segments says that they are on different segments")
             return self._by_proof_of_mac(possible, mac, host, device, next_hop)
         fitting = [key for owner in possible for key in self._receivers((host, device), owner, next_hop)]
         if fitting:

@@ -13,6 +13,7 @@ import typing as t
 import pytest
 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.diagnose import diagnose
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.site import SiteError
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._report.markdown import diagnosis_markdown
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._report.text import diagnosis_text
 from ansible_collections.netpath.symmetry.tests.unit.plugins.plugin_utils._engine import networks
@@ -115,3 +116,68 @@ def test_a_selector_of_a_later_version_makes_the_rules_unknown() -> None:
     facts["gw"]["rules"].append({"family": 4, "priority": 100, "table": 100, "flowlabel": 7})
     told = next(t for t in diagnose(facts, variables).to_dict()["verdicts"] if t["name"] == "partner-api")
     assert told["verdict"] == "unknown" and "rules[5] is malformed" in told["read_next"]
+
+
+# contradictions
+def judged(facts: dict[str, t.Any], variables: dict[str, t.Any], name: str = "partner-api") -> t.Mapping[str, t.Any]:
+    return next(told for told in diagnose(facts, variables).to_dict()["verdicts"] if told["name"] == name)
+
+
+def test_a_next_hop_that_two_hosts_have_names_both() -> None:
+    facts, variables = networks.dual_wan_partner()
+    facts["fwb"]["interfaces"]["in"]["addresses"].append({"family": 4, "address": "198.51.100.1", "prefixlen": 30})
+    told = judged(facts, variables)
+    assert told["verdict"] == "unknown" and "fwa:in or fwb:in" in told["read_next"]
+
+
+def test_a_source_that_two_hosts_have_names_both() -> None:
+    facts, variables = networks.dual_wan_partner()
+    facts["fwb"]["interfaces"]["in"]["addresses"].append({"family": 4, "address": "192.0.2.20", "prefixlen": 32})
+    told = judged(facts, variables)
+    assert told["verdict"] == "unknown" and "client and fwb" in told["read_next"]
+
+
+def test_a_neighbour_against_the_declared_segments_is_not_decided() -> None:
+    facts, variables = networks.dual_wan_partner()
+    mac = facts["fwa"]["interfaces"]["in"]["mac"]
+    facts["gw"]["neighbours"] = [
+        {"family": 4, "address": "198.51.100.1", "device": "wan_a", "mac": mac, "state": "reachable"}]
+    variables["gw"]["symmetry_segments"] = {"wan_a": "left"}
+    variables["fwa"]["symmetry_segments"] = {"in": "right"}
+    told = judged(facts, variables)
+    assert told["verdict"] == "unknown" and "fwa:in" in told["read_next"] and "symmetry_segments" in told["read_next"]
+
+
+def test_a_host_that_is_lost_in_the_middle_is_named() -> None:
+    facts, variables = networks.dual_wan_partner()
+    for name in ("partner-api", "partner-lookup", "other-partner"):
+        told = judged({**facts, "gw": None}, variables, name)
+        assert told["verdict"] == "unknown" and "gw, which could not be read" in told["read_next"]
+
+
+def test_one_prefix_is_not_of_two_externals() -> None:
+    facts, variables = networks.dual_wan_partner()
+    again = {"name": "again", "prefixes": ["203.0.113.0/25"], "prefers": {"192.0.2.0/24": ["A", "B"]}}
+    for values in variables.values():
+        values["symmetry_externals"] = [*values["symmetry_externals"], again]
+    with pytest.raises(SiteError, match="203.0.113.0/25 is of 'partner' and of 'again'"):
+        diagnose(facts, variables)
+
+
+def test_of_overlapping_externals_the_longest_prefix_counts() -> None:
+    facts, variables = networks.dual_wan_partner()
+    before = judged(facts, variables)["verdict"]
+    wide = {"name": "wide", "prefixes": ["203.0.0.0/16"], "prefers": {"192.0.2.0/24": ["A", "B"]}}
+    for values in variables.values():
+        values["symmetry_externals"] = [wide, *values["symmetry_externals"]]
+    assert judged(facts, variables)["verdict"] == before == "broken"
+
+
+@pytest.mark.parametrize("targets", [(200, 100), (100, 100), (100, 200)])
+def test_rules_that_jump_in_a_circle_end(targets: tuple[int, int]) -> None:
+    facts, variables = networks.dual_wan_partner()
+    before = judged(facts, variables)
+    facts["gw"]["rules"] += [
+        {"family": 4, "priority": priority, "action": "goto", "goto": target}
+        for priority, target in zip((100, 200), targets, strict=True)]
+    assert judged(facts, variables)["verdict"] == before["verdict"]  # the kernel takes no jump back
