@@ -77,7 +77,7 @@ STAGES = (
     Stage("integration", "ansible-test integration",
           _ansible_test("integration", "--allow-destructive", "--allow-root"),
           root=True, lane="networks", needs="tests/integration/targets/*/aliases"),
-    _pytest("oracle", "tests/oracle", lane="networks"),
+    _pytest("oracle-sample", "tests/oracle", lane="networks"),
     _pytest("artifact-test", "tests/artifact"),
     Stage("replay", "replay", ("ansible-playbook", "netpath.symmetry.incident_replay"), root=True,
           needs="playbooks/incident_replay.yml"),

@@ -4,74 +4,92 @@
 """Ask a real kernel and the engine the same random questions: they must agree on every one.
 
 Usage, as root, with PYTHONPATH=build/collections:
-    python3 -m ansible_collections.netpath.symmetry.tests.oracle.run --cases 100000 [--seed 1]
-Prints a count for each kind of answer; a disagreement is shrunk, printed as ip commands, and fails the run.
+    python3 -m ansible_collections.netpath.symmetry.tests.oracle.run --cases 1000000 [--seed 1] [--jobs 2]
+Prints how many cases each element of a host decides. A disagreement is shrunk and printed as a script of commands.
+The last line is "oracle: cases=N mismatches=M unknown=U skipped=K seed=S".
 """
 
 from __future__ import annotations
 
 import argparse
-import collections
-import dataclasses
+import functools
+import multiprocessing
+import os
 import sys
 import time
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host import Host
-from ansible_collections.netpath.symmetry.tests.oracle import kernel
-from ansible_collections.netpath.symmetry.tests.oracle.compare import agrees, decide
-from ansible_collections.netpath.symmetry.tests.oracle.kernel import Answer
-from ansible_collections.netpath.symmetry.tests.oracle.world import Generator, Question, World
+from ansible_collections.netpath.symmetry.tests.oracle import asking, coverage, kernel, shrink, spread
+from ansible_collections.netpath.symmetry.tests.oracle.compare import decide, difference
+from ansible_collections.netpath.symmetry.tests.oracle.generator import Generator
+from ansible_collections.netpath.symmetry.tests.oracle.tally import Tally
+from ansible_collections.netpath.symmetry.tests.oracle.world import Question
 
 PER_WORLD = 300
-MAX_UNKNOWN = 0.05  # of all answers; more would make agreement cheap
+MAX_UNKNOWN = 0.001  # of all cases; more would make agreement cheap
+_ATTEMPTS = 20  # to ask a world that changes meanwhile
+_FULL_TABLE = 100_000  # cases from which on every row of the table must reach its floor
 
 
-@dataclasses.dataclass
-class Tally:
-    """How often which kind of answer was compared."""
+class Asked(t.NamedTuple):
+    """A host with questions and the kernel's answers."""
 
-    counts: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
-    unknown: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)  # by reason
-    moved: int = 0  # worlds that changed while they were asked
-    mismatches: list[str] = dataclasses.field(default_factory=list)
-
-    @property
-    def total(self) -> int:
-        return sum(self.counts.values())
+    host: Host
+    questions: list[Question]
+    answers: list[asking.Answer]
+    matched: list[t.Any]
 
 
-def run_world(seed: int, tally: Tally) -> None:
-    """Build one world, ask it PER_WORLD questions, and compare."""
-    generator = Generator(seed, kernel.has_vrfs())
+def run_world(seed: int, cases: int, decides: bool = True) -> Tally:
+    """Build one world, ask it questions, and compare; ``decides``: count what decides each case, too."""
+    tally = Tally()
+    generator = Generator(seed, kernel.has_vrfs(), kernel.has_dscp_rules())
     world = generator.world()
-    host = _build(world)
-    own = _own_addresses(host)
-    questions = [generator.question(own) for _each in range(PER_WORLD)]
-    answers = kernel.ask(questions)
-    if kernel.read_facts() != host.facts:  # carrier and IPv6 addresses settle a little later than ip returns
-        tally.moved += 1
-        return
-    for question, answer in zip(questions, answers, strict=True):
-        decisions = decide(host, question)
-        same = agrees(question, decisions, answer)
-        way = "in" if question.iif else "out"
-        reason = decisions[0].reason or decisions[0].outcome
-        tally.counts[f"IPv{question.family} {way} {'unknown' if same is None else reason}"] += 1
-        if same is None:
-            tally.unknown[decisions[0].detail.partition(": ")[2][:48]] += 1
-        if same is False:
-            tally.mismatches.append(f"seed {seed}: {explain(world, question)}")
-            return
-
-
-def _build(world: World) -> Host:
     kernel.enter_new_namespace()
     kernel.build(world)
-    return Host.from_facts("oracle", kernel.read_facts())
+    asked = _ask(generator, cases, tally)
+    if asked is None:
+        tally.skipped += cases
+        return tally
+    counters = coverage.Counters(asked.host) if decides else None
+    for question, answer, matched in zip(asked.questions, asked.answers, asked.matched, strict=True):
+        decisions = decide(asked.host, question)
+        differs = difference(asked.host, question, decisions, answer, matched)
+        tally.cases += 1
+        if differs is None:
+            tally.unknown[_reason(decisions[0].detail)] += 1
+        elif differs:
+            seen = f"{differs}; kernel: {answer.text or answer.error}; engine: {', '.join(map(shrink.told, decisions))}"
+            tally.mismatches.append(f"seed {seed}: {shrink.explain(world, question, seen)}")
+            return tally
+        else:
+            way = "in" if question.iif else "out"
+            tally.outcomes[f"IPv{question.family} {way} {decisions[0].reason or decisions[0].outcome}"] += 1
+            if counters:
+                tally.rows.update(counters.deciding(question, decisions))
+    uneven = spread.check(asked.host, generator, asked.questions, tally)
+    tally.mismatches += [f"seed {seed}: {text}" for text in uneven]
+    return tally
 
 
-def _own_addresses(host: Host) -> dict[int, list[str]]:
+def _ask(generator: Generator, cases: int, tally: Tally) -> Asked | None:
+    """The answers of the namespace, which must be the same before and after; None where it never stands still."""
+    host = Host.from_facts("oracle", kernel.read_settled_facts())
+    questions = generator.questions(own_addresses(host))
+    wanted = [questions.question() for _each in range(cases)]
+    for _attempt in range(_ATTEMPTS):
+        answers, matched = asking.ask(wanted), asking.matched_routes(wanted)
+        facts = kernel.read_settled_facts()
+        if facts == host.facts:
+            return Asked(host, wanted, answers, matched)
+        tally.moved += 1
+        host = Host.from_facts("oracle", facts)
+    return None
+
+
+def own_addresses(host: Host) -> dict[int, list[str]]:
+    """The host's addresses by family, without link-local ones."""
     return {
         family: sorted(
             address.address
@@ -83,80 +101,76 @@ def _own_addresses(host: Host) -> dict[int, list[str]]:
     }
 
 
-def explain(world: World, question: Question) -> str:
-    """The smallest world that still disagrees, as commands, with both answers."""
-    world = shrink(world, question)
-    host, answer = _ask_once(world, question)
-    lines = [f"sysctl -w net/{path}={value}" for path, value in world.sysctls]
-    lines += [f"ip {command}" for command in world.commands]
-    lines += [f"ip -{question.family} {question.words()}", f"  kernel: {answer.text or answer.error}"]
-    lines += [
-        f"  engine: {one.outcome} {one.device or ''} {one.next_hop or ''} {one.source or ''} {one.reason} {one.detail}"
-        for one in decide(host, question)
-    ]
-    return "\n".join(["the kernel and the engine disagree", *lines])
+def _reason(detail: str) -> str:
+    return detail.removeprefix("oracle: ")[:60]
 
 
-def _ask_once(world: World, question: Question) -> tuple[Host, Answer]:
-    host = _build(world)
-    return host, kernel.ask([question])[0]
-
-
-def _disagrees(world: World, question: Question) -> bool:
-    host, answer = _ask_once(world, question)
-    try:
-        return agrees(question, decide(host, question), answer) is False
-    except ValueError:  # an interface of the question was shrunk away
-        return False
-
-
-def shrink(world: World, question: Question) -> World:
-    """Leave out every command and sysctl without which they still disagree."""
-    for field in ("commands", "sysctls"):
-        items: tuple[t.Any, ...] = getattr(world, field)
-        size = max(1, len(items) // 2)
-        while size:
-            at = 0
-            while at < len(items):
-                fewer = items[:at] + items[at + size :]
-                if _disagrees(dataclasses.replace(world, **{field: fewer}), question):
-                    items = fewer
-                else:
-                    at += size
-            size //= 2
-        world = dataclasses.replace(world, **{field: items})
-    return world
-
-
-def run(cases: int, seed: int, most_mismatches: int = 1, progress: bool = False) -> Tally:
-    """Compare at least ``cases`` questions, over worlds of consecutive seeds."""
+def run(cases: int, seed: int, most_mismatches: int = 1, jobs: int = 1, progress: bool = False) -> Tally:
+    """Compare exactly ``cases`` questions, over worlds of consecutive seeds, until too many disagree."""
+    tasks = [(seed + at // PER_WORLD, min(PER_WORLD, cases - at)) for at in range(0, cases, PER_WORLD)]
     tally = Tally()
-    started = time.monotonic()
-    while tally.total < cases and len(tally.mismatches) < most_mismatches:
-        run_world(seed, tally)
-        seed += 1
-        if progress and seed % 100 == 0:
-            print(f"{tally.total} of {cases} cases, {time.monotonic() - started:.0f} s", flush=True)
+    started = shown = time.monotonic()
+    for part in _parts(tasks, jobs):
+        tally.add(part)
+        if progress and time.monotonic() - shown > 15:
+            shown = time.monotonic()
+            print(f"{tally.cases} of {cases} cases, {shown - started:.0f} s", flush=True)
+        if len(tally.mismatches) >= most_mismatches:
+            break
     return tally
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--cases", type=int, default=30000, help="how many questions at least (default: 30000)")
-    parser.add_argument("--seed", type=int, default=1, help="of the first world; each world has the next (default: 1)")
-    parser.add_argument("--mismatches", type=int, default=1, help="stop after so many (default: 1)")
-    options = parser.parse_args()
-    tally = run(options.cases, options.seed, options.mismatches, progress=True)
-    for kind, count in sorted(tally.counts.items()):
+def _parts(tasks: list[tuple[int, int]], jobs: int) -> t.Iterator[Tally]:
+    if jobs == 1:
+        yield from (run_world(*task) for task in tasks)
+        return
+    with multiprocessing.get_context("fork").Pool(jobs) as pool:
+        yield from pool.imap_unordered(_run_task, tasks, chunksize=4)
+
+
+def _run_task(task: tuple[int, int]) -> Tally:
+    return run_world(*task)
+
+
+def report(tally: Tally, cases: int) -> bool:
+    """Print what was seen; true where all that was promised holds."""
+    print(coverage.table(tally, absent_rows()))
+    for kind, count in sorted(tally.outcomes.items()):
         print(f"{count:9} {kind}")
     for why, count in tally.unknown.most_common(20):
         print(f"{count:9} unknown: {why}")
     for text in tally.mismatches:
         print(text)
-    unknown = sum(count for kind, count in tally.counts.items() if kind.endswith(" unknown"))
-    told = f"{len(tally.mismatches)} disagree, {unknown} unknown, {tally.moved} worlds moved meanwhile"
-    print(f"{tally.total} cases from seed {options.seed}: {told}")
-    return 1 if tally.mismatches or unknown > MAX_UNKNOWN * tally.total else 0
+    print(f"{tally.spreads} multipath routes had the shares foretold, {tally.moved} worlds moved and were asked again")
+    good = not tally.mismatches and not tally.skipped and tally.cases == cases
+    good &= tally.unknowns <= MAX_UNKNOWN * tally.cases
+    if cases >= _FULL_TABLE:
+        low = coverage.under_floor(tally, absent_rows())
+        if low:
+            print(f"under their floor: {', '.join(low)}")
+        good &= not low
+    return good
+
+
+@functools.cache
+def absent_rows() -> frozenset[str]:
+    """The rows of the table that this kernel cannot show."""
+    kernel_has = {"l3mdev": kernel.has_vrfs(), "dscp": kernel.has_dscp_rules()}
+    return frozenset(row for row in coverage.ROWS for word, there in kernel_has.items() if not there and word in row)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--cases", type=int, default=30000, help="how many questions (default: 30000)")
+    parser.add_argument("--seed", type=int, default=1, help="of the first world; each world has the next (default: 1)")
+    parser.add_argument("--mismatches", type=int, default=1, help="stop after so many (default: 1)")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes (default: all processors)")
+    options = parser.parse_args()
+    tally = run(options.cases, options.seed, options.mismatches, options.jobs, progress=True)
+    good = report(tally, options.cases)
+    numbers = f"cases={tally.cases} mismatches={len(tally.mismatches)} unknown={tally.unknowns}"
+    print(f"oracle: {numbers} skipped={tally.skipped} seed={options.seed}")
+    return 0 if good else 1
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import os
 import time
 import typing as t
 
-from ansible_collections.netpath.symmetry.plugins.module_utils._linux import sysctls
+from ansible_collections.netpath.symmetry.plugins.module_utils._linux import local_table, sysctls
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux.command import CommandError
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux.lookups import Question, both_ways
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux.netlink import NetlinkError
@@ -138,6 +138,9 @@ def _routes(gathering: Gathering, source: KernelSource) -> t.Optional[Dict]:
     request = gathering.request
     reading = source.routes(gathering.interest, request.max_routes)
     gathering.facts.update(routes=reading.listed, route_counts=reading.counts)
+    merged = local_table.read(reading.counts["4"])
+    if merged is not None:
+        gathering.facts["local_table_merged"] = merged
     gathering.facts["nexthop_groups"] = _groups(source)
     doubts = []
     if reading.filtered:

@@ -131,6 +131,8 @@ def _apply_routing(facts: Dict, changes: t.Sequence[Change]) -> None:
     rules, routes = simulate.after(host.rules, host.routes, routing)
     facts["rules"] = [rule.to_dict() for rule in rules]
     facts["routes"] = [route.to_dict() for route in routes]
+    if any(isinstance(change.subject, Rule) and change.subject.family == 4 for change in routing):
+        facts["local_table_merged"] = False
     counts = facts.setdefault("route_counts", {})
     for change in routing:
         for value, step in ((change.before, -1), (change.after, 1)):

@@ -186,8 +186,9 @@ class Table:
         return None
 
 
-def _order_v4(route: Route) -> tuple[int, int]:
-    return -route.tos, route.metric  # fib_insert_alias; routes that are equal in both stay in the kernel's order
+def _order_v4(route: Route) -> tuple[int, int, int]:
+    # fib_insert_alias, which puts local before main where both are one; equal routes stay in the kernel's order
+    return -route.table, -route.tos, route.metric
 
 
 def _order_v6(route: Route) -> int:

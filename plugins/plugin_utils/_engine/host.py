@@ -7,12 +7,14 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import PROTOCOLS
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.routing import (
     TABLE_LOCAL,
+    TABLE_MAIN,
     Address,
     NextHop,
     Route,
@@ -30,39 +32,14 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.fib impor
     number_of,
     prefix_of,
 )
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.interface import Interface
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.netfilter import Ruleset
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.nexthop_objects import NexthopObjects
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Branch, Lookup, Packet, ReversePath
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.remembered import Remembered
 
 _BAD_NEIGHBOURS = ("failed", "incomplete")
 _SOURCE_OF_LEG = (6, 16)  # Linux that prefers the multipath leg whose address is the packet's source
-
-
-@dataclasses.dataclass(frozen=True)
-class Interface:
-    """An interface with its sysctls; those of the kernel's "all" are kept by the host."""
-
-    name: str
-    index: int = 0
-    up: bool = True
-    carrier: bool = True
-    mtu: int = 1500
-    mac: str | None = None
-    kind: str | None = None
-    group: int = 0
-    master: str | None = None
-    vrf: str | None = None
-    vrf_table: int | None = None
-    addresses: tuple[Address, ...] = ()
-    sysctls: t.Mapping[str, int] = dataclasses.field(default_factory=dict, hash=False)
-    all_sysctls: t.Mapping[str, int] = dataclasses.field(default_factory=dict, hash=False)
-
-    def is_set(self, sysctl: str) -> bool:
-        """IN_DEV_ORCONF: true where "all" or the interface sets it."""
-        return bool(self.all_sysctls.get(sysctl, 0) or self.sysctls.get(sysctl, 0))
-
-    def ignores_linkdown(self, family: int) -> bool:
-        return self.is_set("ignore_routes_with_linkdown" if family == 4 else "ignore_routes_with_linkdown6")
 
 
 class Host:
@@ -97,7 +74,16 @@ class Host:
             prefix_of(text) + (6 if ":" in text else 4,) for text in self._part("routes").get("covered", ())
         ]
         self._surroundings = {family: self._surroundings_of(family) for family in (4, 6)}
-        self.custom_local_routes = any(route.protocol != 2 for route in self.table(4, TABLE_LOCAL).routes())
+        # fib_has_custom_rules: the kernel remembers that an IPv4 rule was ever added or deleted; None: not read
+        self.unruled: bool | None = facts.get("local_table_merged")
+        self.may_be_unruled = self.unruled is not False and self.kernel_rules_only[4]
+        # fib_has_custom_local_routes, which a local route that was deleted again leaves set: that does not show
+        self.custom_local_routes = any(
+            route.type == "local" and route.protocol != 2
+            for (family, _number), table in self._tables.items()
+            if family == 4
+            for route in table.routes()
+        )
         self.ruleset = Ruleset.from_facts(facts.get("netfilter", {}))
         self.unread_netfilter = self.why_incomplete("netfilter")
         self.unread_rules = self.why_incomplete("rules")
@@ -167,7 +153,7 @@ class Host:
         failed = frozenset(
             (entry["device"], entry["address"])
             for entry in self.facts.get("neighbours", ())
-            if entry.get("family") == family and entry.get("state") in _BAD_NEIGHBOURS
+            if entry.get("state") in _BAD_NEIGHBOURS  # of either family: IPv4 routes may have IPv6 gateways
         )
         return Surroundings(
             devices=self.interfaces,
@@ -193,6 +179,19 @@ class Host:
             table = self._empty_tables[family, number] = Table(family, number, ())
         return table
 
+    @functools.cached_property
+    def local_and_main(self) -> Table:
+        """The IPv4 tables local and main as the one that they are until a rule is added or deleted (fib_unmerge)."""
+        tables = [self.table(4, number) for number in (TABLE_LOCAL, TABLE_MAIN)]
+        routes = (route for table in tables for route in table.routes())
+        return Table(4, TABLE_MAIN, routes, all(table.complete for table in tables))
+
+    @functools.cached_property
+    def nexthop_objects(self) -> NexthopObjects:
+        """Which IPv6 routes share a next-hop object."""
+        routes = (route for (family, _number), table in self._tables.items() if family == 6 for route in table.routes())
+        return NexthopObjects(self.facts.get("nexthop_groups", ()), routes)
+
     def surroundings(self, family: int) -> Surroundings:
         return self._surroundings[family]
 
@@ -204,9 +203,8 @@ class Host:
         )
 
     def source_of_leg(self, route: Route, hop: NextHop) -> int:
-        """fib_info_update_nhc_saddr: the address that the host would use over a leg (IPv4)."""
-        gateway = number_of(hop.gateway) if hop.gateway and ":" not in hop.gateway else 0
-        return source_address.select_v4(self.interfaces, hop.device or "", gateway, SCOPES.get(route.scope, 0))
+        """The address that the host would use over a leg (IPv4)."""
+        return source_address.of_leg(self.interfaces, route, hop)
 
     # questions
     def owns(self, address: str) -> str | None:
@@ -301,17 +299,21 @@ class Host:
         if iif is None and key.family == 4 and key.oif and not key.l3mdev and (answer.error or answer.hit is None):
             # ip_route_output_key_hash_rcu: "routing tables are wrong. Assume, that the destination is on link."
             return Lookup((self._on_link(packet, key),), answer.rule, why)
-        return Lookup(self._branches(packet, key, answer), answer.rule, why)
+        return Lookup(self._branches(packet, key, answer), answer.rule, why or self._unsure_source(packet, key, answer))
 
     def answer(self, key: Key) -> _rules.Answer:
         """The answer of rules and tables, as the kernel finds it (fib_lookup, fib6_rule_lookup)."""
         return self._remembered[key.family].answer(key, self._walk_rules)
 
     def _walk_rules(self, key: Key) -> _rules.Answer:
-        answer = _rules.walk(self, self.rules[key.family], key)
-        if key.family == 4 and self.kernel_rules_only[4]:
-            return _rules.merged(self, key, answer)
-        return answer
+        if key.family == 6 or not self.may_be_unruled:
+            return _rules.walk(self, self.rules[key.family], key)
+        if self.unruled:
+            return _rules.merged(self, key)
+        walked = _rules.walk(self, self.rules[4], key)
+        if walked.hit is not None and not walked.error and self.table(4, TABLE_LOCAL).longest(key.dst) is None:
+            return walked  # the local table has no say
+        return _rules.either(walked, _rules.merged(self, key))
 
     def _branches(self, packet: Packet, key: Key, answer: _rules.Answer) -> tuple[Branch, ...]:
         if answer.error or answer.hit is None:
@@ -334,6 +336,14 @@ class Host:
             for leg in answer.hit.legs
         )
 
+    def _unsure_source(self, packet: Packet, key: Key, answer: _rules.Answer) -> str:
+        if key.family == 6 or key.forwarded or packet.has_source or answer.hit is None:
+            return ""
+        route = answer.hit.route
+        if all(source_address.is_of_leg_certain(self.interfaces, route, leg.hop) for leg in answer.hit.legs):
+            return ""
+        return f"which source next-hop object {route.nhid} of {route.dst} remembers does not show"
+
     def _on_link(self, packet: Packet, key: Key) -> Branch:
         source = None
         if not packet.has_source:
@@ -344,9 +354,9 @@ class Host:
         if route.prefsrc:
             return route.prefsrc
         if key.family == 6:
-            # the device of a local route stands for lo (ip6_rt_get_dev_rcu)
-            device = "lo" if local else (hop.device or "")
-            return source_address.select_v6(self.interfaces, device, packet.flow.destination)
+            # ip6_route_get_saddr: of a group of next-hop objects the first member counts, whichever is taken
+            used = route.nexthops[0] if route.nhid is not None else hop
+            return source_address.select_v6(self.interfaces, used.device or "", packet.flow.destination)
         if local:
             return packet.flow.destination
         return _text(self.source_of_leg(route, hop), 4)

@@ -66,23 +66,16 @@ class _Check:
             return self._full()
         if self.device.is_set("accept_local"):
             return ReversePath("pass", reason="rp_filter is off")
-        if self._customised():
+        if self.host.custom_local_routes or not self.host.may_be_unruled:
             return self._full()
         quick = self._by_address()
+        if self.host.unruled or self.host.platform != "linux":
+            return quick
         full = self._full()
-        if quick.verdict == full.verdict or not self._doubtful():
+        if quick.verdict == full.verdict:
             return quick
         why = f"the kernel looks {self.source} up in the local table only if a rule was ever added or deleted"
         return ReversePath("unknown", reason=why)
-
-    def _customised(self) -> bool:
-        """fib4_has_custom_rules or fib_has_custom_local_routes, as far as they show."""
-        if not self.host.kernel_rules_only[4]:
-            return True
-        return self.host.custom_local_routes
-
-    def _doubtful(self) -> bool:
-        return self.host.platform == "linux"
 
     def _by_address(self) -> ReversePath:
         owner = self.host.local_addresses.get(number_of(self.source))

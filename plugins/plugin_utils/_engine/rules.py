@@ -25,6 +25,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.fib impor
     Table,
     prefix_of,
 )
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.nexthop_objects import NexthopObjects
 
 KERNEL_RULES: dict[int, tuple[Rule, ...]] = {
     4: (
@@ -61,6 +62,10 @@ class RuleHost(t.Protocol):
     def interface_groups(self) -> t.Mapping[str, int]: ...
     @property
     def vrf_tables(self) -> t.Mapping[str, int | None]: ...
+    @property
+    def nexthop_objects(self) -> NexthopObjects: ...
+    @property
+    def local_and_main(self) -> Table: ...
     def table(self, family: int, number: int) -> Table: ...
     def surroundings(self, family: int) -> Surroundings: ...
     def covered(self, family: int, address: int) -> bool: ...
@@ -72,29 +77,27 @@ def walk(host: RuleHost, rules: tuple[Rule, ...], key: Key) -> Answer:
     return _Walk(host, rules, key).run(0)
 
 
-def merged(host: RuleHost, key: Key, separate: Answer) -> Answer:
-    """The answer where no rule was ever added: the kernel then keeps the local and main tables as one (fib_lookup).
+def merged(host: RuleHost, key: Key) -> Answer:
+    """The answer where no rule was ever added or deleted (fib_lookup): there are no rules to walk through.
 
-    The longest prefix of both together wins, and the default table is asked after an error too. Whether a rule
-    was added and deleted again does not show, so where the two ways differ the answer is not known.
+    The kernel then keeps the local and the main table as one, in which the longest prefix of both wins, and asks
+    the default table where that one has nothing.
     """
-    main = host.table(4, TABLE_MAIN)
-    hit = None
-    if separate.hit is not None and separate.hit.route.table == TABLE_LOCAL:
-        longest = next((routes for _network, routes in main.matches(key.dst)), None)
-        if longest is None or longest[0].prefixlen <= separate.hit.route.prefixlen:
-            return separate
-        hit = main.lookup(key, host.surroundings(4))
-        if hit is None or hit.route.prefixlen <= separate.hit.route.prefixlen:
-            return separate
-    elif separate.error and not separate.unknown:
-        hit = host.table(4, TABLE_DEFAULT).lookup(key, host.surroundings(4))
-    if hit is None:
-        return separate
-    return dataclasses.replace(
-        separate,
-        unknown=f"{hit.route.dst} of table {hit.route.table} wins only while no rule was ever added or deleted",
-    )
+    local, main, default = KERNEL_RULES[4]
+    for rule, table in ((main, host.local_and_main), (default, host.table(4, TABLE_DEFAULT))):
+        answer = _Walk(host, (rule,), key).look_up(rule, table)
+        if answer is not None:
+            from_local = answer.hit is not None and answer.hit.route.table == TABLE_LOCAL
+            return dataclasses.replace(answer, rule=local) if from_local else answer
+    return Answer()
+
+
+def either(one: Answer, other: Answer) -> Answer:
+    """One answer where it is not known which way the kernel goes."""
+    if one.fate == other.fate or one.unknown:
+        return one
+    why = "whether the kernel keeps the local and the main table as one was not read"
+    return dataclasses.replace(one, unknown=why)
 
 
 def matches(rule: Rule, key: Key, vrfs: t.Container[str] = ()) -> bool | None:
@@ -200,10 +203,11 @@ class _Walk:
             number = self.host.vrf_tables.get(self.key.l3mdev) if self.key.l3mdev else TABLE_MAIN
         if number is None:
             return Answer(rule=rule, unknown=f"the table of VRF {self.key.l3mdev} is not known"), 0
-        answer = self._look_up(rule, self.host.table(self.key.family, number))
+        answer = self.look_up(rule, self.host.table(self.key.family, number))
         return answer, index + 1
 
-    def _look_up(self, rule: Rule, table: Table) -> Answer | None:
+    def look_up(self, rule: Rule, table: Table) -> Answer | None:
+        """What a rule's table answers, None where the next rule has to."""
         hit = table.lookup(self.key, self.host.surroundings(self.key.family))
         unknown = self._unlisted(table, hit)
         if hit is None:
@@ -218,10 +222,10 @@ class _Walk:
         if suppressed == {True}:
             return None
         if len(suppressed) > 1:
-            why = (
-                f"rule {rule.priority} suppresses some legs of {hit.route.dst} by their group, and which leg is hashed"
-            )
-            return Answer(hit, rule, unknown=why)
+            why = "some legs of it by their group, and which leg is hashed"
+            if rule.suppress_ifgroup is None:
+                why = "another route with its next-hop object, of which the kernel may take the prefix length"
+            return Answer(hit, rule, unknown=f"rule {rule.priority} may suppress {hit.route.dst}: it suppresses {why}")
         return Answer(hit, rule, error)
 
     def _unlisted(self, table: Table, hit: Hit | None) -> str:
@@ -238,8 +242,11 @@ class _Walk:
 
     def _suppressed(self, rule: Rule, hit: Hit) -> set[bool]:
         """fib4_rule_suppress and fib6_rule_suppress: whether the result is passed over, by each leg it may be."""
-        if rule.suppress_prefixlength is not None and hit.route.prefixlen <= rule.suppress_prefixlength:
-            return {True}
+        if rule.suppress_prefixlength is not None:
+            lengths = self.host.nexthop_objects.lengths(hit.route)
+            shorter = {length <= rule.suppress_prefixlength for length in lengths}
+            if shorter != {False}:
+                return shorter
         if rule.suppress_ifgroup is None or not hit.route.nexthops:
             return {False}
         # IPv4 looks at the first leg whatever leg was chosen, IPv6 at the chosen one

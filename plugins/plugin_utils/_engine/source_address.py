@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import typing as t
 
-from ansible_collections.netpath.symmetry.plugins.module_utils._model.routing import Address
+from ansible_collections.netpath.symmetry.plugins.module_utils._model.routing import Address, NextHop, Route
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.fib import SCOPES, number_of, prefix_of
 
 # the kernel's default policy (net/ipv6/addrlabel.c); `ip addrlabel` may change it, which facts do not hold
@@ -51,6 +51,28 @@ Interfaces = t.Mapping[str, Interface]
 def to_text(number: int, family: int) -> str:
     """An address as text."""
     return str(ipaddress.IPv4Address(number) if family == 4 else ipaddress.IPv6Address(number))
+
+
+def of_leg(interfaces: Interfaces, route: Route, hop: NextHop) -> int:
+    """The IPv4 source of packets that take a leg of a route without a source of its own (fib_info_update_nhc_saddr)."""
+    return _of_leg(interfaces, hop, SCOPES.get(route.scope, 0))
+
+
+def is_of_leg_certain(interfaces: Interfaces, route: Route, hop: NextHop) -> bool:
+    """False where the source depends on what happened before.
+
+    A next-hop object remembers one that was chosen for a scope of its own (nh_create_ipv4), until an address is added
+    or deleted somewhere; then it is chosen anew for the scope of the route that asks first.
+    """
+    if route.nhid is None or route.prefsrc:
+        return True
+    at_first = (SCOPES["link"] if hop.gateway else SCOPES["host"]) - 1
+    return _of_leg(interfaces, hop, at_first) == of_leg(interfaces, route, hop)
+
+
+def _of_leg(interfaces: Interfaces, hop: NextHop, scope: int) -> int:
+    gateway = number_of(hop.gateway) if hop.gateway and ":" not in hop.gateway else 0
+    return select_v4(interfaces, hop.device or "", gateway, scope)
 
 
 def select_v4(interfaces: Interfaces, device: str, toward: int, scope: int) -> int:

@@ -17,6 +17,7 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._linux import (
     command,
     ctnetlink,
     kernel_counters,
+    local_table,
     managers,
     netfilter,
     sampling,
@@ -177,3 +178,26 @@ def test_a_long_answer_is_cut_and_the_tool_is_ended(tmp_path: t.Any, monkeypatch
     with pytest.raises(command.OutputTooLongError, match="longer than 20 bytes") as caught:
         command.run_bounded(["endless"], 20)
     assert caught.value.head.startswith("0\n1\n2\n")
+
+
+STATISTICS = """Basic info: size of leaf: 48 bytes, size of tnode: 40 bytes.
+Main:
+\tLeaves:         {main}
+\tPrefixes:       {main}
+\t
+Null ptrs: 0
+Id 100:
+\tPrefixes:       9
+Local:
+\tPrefixes:       {local}
+"""
+
+
+@pytest.mark.parametrize(
+    ("main", "local", "merged"),
+    [(7, 7, True), (2, 5, False), (0, 5, None), (3, 3, None)],
+)
+def test_tables_that_are_one_have_the_routes_of_both(main: int, local: int, merged: bool | None) -> None:
+    text = STATISTICS.format(main=main, local=local)
+    assert local_table.is_merged(text, {"254": 2, "255": 5, "100": 9}) is merged
+    assert local_table.is_merged("Basic info\n", {}) is None

@@ -96,7 +96,8 @@ def test_ipv6_suppresses_the_leg_that_is_chosen_and_ipv4_by_the_first() -> None:
     routes = [{"family": 6, "table": 100, "dst": "::/0", "nexthops": legs}, route("::/0", "c", metric=1)]
     base = [{"family": 6, "priority": 32766, "table": 254}]
     host = a_host(routes, [*base, {"family": 6, "priority": 50, "table": 100, "suppress_ifgroup": 7}])
-    assert "rule 50 suppresses some legs" in look(host, "udp [2001:db8::5]:9 > [2001:db8:9::1]:53").unknown
+    unknown = look(host, "udp [2001:db8::5]:9 > [2001:db8:9::1]:53").unknown
+    assert "rule 50 may suppress ::/0: it suppresses some legs" in unknown
     four = [{"family": 4, "table": 100, "dst": "0.0.0.0/0", "nexthops": legs}, route("0.0.0.0/0", "c")]
     assert set(shares(look(a_host(four, [rule(50, suppress_ifgroup=7)]), TCP))) == {"a", "b"}
 
@@ -240,3 +241,55 @@ def test_many_lookups_are_quick() -> None:
         packet = Packet(Flow("tcp", "10.9.0.5", f"20.{number % 7}.{number % 256}.5", 1000, 80))
         assert host.lookup(packet, "a").branches[0].device == "b"
     assert time.perf_counter() - started < 5
+
+
+LOCAL_AND_MAIN = [
+    {"family": 4, "table": 255, "dst": "20.1.0.0/16", "type": "local", "nexthops": [{"device": "lo"}]},
+    {"family": 4, "table": 254, "dst": "20.1.1.0/24", "nexthops": [{"device": "b"}]},
+    {"family": 4, "table": 254, "dst": "20.1.2.0/24", "type": "prohibit"},
+    {"family": 4, "table": 253, "dst": "0.0.0.0/0", "nexthops": [{"device": "c"}]},
+]
+
+
+@pytest.mark.parametrize(("merged", "expected"), [(True, "b"), (False, "local")])
+def test_the_longest_prefix_of_local_and_main_wins_until_a_rule_is_added_or_deleted(
+    merged: bool, expected: str
+) -> None:
+    host = a_host(LOCAL_AND_MAIN, local_table_merged=merged)
+    assert device_of(look(host, TCP)) == expected
+    assert device_of(look(host, "tcp 10.9.0.5:1000 > 20.1.3.5:80")) == "local"
+    assert device_of(look(host, "tcp 10.9.0.5:1000 > 20.1.2.5:80")) == ("prohibit" if merged else "local")
+    assert device_of(look(host, "tcp 10.9.0.5:1000 > 30.1.2.5:80")) == "c"
+
+
+def test_where_it_was_not_read_whether_local_and_main_are_one_only_what_depends_on_it_is_unknown() -> None:
+    host = a_host(LOCAL_AND_MAIN)
+    assert "local and the main table as one was not read" in look(host, TCP).unknown
+    assert device_of(look(host, "tcp 10.9.0.5:1000 > 20.1.3.5:80")) == "local"
+    assert device_of(look(host, "tcp 10.9.0.5:1000 > 30.1.2.5:80")) == "c"
+
+
+def test_an_ipv6_gateway_of_an_ipv4_route_that_does_not_answer_leaves_its_share_to_the_other_leg() -> None:
+    legs = [{"device": "b", "gateway": "fe80::2"}, {"device": "a", "gateway": "10.0.1.2"}]
+    failed = [{"family": 6, "address": "fe80::2", "device": "b", "state": "failed"}]
+    routes = [{"family": 4, "table": 254, "dst": "0.0.0.0/0", "nexthops": legs, "nhid": 10}]
+    assert shares(look(a_host(routes, neighbours=failed), TCP)) == {"a": 1.0}
+    assert shares(look(a_host(routes), TCP)) == {"a": 0.5, "b": 0.5}
+
+
+def test_a_processor_takes_the_prefix_of_another_ipv6_route_with_the_same_next_hop_object() -> None:
+    gateway = [{"device": "a", "gateway": "fe80::1"}]
+    routes: list[Dict] = [
+        {"family": 6, "table": 100, "dst": "2001:db8::/32", "nexthops": gateway, "nhid": 5},
+        {"family": 6, "table": 254, "dst": "::/0", "nexthops": [{"device": "c"}]},
+    ]
+    rules = [
+        {"family": 6, "priority": 50, "table": 100, "suppress_prefixlength": 16},
+        {"family": 6, "priority": 32766, "table": 254},
+    ]
+    question = "udp [2001:db8::5]:9 > [2001:db8:9::1]:53"
+    assert device_of(look(a_host(routes, rules), question)) == "a"
+    sharing = {"family": 6, "table": 100, "dst": "3000::/8", "nexthops": gateway, "nhid": 9}
+    groups = [{"id": 9, "members": [{"id": 5, "weight": 1}]}]
+    lookup = look(a_host([*routes, sharing], rules, nexthop_groups=groups), question)
+    assert "another route with its next-hop object" in lookup.unknown
