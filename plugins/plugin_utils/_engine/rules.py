@@ -111,6 +111,15 @@ def matches(rule: Rule, key: Key, vrfs: t.Container[str] = ()) -> bool | None:
 
 
 def _core_selectors(rule: Rule, key: Key, vrfs: t.Container[str]) -> t.Iterator[bool | None]:
+    yield from _before_vrf(rule, key, vrfs)
+    if rule.l3mdev:
+        yield key.l3mdev is not None
+    if rule.uidrange and rule.uidrange != (0, 0xFFFFFFFF):
+        yield None if key.uid is None else rule.uidrange[0] <= key.uid <= rule.uidrange[1]
+
+
+def _before_vrf(rule: Rule, key: Key, vrfs: t.Container[str]) -> t.Iterator[bool]:
+    """The selectors that the kernel looks at before it looks for a VRF; it stops at the first that fails."""
     if rule.iif:
         by_vrf = rule.iif in vrfs and not key.l3mdev_by_oif and key.l3mdev == rule.iif
         yield key.iif == rule.iif or by_vrf
@@ -121,10 +130,6 @@ def _core_selectors(rule: Rule, key: Key, vrfs: t.Container[str]) -> t.Iterator[
         yield not ((rule.fwmark or 0) ^ key.mark) & rule.fwmask
     if rule.tun_id:
         yield False  # only packets with tunnel metadata have one
-    if rule.l3mdev:
-        yield key.l3mdev is not None
-    if rule.uidrange and rule.uidrange != (0, 0xFFFFFFFF):
-        yield None if key.uid is None else rule.uidrange[0] <= key.uid <= rule.uidrange[1]
 
 
 def _family_selectors(rule: Rule, key: Key) -> t.Iterator[bool | None]:
@@ -159,12 +164,16 @@ class _Walk:
         self.rules = rules
         self.key = key
         self.steps = 0
+        # fib_lookup_arg.table: what the last rule found that looked for a VRF; 0 at first, which means main
+        self.vrf_table: int | None = TABLE_MAIN
 
     def run(self, index: int) -> Answer:
         """The answer of the rules from ``index`` on."""
         while index < len(self.rules) and self.steps < _MAX_STEPS:
             self.steps += 1
             rule = self.rules[index]
+            if rule.l3mdev and self.key.l3mdev and all(_before_vrf(rule, self.key, self.host.vrf_tables)):
+                self.vrf_table = self.host.vrf_tables.get(self.key.l3mdev)
             matched = matches(rule, self.key, self.host.vrf_tables)
             if matched is None:
                 return self._either(rule, index)
@@ -182,7 +191,9 @@ class _Walk:
         answer, target = self._act(rule, index)
         if answer is None and target == index + 1:
             return self.run(target)
+        vrf_table = self.vrf_table
         matched = answer or self.run(target)
+        self.vrf_table = vrf_table
         skipped = self.run(index + 1)
         if matched.fate == skipped.fate:
             return skipped
@@ -198,9 +209,7 @@ class _Walk:
             return None, index + 1
         if rule.action != "lookup":
             return Answer(rule=rule, error=rule.action), 0
-        number = rule.table
-        if rule.l3mdev:  # "not l3mdev" matches outside VRFs, where the table is 0, which means main
-            number = self.host.vrf_tables.get(self.key.l3mdev) if self.key.l3mdev else TABLE_MAIN
+        number = self.vrf_table if rule.l3mdev else rule.table
         if number is None:
             return Answer(rule=rule, unknown=f"the table of VRF {self.key.l3mdev} is not known"), 0
         answer = self.look_up(rule, self.host.table(self.key.family, number))
