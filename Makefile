@@ -20,10 +20,10 @@ ifneq ($(shell id -u),0)
 AS_ROOT := sudo -E env PATH="$$PATH" PYTHONPATH="$$PYTHONPATH" ANSIBLE_COLLECTIONS_PATH="$$ANSIBLE_COLLECTIONS_PATH" ANSIBLE_CONFIG="$$ANSIBLE_CONFIG"
 endif
 
-TEST_KINDS := lint unit sanity lab-test integration oracle-sample artifact-test
+TEST_KINDS := lint unit sanity lab-test integration oracle-sample kernels-sample artifact-test
 
 .DEFAULT_GOAL := help
-.PHONY: help setup replay test $(TEST_KINDS) oracle lab-up lab-down bench clean
+.PHONY: help setup replay test $(TEST_KINDS) oracle kernels lab-up lab-down bench clean
 
 help: ## show this list
 	@echo "netpath.symmetry: make TARGET"
@@ -45,12 +45,17 @@ sanity: ## ansible-test sanity, and the unit tests on the oldest and newest Pyth
 lab-test: ## tests on labs: real namespaces, kernels and packets
 integration: ## ansible-test integration targets
 oracle-sample: ## the engine against the kernel on random cases, a sample of seconds
+kernels-sample: ## the engine against the distribution's stock kernel in an emulated machine, a sample
 artifact-test: ## build the collection, install it elsewhere, use it from there
 $(TEST_KINDS): setup
 	@python tools/run_tests.py $@
 
 oracle: setup ## the engine against the kernel: CASES=1000000 SEED=1, in about ten minutes
 	@$(AS_ROOT) python -m ansible_collections.netpath.symmetry.tests.oracle.run --cases $(CASES) --seed $(SEED) $(ARGS)
+
+kernels: CASES := 6000
+kernels: setup ## the engine against this kernel and, in an emulated machine, the stock one: CASES=6000 SEED=1
+	@$(AS_ROOT) python -m ansible_collections.netpath.symmetry.tests.kernels.run --cases $(CASES) --seed $(SEED) $(ARGS)
 
 lab-up: setup ## build a lab: TOPOLOGY=dual_wan_partner, or another of inventories/lab/topologies
 	@$(AS_ROOT) ansible-playbook netpath.symmetry.lab -e topology=$(TOPOLOGY) -e lab_state=present $(ARGS)

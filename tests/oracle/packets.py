@@ -33,21 +33,29 @@ from ansible_collections.netpath.symmetry.tests.oracle.wires import Caught, Wire
 DEVICES = {"a0": "10.0.1", "b0": "10.0.2", "c0": "10.0.3"}
 PER_WORLD = 60
 MAX_UNKNOWN = 0.02
+Links = t.Callable[[], list[str]]  # ip commands
 
 
-def build_router(ruleset: str, loose: bool) -> None:
-    """A router in a new namespace of this process, with a second way out by c0 for packets marked 0x10."""
+def veth_links() -> list[str]:
+    """The router's links, each with a far end whose name ends in p."""
+    return [f"link add {device} type veth peer name {device}p" for device in DEVICES]
+
+
+def build_router(ruleset: str, loose: bool, links: Links = veth_links, table: str = "main") -> None:
+    """A router in a new namespace of this process, with a second way out by c0 for packets marked 0x10.
+
+    ``links`` makes its links, of which ``table`` holds the routes.
+    """
     kernel.enter_new_namespace()
-    lines = ["link set lo up"]
+    lines = ["link set lo up", *links()]
     for device, net in DEVICES.items():
-        lines += [f"link add {device} type veth peer name {device}p", f"link set {device}p up", f"link set {device} up"]
-        lines += [f"addr add {net}.1/24 dev {device}"]
+        lines += [f"link set {device}p up", f"link set {device} up", f"addr add {net}.1/24 dev {device}"]
         lines += [
             f"neigh add {net}.{host} dev {device} lladdr 02:00:00:00:00:99 nud permanent"
             for host in (2, 3, 4, 8, 9, 77, 78)
         ]
-    lines += ["route add default via 10.0.2.2", "route add 198.51.100.0/24 via 10.0.3.2"]
-    lines += ["route add default via 10.0.3.2 table 100", "route add 10.0.1.0/24 dev a0 table 100"]
+    lines += [f"route add default via 10.0.2.2 table {table}", f"route add 198.51.100.0/24 via 10.0.3.2 table {table}"]
+    lines += ["route add default via 10.0.3.2 dev c0 table 100", "route add 10.0.1.0/24 dev a0 table 100"]
     lines += ["rule add pref 100 fwmark 0x10/0xf0 lookup 100"]
     subprocess.run(["ip", "-4", "-batch", "-"], input="\n".join(lines), text=True, check=True)
     for device in DEVICES:
@@ -131,11 +139,11 @@ class Tally:
         return sum(self.counts.values())
 
 
-def run_world(seed: int, tally: Tally) -> None:
+def run_world(seed: int, tally: Tally, links: Links = veth_links, table: str = "main") -> None:
     """One router, and PER_WORLD packets through it; stops where the engine does not know."""
     dice = random.Random(seed)
     ruleset = random_ruleset(dice)
-    build_router(ruleset, dice.random() < 0.2)
+    build_router(ruleset, dice.random() < 0.2, links, table)
     host = read_router()
     macs = {name: bytes.fromhex(str(host.interfaces[name].mac).replace(":", "")) for name in DEVICES}
     wires = Wires({name: f"{name}p" for name in DEVICES}, macs)
