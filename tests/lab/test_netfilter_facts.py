@@ -10,11 +10,13 @@ import typing as t
 import pytest
 
 from ansible_collections.netpath.symmetry.tests.lab.netns import Netns
-from ansible_collections.netpath.symmetry.tests.lab.test_host_facts import Facts, facts_of
+from ansible_collections.netpath.symmetry.tests.lab.test_host_facts import Facts, facts_of, run
 
 SKELETON = """
 table inet fw {
   set trusted { type ipv4_addr; flags interval; elements = { 10.0.0.0/8, 192.168.1.1-192.168.1.9, 203.0.113.4 }
+  }
+  set services { type ipv4_addr . inet_service; flags interval; elements = { 10.0.0.0/8 . 80-90, 10.1.0.1 . 99 }
   }
   set dyn { type ipv4_addr; flags dynamic,timeout; timeout 1m;
   }
@@ -34,6 +36,8 @@ table inet nat {
   }
 }
 table ip destination {
+  map endpoints { type inet_proto . inet_service : ipv4_addr . inet_service; elements = { tcp . 80 : 10.0.0.1 . 8080 }
+  }
   map ports { type inet_service : ipv4_addr; elements = { 80 : 10.0.0.1 }
   }
   chain tested { type nat hook prerouting priority dstnat; policy accept;
@@ -109,6 +113,33 @@ FILTER: dict[str, Facts] = {
     'ct mark set iifname map { "wan_a" : 1 }': statement(
         "set_ct_mark", value={"key": "meta iifname", "map": [["wan_a", 1]]}
     ),
+    "iif . ip saddr { lo . 10.0.0.1 }": match("meta iif . ip saddr", ["lo . 10.0.0.1"]),
+    "ip saddr . tcp dport != { 10.0.0.1 . 80, 10.0.0.2 . 90 }": match(
+        "ip saddr . tcp dport", ["10.0.0.1 . 80", "10.0.0.2 . 90"], "!="
+    ),
+    "ip saddr . tcp dport @services": match("ip saddr . tcp dport", "@services"),
+    "ip saddr . tcp dport vmap { 10.0.0.1 . 80 : drop }": verdict(
+        "vmap", key="ip saddr . tcp dport", map=[["10.0.0.1 . 80", {"do": "drop"}]]
+    ),
+    "meta mark set meta mark ^ 0x1": statement(
+        "set_mark", value={"of": "meta mark", "and": 0xFFFFFFFF, "or": 0, "xor": 1}
+    ),
+    "meta mark set ct mark & 0xf ^ 0x11": statement(
+        "set_mark", value={"of": "ct mark", "and": 15, "or": 0, "xor": 17}
+    ),
+    "meta mark set numgen inc mod 2": statement("set_mark", value={"numgen": {"mode": "inc", "mod": 2, "offset": 0}}),
+    "meta mark set jhash ip saddr mod 2 seed 0x1": statement("set_mark", value={
+        "jhash": {"mod": 2, "seed": 1, "expr": {"payload": {"protocol": "ip", "field": "saddr"}}}
+    }),
+    "meta mark set numgen random mod 2 map { 0 : 1, 1 : 2 }": statement("set_mark", value={
+        "key": {"numgen": {"mode": "random", "mod": 2, "offset": 0}}, "map": [[0, 1], [1, 2]]
+    }),
+    "ip dscp set cs1": statement("set_tos", value=32, mask=0xFC),
+    "ip6 dscp set af21": statement("set_tos", value=72, mask=0xFC),
+    "ct original zone set 5": statement("set_zone", value=5, direction="original"),
+    'ct zone set iifname map { "wan_a" : 1 }': statement(
+        "set_zone", value={"key": "meta iifname", "map": [["wan_a", 1]]}
+    ),
     "ct zone set 5": statement("set_zone", value=5),
     "notrack": statement("notrack"),
     'log prefix "seen: "': statement("log", prefix="seen: "),
@@ -144,6 +175,9 @@ NAT: dict[str, Facts] = {
     "snat ip to 198.51.100.2-198.51.100.5 persistent": verdict(
         "snat", family=4, address="198.51.100.2-198.51.100.5", persistent=True
     ),
+    "snat ip prefix to ip saddr map { 10.1.0.0/24 : 10.2.0.0/24 }": verdict(
+        "snat", family=4, key="ip saddr", map=[["10.1.0.0/24", "10.2.0.0/24"]], netmap=True
+    ),
     "tcp option maxseg size set rt mtu": statement("set_mss", value="rt mtu"),
     "snat ip to ip saddr map { 10.0.0.1 : 192.0.2.1 }": verdict(
         "snat", family=4, key="ip saddr", map=[["10.0.0.1", "192.0.2.1"]]
@@ -154,6 +188,10 @@ DESTINATION: dict[str, Facts] = {
     "tcp dport 81 dnat to 10.0.0.1:8080": {**match("tcp dport", 81), **verdict("dnat", address="10.0.0.1", port=8080)},
     "tcp dport 83 redirect to :8080": {**match("tcp dport", 83), **verdict("redirect", port=8080)},
     "dnat to tcp dport map @ports": verdict("dnat", key="tcp dport", map="@ports"),
+    "dnat ip to meta l4proto . th dport map @endpoints": verdict(
+        "dnat", family=4, key="meta l4proto . th dport", map="@endpoints"
+    ),
+    "dnat to 10.3.0.0/24": verdict("dnat", address="10.3.0.0/24"),
 }
 
 # What the small form cannot say must be unknown, and where: a wrong answer is worse than none.
@@ -161,14 +199,12 @@ UNKNOWN = {
     "ct state != established,related drop": "matches",  # nft compares both bits at once, which no state has
     "tcp flags { syn, ack } drop": "matches",
     "ct count over 20 drop": "matches",
-    "iif . ip saddr { lo . 10.0.0.1 } drop": "matches",
     "tcp option maxseg size 1000 drop": "matches",
     "rt ip nexthop 10.0.0.1 drop": "matches",
     "exthdr frag exists drop": "matches",
     "add @dyn { ip saddr limit rate 10/second } drop": "matches",
-    "meta mark set numgen inc mod 2": "statements",
-    "meta mark set jhash ip saddr mod 2": "statements",
-    "ip dscp set cs1": "statements",
+    "meter m { ip saddr limit rate 5/second } drop": "matches",
+    "ip daddr set 10.0.0.1": "statements",
 }
 
 
@@ -245,7 +281,11 @@ def test_chains_and_sets(host: Netns) -> None:
     assert sorted(sets["verdicts"]["elements"]) == [
         ["10.0.0.1", {"do": "accept"}], ["10.0.0.2", {"do": "jump", "target": "helper"}]
     ]
+    assert sets["services"]["elements"] == ["10.0.0.0/8 . 80-90", "10.1.0.1 . 99"]
     assert all(entry["complete"] for entry in sets.values())
+    load(host, "inet fw", ["update @dyn { ip saddr }", "ip saddr @dyn drop"])
+    sets = facts_of(host, gather_subset=["netfilter"])["netfilter"]["sets"]
+    assert [entry["name"] for entry in sets if not entry["complete"]] == ["dyn"]
 
 
 def test_a_table_that_is_switched_off_is_left_out(host: Netns) -> None:
@@ -275,25 +315,97 @@ def test_large_sets_are_cut_and_say_so(host: Netns, size: int) -> None:
     assert facts["parts"]["netfilter"] == {"complete": True}
 
 
-def test_rules_of_iptables_legacy_are_named(host: Netns) -> None:
-    host.run("nft flush ruleset; iptables-legacy -t filter -L >/dev/null")
-    facts = facts_of(host, gather_subset=["netfilter"])
-    assert facts["netfilter"]["backends"] == [] and facts["parts"]["netfilter"] == {"complete": True}
-    host.run("iptables-legacy -A FORWARD -m conntrack --ctstate INVALID -j DROP")
-    try:
-        facts = facts_of(host, gather_subset=["netfilter"])
-    finally:
-        host.run("iptables-legacy -F FORWARD")
-    assert facts["netfilter"]["backends"] == ["iptables-legacy"]
-    assert facts["parts"]["netfilter"] == {"complete": False, "why": "rules of iptables-legacy (filter) are not read"}
+def test_limits_stand_for_all_that_comes_after_them(host: Netns) -> None:
+    lines = ["limit rate 10/second ct state new drop", "meta mark 0 meta mark set 1 limit rate 1/second accept"]
+    first, second, third = load(host, "inet fw", lines)
+    assert first["statements"][0]["do"] == "limit" and first["verdict"] == {"do": "drop"}
+    assert second["statements"] == [{"do": "set_mark", "value": 1}] and "verdict" not in second
+    assert third["statements"][0]["do"] == "limit" and "unknown" in third["matches"][0]
 
 
-def test_extensions_of_iptables_nft_are_unknown_not_ignored(host: Netns) -> None:
-    host.run("nft flush ruleset; iptables-nft -A FORWARD -m conntrack --ctstate INVALID -j DROP;"
-             "iptables-nft -t mangle -A PREROUTING -j MARK --set-xmark 0x1/0xff")
-    chains = {chain["name"]: chain for chain in facts_of(host, gather_subset=["netfilter"])["netfilter"]["chains"]}
-    (rule,) = chains["FORWARD"]["rules"]
-    assert "unknown" in rule["matches"][0] and rule["verdict"] == {"do": "drop"}
-    (rule,) = chains["PREROUTING"]["rules"]
-    assert rule["verdict"]["do"] == "unknown"
+@pytest.mark.parametrize("source", ["netlink", "iproute"])
+def test_rules_of_both_back_ends_of_iptables(host: Netns, source: str) -> None:
+    rule = "FORWARD -s 10.0.0.0/8 -m conntrack --ctstate INVALID -m comment --comment why -j DROP"
     host.run("nft flush ruleset")
+    for backend in ("legacy", "nft"):
+        for version in ("", "6"):
+            line = rule.replace("10.0.0.0/8", "2001:db8::/32") if version else rule
+            host.run(f"ip{version}tables-{backend} -F FORWARD; ip{version}tables-{backend} -A {line}")
+    try:
+        facts = facts_of(host, gather_subset=["netfilter"], source=source)
+    finally:
+        host.run("iptables-legacy -F FORWARD; ip6tables-legacy -F FORWARD; nft flush ruleset")
+    netfilter = facts["netfilter"]
+    assert netfilter["backends"] == ["iptables-nft", "iptables-legacy"]
+    assert facts["parts"]["netfilter"] == {"complete": True}
+    chains = {(one["backend"], one["family"]): one for one in netfilter["chains"] if one["name"] == "FORWARD"}
+    assert set(chains) == {(f"iptables-{one}", family) for one in ("legacy", "nft") for family in ("ip", "ip6")}
+    for (_backend, family), chain in chains.items():
+        (found,) = chain["rules"]
+        source_match = ("ip saddr", "10.0.0.0/8") if family == "ip" else ("ip6 saddr", "2001:db8::/32")
+        assert found["matches"] == [
+            {"left": source_match[0], "op": "==", "right": source_match[1]},
+            {"left": "ct state", "op": "in", "right": ["invalid"]},
+        ]
+        assert (found["verdict"], found["comment"], found["handle"]) == ({"do": "drop"}, "why", 1)
+        assert found["counter"] == {"packets": 0, "bytes": 0}
+        assert found["text"] == f"-s {source_match[1]} -m conntrack --ctstate INVALID -j DROP"
+
+
+def test_reading_makes_no_table(host: Netns) -> None:
+    """iptables-legacy-save makes the table that it is asked for, and a nat table switches connection tracking on."""
+    netns = Netns("untouched").create()
+    try:
+        netns.run("iptables-legacy -t raw -L >/dev/null; iptables-nft -A FORWARD -m conntrack --ctstate NEW -j ACCEPT")
+        show = "cat /proc/net/ip_tables_names /proc/net/ip6_tables_names; nft list ruleset"
+        before = netns.output(show)
+        assert before.startswith("raw\n")
+        facts = facts_of(netns, gather_subset=["netfilter"])
+        assert netns.output(show) == before
+    finally:
+        netns.delete()
+    names = {(one.get("backend"), one["table"]) for one in facts["netfilter"]["chains"]}
+    assert names == {("iptables-legacy", "raw"), ("iptables-nft", "filter")}
+
+
+def test_a_table_of_both_back_ends_and_one_of_nft_are_kept_apart(host: Netns) -> None:
+    host.run("nft flush ruleset; iptables-nft -A FORWARD -m state --state NEW -j DROP;"
+             "nft 'table ip nat { chain FORWARD { type filter hook forward priority 0; }; }'")
+    chains = facts_of(host, gather_subset=["netfilter"])["netfilter"]["chains"]
+    host.run("nft flush ruleset")
+    found = {(one["table"], one.get("backend")) for one in chains if one["name"] == "FORWARD"}
+    assert found >= {("filter", "iptables-nft"), ("nat", None)}
+
+
+def test_ipsets_of_iptables_rules(host: Netns) -> None:
+    host.run("nft flush ruleset; ipset create partners hash:ip,port; ipset add partners 10.0.0.1,tcp:80;"
+             "iptables-nft -A FORWARD -m set --match-set partners dst,dst -j ACCEPT")
+    try:
+        netfilter = facts_of(host, gather_subset=["netfilter"])["netfilter"]
+    finally:
+        host.run("nft flush ruleset; ipset destroy partners")
+    assert netfilter["sets"] == [{
+        "family": "ipset", "table": "", "name": "partners", "type": "hash:ip,port", "inet": 4,
+        "elements": ["10.0.0.1 . tcp . 80"], "complete": True,
+    }]
+    (rule,) = next(one for one in netfilter["chains"] if one["name"] == "FORWARD")["rules"]
+    assert rule["matches"] == [{"left": "ip daddr . meta l4proto . th dport", "op": "==", "right": "@partners"}]
+
+
+@pytest.mark.parametrize("backend", ["legacy", "nft"])
+def test_without_its_save_program_rules_of_iptables_are_named(host: Netns, backend: str) -> None:
+    """Of a table of the nft back end nft itself shows all but the extensions; a legacy table shows nothing."""
+    rule = "FORWARD -m conntrack --ctstate INVALID -j DROP"
+    host.run(f"nft flush ruleset; iptables-{backend} -A {rule}")
+    hide = f'mount --bind /dev/null "$(readlink -f "$(command -v iptables-{backend}-save)")" && exec "$@"'
+    try:
+        facts = run(host, {"gather_subset": ["netfilter"]}, "unshare", "--mount", "sh", "-c", hide, "sh")
+    finally:
+        host.run(f"iptables-{backend} -D {rule}; nft flush ruleset")
+    facts = facts["ansible_facts"]["symmetry"]
+    why = f"iptables-{backend}-save is not installed on this host"
+    if backend == "legacy":
+        assert facts["parts"]["netfilter"]["complete"] is False and why in facts["parts"]["netfilter"]["why"]
+        return
+    (found,) = [one for chain in facts["netfilter"]["chains"] for one in chain["rules"]]
+    assert why in found["matches"][0]["unknown"] and found["verdict"] == {"do": "drop"}

@@ -12,7 +12,8 @@ import typing as t
 
 # Ansible logs in without a login shell: PATH of such a session may lack the directories of administration tools.
 SBIN = ("/usr/sbin", "/sbin", "/usr/local/sbin")
-PACKAGES = {"ip": "iproute2", "ss": "iproute2", "nft": "nftables", "conntrack": "conntrack", "sysctl": "procps"}
+PACKAGES = {"ip": "iproute2", "ss": "iproute2", "nft": "nftables", "conntrack": "conntrack", "sysctl": "procps",
+            **{f"ip{six}tables-{kind}-save": "iptables" for six in ("", "6") for kind in ("nft", "legacy")}}
 TIMEOUT = 60  # seconds; no tool that is run here takes longer on a healthy host
 _DENIED = ("operation not permitted", "permission denied", "you must be root", "must be run as root")
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 netpath.symmetry contributors
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-3.0-or-later
 # PRIVATE: used by this collection only, may change without notice.
-"""Read the packet filter: nftables through nft, and whether iptables-legacy holds rules beside it."""
+"""Read the packet filter: nftables through nft, and the rules of iptables of both its back ends."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import json
 import struct
 import typing as t
 
-from ansible_collections.netpath.symmetry.plugins.module_utils._linux import command, nft_rules
+from ansible_collections.netpath.symmetry.plugins.module_utils._linux import command, iptables, nft_rules
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux.netlink import (
     NETLINK_NETFILTER,
     Netlink,
@@ -24,7 +24,6 @@ MAX_RULESET = 8 << 20  # bytes of JSON; beyond it sets are read one by one, and 
 MAX_SET = 1 << 18
 _GET_TABLE = (10 << 8) | 1  # NFNL_SUBSYS_NFTABLES, NFT_MSG_GETTABLE
 _FAMILIES = {1: "inet", 2: "ip", 3: "arp", 5: "netdev", 7: "bridge", 10: "ip6"}
-_LEGACY = {"/proc/net/ip_tables_names": "iptables-legacy-save", "/proc/net/ip6_tables_names": "ip6tables-legacy-save"}
 
 
 def read() -> tuple[Dict, Dict]:
@@ -35,13 +34,35 @@ def read() -> tuple[Dict, Dict]:
         facts.update(read_nft())
     except (command.CommandError, NetlinkError) as error:
         missing.append(str(error))
-    if facts["chains"]:
-        facts["backends"].append("nft")
-    legacy = legacy_rules()
-    if legacy:
-        facts["backends"].append("iptables-legacy")
-        missing.append(legacy)
+    legacy = iptables.read_legacy()
+    missing += legacy.missing
+    _add(facts, legacy)
+    facts["backends"] = _backends(facts["chains"])
     return facts, ({"complete": False, "why": "; ".join(missing)} if missing else {"complete": True})
+
+
+def _backends(chains: t.Sequence[Dict]) -> list[str]:
+    """Who holds rules; every nft chain counts, those of iptables with a rule or a policy only."""
+    found = ["nft"] if any("backend" not in chain for chain in chains) else []
+    for backend in (iptables.NFT, iptables.LEGACY):
+        if iptables.holds_rules(chain for chain in chains if chain.get("backend") == backend):
+            found.append(backend)
+    return found
+
+
+def _tell_why_hidden(chains: t.Iterable[Dict], why: str) -> None:
+    """Where the extensions of iptables cannot be read, the rules that have them say so."""
+    for chain in chains:
+        for rule in chain["rules"]:
+            for match in rule["matches"]:
+                if match.get("unknown", "").startswith('{"xt"'):
+                    match["unknown"] += f" ({why})"
+
+
+def _add(facts: Dict, reading: iptables.Reading) -> None:
+    facts["chains"] += reading.chains
+    known = {(entry["family"], entry["name"]) for entry in facts["sets"]}
+    facts["sets"] += [entry for entry in reading.sets if ("ipset", entry["name"]) not in known]
 
 
 def read_nft() -> Dict:
@@ -50,7 +71,15 @@ def read_nft() -> Dict:
     if not tables:
         return {}
     dormant = [table for table, is_dormant in tables.items() if is_dormant]
-    return nft_rules.parse(_list_ruleset(), dormant)
+    facts = nft_rules.parse(_list_ruleset(), dormant)
+    hidden = [table for table in nft_rules.tables_with_extensions(facts["chains"]) if table[1] in iptables.TABLES]
+    reading = iptables.read_nft(table for table in hidden if table[0] in ("ip", "ip6"))
+    shown = {(chain["family"], chain["table"]) for chain in reading.chains}
+    facts["chains"] = [chain for chain in facts["chains"] if (chain["family"], chain["table"]) not in shown]
+    if reading.missing:
+        _tell_why_hidden(facts["chains"], reading.missing[0])
+    _add(facts, reading)
+    return facts
 
 
 def read_tables() -> dict[tuple[str, str], bool]:
@@ -115,34 +144,11 @@ def first_elements(answer: str, limit: int) -> list[t.Any]:
     return elements
 
 
-def legacy_rules() -> str:
-    """What is known of rules in iptables-legacy, which nft does not show; empty where there are none."""
-    holders = []
-    for path, save in _LEGACY.items():
-        names = _first_lines(path)
-        if names and not (command.find(save) and is_empty(command.run([save], check=False).stdout)):
-            holders.append(f"{save.partition('-')[0]}-legacy ({', '.join(sorted(names))})")
-    return f"rules of {' and '.join(holders)} are not read" if holders else ""
-
-
-def _first_lines(path: str) -> list[str]:
-    try:
-        with open(path, encoding="utf-8") as stream:
-            return stream.read().split()
-    except OSError:  # no such backend in this kernel, or not for this user
-        return []
-
-
-def is_empty(saved: str) -> bool:
-    """Whether ``iptables-save`` shows chains that accept everything and no rule. Pure."""
-    lines = [line for line in saved.splitlines() if line[:1] in (":", "-")]
-    return bool(lines) and all(line.startswith(":") and line.split()[1] in ("ACCEPT", "-") for line in lines)
-
-
-def counters_of(facts: t.Mapping[str, t.Any]) -> dict[tuple[str, str, str, int], int]:
-    """The packets that each rule with a counter has seen, by family, table, chain and handle. Pure."""
+def counters_of(facts: t.Mapping[str, t.Any]) -> dict[tuple[str, str, str, str, int], int]:
+    """The packets that each rule with a counter has seen, by family, table, backend, chain and handle. Pure."""
     return {
-        (chain["family"], chain["table"], chain["name"], rule["handle"]): rule["counter"]["packets"]
+        (chain["family"], chain["table"], chain.get("backend", ""), chain["name"], rule["handle"]):
+        rule["counter"]["packets"]
         for chain in facts.get("chains", ())
         for rule in chain["rules"]
         if "counter" in rule

@@ -67,6 +67,10 @@ def left_of(data: t.Any) -> str:
     if kind == "fib":
         flags = what["flags"] if isinstance(what["flags"], list) else [what["flags"]]
         return f"fib {' . '.join(flags)} {what['result']}"
+    if kind == "concat":
+        parts = [left_of(part) for part in what]
+        if not any(part.startswith("fib ") for part in parts):  # those have dots of their own
+            return " . ".join(parts)
     raise NotUnderstood(as_text(data))
 
 
@@ -144,6 +148,9 @@ def element_of(data: t.Any) -> t.Any:
     return _scalar(data)
 
 
+CHOSEN = ("numgen", "jhash", "symhash")  # values that the kernel counts, draws or hashes
+
+
 def _scalar(data: t.Any) -> t.Any:
     if isinstance(data, (str, int)) and not isinstance(data, bool):
         return data
@@ -173,27 +180,41 @@ def mark_change(target: str, data: t.Any) -> MarkChange:
     """What ``meta mark set`` or ``ct mark set`` (the ``target``) does; raises NotUnderstood."""
     if isinstance(data, int):
         return MarkChange(data, 0xFFFFFFFF)
+    if isinstance(data, dict) and len(data) == 1 and set(data) & set(CHOSEN):
+        return MarkChange(_chosen(data), 0xFFFFFFFF)
     if isinstance(data, dict) and "map" in data:
-        key = left_of(data["map"]["key"])
+        asked = data["map"]["key"]
+        chosen = isinstance(asked, dict) and set(asked) & set(CHOSEN)
+        key = _chosen(asked) if chosen else left_of(asked)
         return MarkChange({"key": key, "map": map_of(data["map"]["data"], _number)}, 0xFFFFFFFF)
-    source, keep, added = _bitwise(data)
-    if source == target:  # old & keep | added: the bits of keep that added does not set are left alone
-        return MarkChange(added, ~keep & 0xFFFFFFFF | added)
-    if keep == 0xFFFFFFFF and added == 0:
+    source, keep, flip = _bitwise(data)
+    if source == target and not flip & keep:  # old & keep | added: the bits that are kept are left alone
+        return MarkChange(flip, ~keep & 0xFFFFFFFF | flip)
+    if keep == 0xFFFFFFFF and flip == 0:
         return MarkChange(source, 0xFFFFFFFF)
     # the other mark, taken with a mask: no way to say this as a change of single bits
-    return MarkChange({"of": source, "and": keep, "or": added}, 0xFFFFFFFF)
+    if flip & keep:
+        return MarkChange({"of": source, "and": keep, "or": 0, "xor": flip}, 0xFFFFFFFF)
+    return MarkChange({"of": source, "and": keep, "or": flip}, 0xFFFFFFFF)
+
+
+def _chosen(data: Dict) -> Dict:
+    """``{numgen: {mode, mod, offset}}`` and its kin; what is hashed stays as its nft JSON."""
+    ((kind, what),) = data.items()
+    return {kind: dict(what)}
 
 
 def _bitwise(data: t.Any) -> tuple[str, int, int]:
-    """``(source & keep) | added`` as its three parts."""
-    if isinstance(data, dict) and ("|" in data or "&" in data) and len(data) == 1:
+    """Any chain of ``&``, ``|`` and ``^`` with numbers is ``(source & keep) ^ flip``: its three parts."""
+    if isinstance(data, dict) and len(data) == 1 and set(data) & {"|", "&", "^"}:
         ((operator, (inner, number)),) = data.items()
-        source, keep, added = _bitwise(inner)
+        source, keep, flip = _bitwise(inner)
         number = _number(number)
         if operator == "|":
-            return source, keep & ~number & 0xFFFFFFFF, added | number
-        return source, keep & number, added & number
+            return source, keep & ~number & 0xFFFFFFFF, flip & ~number | number
+        if operator == "&":
+            return source, keep & number, flip & number
+        return source, keep, flip ^ number
     source = left_of(data)
     if source not in ("meta mark", "ct mark"):
         raise NotUnderstood(as_text(data))
@@ -204,3 +225,17 @@ def _number(data: t.Any) -> int:
     if isinstance(data, int) and not isinstance(data, bool):
         return data
     raise NotUnderstood(as_text(data))
+
+
+def dscp_number(value: t.Any) -> int:
+    """The number of a class of differentiated services: ``ef``, ``cs1``, ``af21``."""
+    if isinstance(value, int):
+        return value
+    if value in ("ef", "be"):
+        return {"ef": 46, "be": 0}[value]
+    digits = str(value)[2:]
+    if value[:2] == "cs" and digits.isdigit():
+        return int(digits) * 8
+    if value[:2] == "af" and len(digits) == 2 and digits.isdigit():
+        return int(digits[0]) * 8 + int(digits[1]) * 2
+    raise NotUnderstood(str(value))

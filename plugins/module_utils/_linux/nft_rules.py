@@ -16,6 +16,7 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._linux import nft
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux.nft_expressions import (
     NotUnderstood,
     as_text,
+    dscp_number,
     element_of,
     left_of,
     map_of,
@@ -33,8 +34,12 @@ _HARMLESS = {
     **{"ct helper": "ct_helper", "ct timeout": "ct_timeout"},
 }
 _MAPPED = {"prefix", "range", "concat"}  # objects that are values of a map, not verdicts
+_MAY_STOP = ("limit", "quota")
 _ENDS = ("queue", "tproxy", "fwd", "synproxy", "xt")  # the packet may leave the rules in a way that is not modelled
-_READS = {"meta mark": "set_mark", "ct mark": "set_ct_mark", "ct zone": "set_zone"}
+_READS = {
+    **{"meta mark": "set_mark", "ct mark": "set_ct_mark", "ct zone": "set_zone", "ct state": "notrack"},
+    **{"ip dscp": "set_tos", "ip6 dscp": "set_tos"},
+}
 
 
 def parse(ruleset: t.Mapping[str, t.Any], dormant: t.Collection[tuple[str, str]] = ()) -> Dict:
@@ -62,7 +67,32 @@ def parse(ruleset: t.Mapping[str, t.Any], dormant: t.Collection[tuple[str, str]]
             chain["rules"] += parse_rule(data, counters)
         elif kind in ("set", "map"):
             sets.append(_set(data))
+    _doubt_dynamic_sets(chains.values(), sets)
     return {"chains": list(chains.values()), "sets": sets}
+
+
+def _doubt_dynamic_sets(chains: t.Iterable[Dict], sets: t.Iterable[Dict]) -> None:
+    """What is not in a set that rules fill may be there by the time it is asked for."""
+    filled = {
+        (chain["family"], chain["table"], statement["set"])
+        for chain in chains
+        for rule in chain["rules"]
+        for statement in rule["statements"]
+        if statement["do"] == "update_set"
+    }
+    for one in sets:
+        if (one["family"], one["table"], one["name"]) in filled:
+            one["complete"] = False
+
+
+def tables_with_extensions(chains: t.Iterable[Dict]) -> list[tuple[str, str]]:
+    """The tables (family, name) with extensions of iptables, whose content nft does not show."""
+    return sorted({
+        (chain["family"], chain["table"])
+        for chain in chains
+        for rule in chain["rules"]
+        if any(match.get("unknown", "").startswith('{"xt"') for match in rule["matches"])
+    })
 
 
 def _chain(data: Dict) -> Dict:
@@ -142,13 +172,17 @@ class _Builder:
         if verdict:
             rule["verdict"] = verdict
         self.rules.append(rule)
-        self.statements = []
+        # a limit before a match holds for what comes after it as well
+        self.statements = [statement for statement in self.statements if statement["do"] in _MAY_STOP]
 
     def add(self, kind: str, what: t.Any, expression: Dict) -> None:
         """Add one expression of the rule."""
         if kind == "match":
             self._add_match(what, expression)
-        elif kind in ("mangle", "notrack", "flow", "limit", "quota", "set", "map") or kind in _HARMLESS:
+        elif kind in ("limit", "quota"):  # the rule stops here, or not: what was done before is done all the same
+            self._split()
+            self.statements += _statement(kind, what, expression)
+        elif kind in ("mangle", "notrack", "flow", "set", "map") or kind in _HARMLESS:
             self.statements += _statement(kind, what, expression)
             if kind in ("set", "map") and what.get("stmt"):  # a limit per element, say: the rule may stop here
                 self.matches.append({"unknown": as_text(expression)})
@@ -162,23 +196,26 @@ class _Builder:
             self.matches.append({"unknown": as_text(expression)})
 
     def _add_match(self, what: Dict, expression: Dict) -> None:
-        changed = [statement["do"] for statement in self.statements if statement["do"] in (*_READS.values(), "unknown")]
-        if self.statements:
-            self._close(None)
+        self._split()
         try:
             match = match_of(what)
         except NotUnderstood:
             match = {"unknown": as_text(expression)}
-        if changed:
-            # the matches so far were made before the change, the second rule would make them again after it
-            self.matches = [_doubt(one, changed) for one in self.matches]
         self.matches.append(match)
+
+    def _split(self) -> None:
+        """End the rule so far where it has statements: what comes next decides over later ones only."""
+        done = [statement["do"] for statement in self.statements if statement["do"] not in _MAY_STOP]
+        if done:
+            self._close(None)
+            # the matches so far were made before the change, the second rule would make them again after it
+            self.matches = [_doubt(one, done) for one in self.matches]
 
 
 def _doubt(match: Dict, changed: list[str]) -> Dict:
     """The match, or unknown where a statement in between changes what it reads."""
-    reads = _READS.get(match.get("left", ""))
-    return {"unknown": as_text(match)} if reads in changed or "unknown" in changed else match
+    reads = {_READS.get(part) for part in match.get("left", "").split(" . ")}
+    return {"unknown": as_text(match)} if reads & set(changed) or "unknown" in changed else match
 
 
 def _statement(kind: str, what: t.Any, expression: Dict) -> list[Dict]:
@@ -202,14 +239,21 @@ def _statement(kind: str, what: t.Any, expression: Dict) -> list[Dict]:
 
 def _mangle(what: Dict, expression: Dict) -> Dict:
     key, value = what["key"], what["value"]
+    if isinstance(key, dict) and "ct helper" in key:
+        return {"do": "ct_helper"}
     if "tcp option" in key and key["tcp option"].get("name") == "maxseg":
         return {"do": "set_mss", "value": value if isinstance(value, int) else nft_text.expression(value)}
     try:
         target = left_of(key)
         if target in ("meta mark", "ct mark"):
-            return {"do": _READS[target], **mark_change(target, value).as_dict()}
-        if target == "ct zone" and isinstance(value, int):
-            return {"do": "set_zone", "value": value}
+            do = "set_mark" if target == "meta mark" else "set_ct_mark"
+            return {"do": do, **mark_change(target, value).as_dict()}
+        if target.startswith("ct ") and target.endswith(" zone"):
+            direction = target.split()[1]
+            zone = value if isinstance(value, int) else mark_change("", value).value
+            return {"do": "set_zone", "value": zone, **({"direction": direction} if direction != "zone" else {})}
+        if target in ("ip dscp", "ip6 dscp") and isinstance(value, (int, str)):
+            return {"do": "set_tos", "value": dscp_number(value) << 2, "mask": 0xFC}
     except NotUnderstood:
         pass
     return {"do": "unknown", "unknown": as_text(expression)}
@@ -250,6 +294,8 @@ def _nat(kind: str, what: Dict) -> Dict:
         verdict["port"] = element_of(what["port"])
     flags = what.get("flags", [])
     flags = [flags] if isinstance(flags, str) else flags
+    if "netmap" in flags:
+        verdict["netmap"] = True
     if {"random", "fully-random"} & set(flags):
         verdict["random"] = True
     if "persistent" in flags:

@@ -22,7 +22,7 @@ class Reading(t.NamedTuple):
 
     conntrack: t.Optional[dict[str, int]]
     counters: dict[str, int]
-    rules: t.Optional[dict[tuple[str, str, str, int], int]]
+    rules: t.Optional[dict[tuple[str, str, str, str, int], int]]
 
 
 def sample(facts: t.Mapping[str, t.Any], seconds: float) -> Dict:
@@ -39,8 +39,8 @@ def _read(facts: t.Mapping[str, t.Any]) -> Reading:
     try:
         if "stats" in facts.get("conntrack", {}):
             conntrack = ctnetlink.read_statistics()
-        if "nft" in facts.get("netfilter", {}).get("backends", ()):
-            rules = netfilter.counters_of(netfilter.read_nft())
+        if facts.get("netfilter", {}).get("backends"):
+            rules = netfilter.counters_of(netfilter.read()[0])
     except (CommandError, NetlinkError):  # what could be read a moment ago is gone: no growth is known
         pass
     return Reading(conntrack, kernel_counters.read(), rules)
@@ -58,9 +58,10 @@ def growth(first: Reading, second: Reading) -> Dict:
         result["reverse_path_filter"] = max(0, second.counters[_REVERSE_PATH] - first.counters[_REVERSE_PATH])
     if first.rules is not None and second.rules is not None:
         result["rules"] = [
-            {"family": family, "table": table, "chain": chain, "handle": handle, "packets": packets - before}
-            for (family, table, chain, handle), packets in second.rules.items()
-            for before in [first.rules.get((family, table, chain, handle), packets)]
+            {"family": family, "table": table, **({"backend": backend} if backend else {}), "chain": chain,
+             "handle": handle, "packets": packets - before}
+            for (family, table, backend, chain, handle), packets in second.rules.items()
+            for before in [first.rules.get((family, table, backend, chain, handle), packets)]
             if packets > before
         ]
     return result

@@ -71,10 +71,12 @@ def _rejects(network: Network, host: str, original: Flow, reply: Flow) -> bool:
 def invalid_growth(facts: Facts) -> int:
     """Packets that conntrack found invalid, or a rule counted as such, during the sampling window; 0 without one."""
     samples = facts.get("samples", {})
-    handles = {(c["family"], c["table"], c["name"], rule.get("handle")) for c, rule in invalid_rules(facts)}
+    handles = {
+        (c["family"], c["table"], c.get("backend"), c["name"], rule.get("handle")) for c, rule in invalid_rules(facts)
+    }
     by_rule = [
         int(item.get("packets", 0)) for item in samples.get("rules", ())
-        if (item.get("family"), item.get("table"), item.get("chain"), item.get("handle")) in handles
+        if tuple(item.get(key) for key in ("family", "table", "backend", "chain", "handle")) in handles
     ]
     return max([int(samples.get("conntrack_invalid", 0)), *by_rule])
 

@@ -11,6 +11,7 @@ match, is followed both ways: where the two differ the result is ``unknown`` and
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.netfilter_chain import ChainWalk, Outcome
@@ -23,7 +24,9 @@ NAT_DST = -100
 NAT_SRC = 100
 _ALL = 1 << 31
 _FAMILIES = {4: ("ip", "inet"), 6: ("ip6", "inet")}
-_USES_CONNTRACK = ("snat", "dnat", "masquerade", "redirect")
+_CHANGES = ("set_mark", "set_ct_mark", "set_tos", "set_zone", "notrack", "ct_template", "unknown")
+_USES_CONNTRACK = ("snat", "dnat", "masquerade", "redirect", "netmap")
+_TRACKING = ("set_ct_mark", "set_zone", "ct_template", "ct_helper", "ct_timeout", "flow_offload")
 # what a firewall that keeps state could see the packet as
 _STATES = (("new", "original"), ("established", "original"), ("established", "reply"), ("invalid", ""))
 
@@ -40,10 +43,20 @@ class Chain:
     priority: int = 0
     policy: str = "accept"
     rules: tuple[t.Mapping[str, t.Any], ...] = ()
+    backend: str = ""  # iptables-legacy, iptables-nft; empty for nft itself
+    devices: tuple[str, ...] = ()  # with the hooks ingress and egress
+
+    @property
+    def space(self) -> tuple[str, ...]:
+        """The table: chains jump to chains of their own table."""
+        return (self.family, self.table, self.backend)
 
     def describe(self, rule: t.Mapping[str, t.Any] | None) -> str:
         """The rule, or without one the policy, as text with family, table and chain."""
-        return f"{self.family} {self.table} {self.name}: {rule['text'] if rule else f'policy {self.policy}'}"
+        family = self.family
+        if self.backend:
+            family = self.backend if self.family == "ip" else f"ip6{self.backend[2:]}"
+        return f"{family} {self.table} {self.name}: {rule['text'] if rule else f'policy {self.policy}'}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +65,7 @@ class Filtered:
 
     result: FilterResult
     situation: Situation  # with the marks as they are now
-    changed_mark: bool = False  # by a chain of type route
+    changed_route: bool = False  # a chain of type route changed what routing asks for
     untracked: bool = False
     zone: int = 0
 
@@ -63,13 +76,17 @@ class Ruleset:
     def __init__(self, chains: tuple[Chain, ...], sets: t.Mapping[tuple[str, str], t.Mapping[str, SetView]]) -> None:
         self.chains = chains
         self.sets = sets
-        self.by_name = {(chain.family, chain.table, chain.name): chain for chain in chains}
+        self.by_name = {(*chain.space, chain.name): chain for chain in chains}
         self._translates = {
             family: any(chain.type == "nat" and chain.family in _FAMILIES[family] for chain in chains)
             for family in (4, 6)
         }
         self._conntrack = {family: self._asks_for_conntrack(family) for family in (4, 6)}
         self._hooked = any(chain.hook for chain in chains)
+        self._changing = {
+            chain.space for chain in chains for rule in chain.rules
+            for statement in rule.get("statements", ()) if statement.get("do") in _CHANGES
+        }
 
     @classmethod
     def from_facts(cls, netfilter: t.Mapping[str, t.Any]) -> Ruleset:
@@ -79,6 +96,7 @@ class Ruleset:
         for data in netfilter.get("chains", ()):
             plain = {key: value for key, value in data.items() if key in known and value is not None}
             plain["rules"] = tuple(data.get("rules", ()))
+            plain["devices"] = tuple(data.get("devices", ()))
             chains.append(Chain(**plain))
         sets: dict[tuple[str, str], dict[str, SetView]] = {}
         for data in netfilter.get("sets", ()):
@@ -123,7 +141,7 @@ class Ruleset:
             stateful=stateful,
             counter=outcome.counter,
         )
-        return Filtered(result, walk.now, walk.changed_mark, walk.untracked, walk.zone)
+        return Filtered(result, walk.now, walk.changed_route, walk.untracked, walk.zone)
 
     def _fate_in(
         self, situation: Situation, kind: tuple[str, ...], low: int, high: int, state: str, direction: str
@@ -136,10 +154,19 @@ class Ruleset:
         return outcome.is_drop if outcome.verdict != "unknown" else None
 
     def _walk(self, situation: Situation, kind: tuple[str, ...], low: int, high: int) -> tuple[Outcome, ChainWalk]:
+        outcome, walk = self._through(self.base_chains(situation, kind, low, high), situation)
+        for chains in self._other_orders(situation, kind, low, high):
+            other, also = self._through(chains, situation)
+            if (other.fate, also.left_behind) != (outcome.fate, walk.left_behind):
+                why = "chains of several tables have its priority, and which comes first decides"
+                return Outcome("unknown", outcome.rule or other.rule, why), walk
+        return outcome, walk
+
+    def _through(self, chains: t.Sequence[Chain], situation: Situation) -> tuple[Outcome, ChainWalk]:
         walk = ChainWalk(self.by_name, situation)
         last = Outcome("accept")
-        for chain in self.base_chains(situation, kind, low, high):
-            walk.sets = self.sets.get((chain.family, chain.table), {})
+        for chain in chains:
+            walk.sets = self._sets_of(chain)
             outcome = walk.base(chain)
             if outcome.verdict != "accept":
                 return outcome, walk
@@ -148,6 +175,9 @@ class Ruleset:
             if outcome.translation is not None:
                 break  # the first chain that translates has settled it
         return last, walk
+
+    def _sets_of(self, chain: Chain) -> t.Mapping[str, SetView]:
+        return self.sets.get(("ipset", "") if chain.backend else (chain.family, chain.table), {})
 
     def base_chains(self, situation: Situation, kind: tuple[str, ...], low: int, high: int) -> list[Chain]:
         """The chains that a packet meets at a hook, in the order of their priority."""
@@ -160,7 +190,27 @@ class Ruleset:
             and chain.type in kind
             and low <= chain.priority < high
         ]
-        return sorted(found, key=lambda chain: chain.priority)
+        # of equal priority the hook that was registered last comes first (nf_hook_entries_grow)
+        found.reverse()
+        found.sort(key=lambda chain: chain.priority)
+        return found
+
+    def _other_orders(
+        self, situation: Situation, kind: tuple[str, ...], low: int, high: int
+    ) -> t.Iterator[list[Chain]]:
+        """The other order of tables that share a priority: which was there first is not known."""
+        chains = self.base_chains(situation, kind, low, high)
+        ties = [
+            (one, other) for one, other in itertools.pairwise(chains)
+            if one.priority == other.priority and one.space != other.space and one.rules and other.rules
+        ]
+        if any(self._leaves_something(one) or self._leaves_something(other) for one, other in ties):
+            tables = list(dict.fromkeys(chain.space for chain in chains))
+            yield sorted(chains, key=lambda chain: (chain.priority, -tables.index(chain.space)))
+
+    def _leaves_something(self, chain: Chain) -> bool:
+        """Whether rules of the chain's table change what other chains see of a packet."""
+        return chain.type == "nat" or chain.space in self._changing
 
     def why_unknown(self, hook: str) -> str:
         """Nothing here is followed for chains on a device (ingress, egress)."""
@@ -169,13 +219,18 @@ class Ruleset:
 
 
 def _mentions_state(rule: t.Mapping[str, t.Any]) -> bool:
+    """Whether a rule makes the kernel track connections: by what it asks for, changes, or does in unknown ways."""
     verdict = rule.get("verdict") or {}
-    if verdict.get("do") in _USES_CONNTRACK or str(verdict.get("key", "")).startswith("ct "):
+    if verdict.get("do") in _USES_CONNTRACK or "ct " in str(verdict.get("key", "")):
         return True
-    for part in (*rule.get("matches", ()), *rule.get("statements", ())):
-        text = f"{part.get('left', '')} {part.get('do', '')} {part.get('value', '')} {part.get('unknown', '')}"
-        if any(
-            word in f" {text} " for word in (" ct ", "ct_mark", "set_zone", "flow_offload", "'ct'", '"ct', "conntrack")
-        ):
-            return True
-    return False
+    return any(_needs_tracking(part) for part in (*rule.get("matches", ()), *rule.get("statements", ())))
+
+
+def _needs_tracking(part: t.Mapping[str, t.Any]) -> bool:
+    if any(left.startswith("ct ") for left in str(part.get("left", "")).split(" . ")):
+        return True
+    if part.get("do") in _TRACKING or "ct mark" in str(part.get("value", "")):
+        return True
+    if any(word in str(part.get("unknown", "")) for word in ('"ct', "-m conn", "-m helper", "conntrack", "'ct'")):
+        return True
+    return any(_needs_tracking(one) for word in ("all", "any", "none") for one in part.get(word, ()))

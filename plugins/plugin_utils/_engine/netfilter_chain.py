@@ -9,13 +9,10 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.netfilter_match import (
-    ABSENT,
-    Sets,
-    holds,
-    value_of,
-    within,
-)
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import netfilter_translation
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.netfilter_effects import Effects
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.netfilter_fields import ABSENT
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.netfilter_match import asks_for_state, holds
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Translation
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.situation import Situation
 
@@ -23,14 +20,9 @@ if t.TYPE_CHECKING:
     from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.netfilter import Chain
 
 Rule = t.Mapping[str, t.Any]
-_DEPTH = 16  # NFT_JUMP_STACK_SIZE
-# statements that neither stop a packet nor change what routing sees of it
-_HARMLESS = (
-    *("counter", "log", "limit", "quota", "last", "flow_offload", "update_set", "set_mss", "ct_helper", "ct_timeout"),
-    "dup",
-)
-_TRANSLATIONS = ("snat", "dnat", "masquerade", "redirect")
-_BITS32 = 0xFFFFFFFF
+_DEPTH = {"": 16, "iptables-nft": 16}  # NFT_JUMP_STACK_SIZE; iptables-legacy has a stack for all of its chains
+_LEGACY_DEPTH = 200
+_MAY_MATCH = ("limit", "quota")  # statements that stop the rule, or not
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,26 +45,30 @@ class Outcome:
         return (self.verdict, self.is_drop, what and (what.kind, what.address, what.port))
 
 
-class ChainWalk:
+class ChainWalk(Effects):
     """The walk of one packet; marks change on the way and stay for the chains after."""
 
-    def __init__(self, chains: t.Mapping[tuple[str, str, str], Chain], situation: Situation) -> None:
+    def __init__(self, chains: t.Mapping[tuple[str, ...], Chain], situation: Situation) -> None:
+        super().__init__(situation)
         self.chains = chains
-        self.now = situation
-        self.sets: Sets = {}
         self.asked_state = False  # a rule that was reached asked for the connection's state or direction
-        self.changed_mark = False
-        self.untracked = False
-        self.zone = 0
+        self.changed_route = False  # a chain of type route changed what routing asks for
         self._possible: list[Outcome] = []  # how the chain may end by rules that only may match
+
+    @property
+    def left_behind(self) -> tuple[object, ...]:
+        """What the chains after, routing and connection tracking will see."""
+        now = self.now
+        marks = (now.mark, now.unknown_mark, now.ct_mark, now.unknown_ct_mark)
+        return (*marks, now.packet.tos, self.untracked, self.zone)
 
     def base(self, chain: Chain) -> Outcome:
         """How a base chain ends for the packet."""
         self._possible = []
-        before = self.now.mark
+        before = self.now.mark, self.now.packet.tos
         end = self._chain(chain, False, 0) or self._policy(chain)
-        if chain.type == "route" and self.now.mark != before:
-            self.changed_mark = True
+        if chain.type == "route" and (self.now.mark, self.now.packet.tos) != before:
+            self.changed_route = True
         if end.verdict == "unknown":
             return end
         other = next((one for one in self._possible if one.fate != end.fate), None)
@@ -89,14 +85,15 @@ class ChainWalk:
 
         With ``unsure`` the packet only may be here: outcomes are noted as possible, and the walk goes on.
         """
-        if depth > _DEPTH:
+        if depth > _DEPTH.get(chain.backend, _LEGACY_DEPTH):
             return Outcome("unknown", chain.describe(None), "chains jump deeper than the kernel allows")
         for rule in chain.rules:
             matched = self._matches(rule)
             if matched is False:
                 continue
             doubt = unsure or matched is None
-            self._effects(rule, chain, doubt)
+            if not self._effects(rule, chain, doubt):
+                continue
             verdict = self._verdict_of(rule)
             if verdict is None or verdict["do"] == "continue":
                 continue
@@ -120,15 +117,25 @@ class ChainWalk:
         answer: bool | None = True
         for match in rule.get("matches", ()):
             one = holds(match, self.now, self.sets)
-            if str(match.get("left", "")) in ("ct state", "ct direction", "ct status"):
+            if not self.asked_state and asks_for_state(match):
                 self.asked_state = True
             if one is False:
                 return False
             if one is None:
                 answer = None
-        if any(statement.get("do") in ("limit", "quota") for statement in rule.get("statements", ())):
-            return None if rule.get("verdict") else answer
+        if any(statement.get("do") in _MAY_MATCH for statement in rule.get("statements", ())):
+            return None
         return answer
+
+    def _effects(self, rule: Rule, chain: Chain, doubt: bool) -> bool:
+        """Whether the rule goes on to its verdict after its statements."""
+        for statement in rule.get("statements", ()):
+            goes_on, why = self.apply(statement, doubt)
+            if why:
+                self._possible.append(Outcome("unknown", chain.describe(rule), why))
+            if not goes_on:
+                return False
+        return True
 
     def _act(
         self, verdict: t.Mapping[str, t.Any], rule: Rule, chain: Chain, doubt: bool, depth: int
@@ -142,22 +149,14 @@ class ChainWalk:
         if do in ("accept", "drop", "reject"):
             return Outcome(do, text, counter=counter), False
         if do in ("jump", "goto"):
-            target = self.chains.get((chain.family, chain.table, str(verdict.get("target"))))
+            target = self.chains.get((*chain.space, str(verdict.get("target"))))
             if target is None:
                 return Outcome("unknown", text, f"chain {verdict.get('target')} was not read"), False
             outcome = self._chain(target, doubt, depth + 1)
             return outcome, do == "goto" and outcome is None
-        if do in _TRANSLATIONS:
-            address = verdict.get("address")
-            family = verdict.get("family") or (6 if ":" in str(address or "") else 4 if address else self.now.family)
-            if family != self.now.family:
-                return None, False  # `snat ip to` of an inet chain leaves IPv6 alone, and the reverse
-            if "map" in verdict:
-                address = self._look_up(str(verdict.get("key", "")), verdict["map"])
-                if address is ABSENT:
-                    return None, False
-                verdict = {**verdict, "address": address}
-            return Outcome("accept", text, translation=_translation(verdict, text), counter=counter), False
+        if do in netfilter_translation.KINDS:
+            found = netfilter_translation.translation_of(verdict, text, self)
+            return (Outcome("accept", text, translation=found, counter=counter) if found else None), False
         why = f"{do} is not understood" if do != "unknown" else "its verdict is not understood"
         return Outcome("unknown", text, why), False
 
@@ -171,85 +170,15 @@ class ChainWalk:
         verdict: t.Mapping[str, t.Any] | None = rule.get("verdict")
         if verdict is None or verdict["do"] != "vmap":
             return verdict
-        if str(verdict.get("key", "")) in ("ct state", "ct direction", "ct status"):
+        key = str(verdict.get("key", ""))
+        if any(part in ("ct state", "ct direction", "ct status") for part in key.split(" . ")):
             self.asked_state = True
-        found = self._look_up(str(verdict.get("key", "")), verdict.get("map"))
+        found = self.look_up(key, verdict.get("map"))
         if found is ABSENT:
             return None
         return found if isinstance(found, dict) else {"do": "unknown"}
-
-    def _look_up(self, key: str, mapping: t.Any) -> t.Any:
-        """The value that a map gives for the packet: ABSENT without one, None where that is not known."""
-        complete = True
-        if isinstance(mapping, str):
-            named = self.sets.get(mapping.lstrip("@"))
-            if named is None:
-                return None
-            mapping, complete = named.elements, named.complete
-        value = value_of(key, self.now)
-        if value is ABSENT:
-            return ABSENT
-        for element, result in mapping or ():
-            inside = element != "*" and within(value, element, key, self.sets)
-            if inside is None:
-                return None
-            if inside:
-                return result
-        return {str(element): result for element, result in mapping or ()}.get("*", ABSENT) if complete else None
-
-    def _effects(self, rule: Rule, chain: Chain, doubt: bool) -> None:
-        for statement in rule.get("statements", ()):
-            do = statement.get("do", "unknown")
-            if do == "set_mark":
-                self._set_mark(statement, "mark", doubt)
-            elif do == "set_ct_mark" and self.now.connection.entry is not None:
-                self._set_mark(statement, "ct_mark", doubt)
-            elif do in ("notrack", "set_zone") and not doubt:
-                self.untracked = self.untracked or do == "notrack"
-                self.zone = int(statement.get("value", 0)) if do == "set_zone" else self.zone
-            elif do not in (*_HARMLESS, "set_ct_mark"):
-                self._possible.append(Outcome("unknown", chain.describe(rule), f"its {do} statement is not understood"))
-
-    def _set_mark(self, statement: t.Mapping[str, t.Any], which: str, doubt: bool) -> None:
-        mask = int(str(statement.get("mask", _BITS32)), 0)
-        value, unknown = self._mark_value(statement.get("value"))
-        if value is ABSENT:
-            return
-        old, old_unknown = getattr(self.now, which), getattr(self.now, f"unknown_{which}")
-        if doubt or value is None:
-            changed = {which: old & ~mask & _BITS32, f"unknown_{which}": old_unknown | mask}
-        else:
-            changed = {
-                which: (old & ~mask | value & mask) & _BITS32,
-                f"unknown_{which}": (old_unknown & ~mask | unknown & mask),
-            }
-        self.now = dataclasses.replace(self.now, **changed)
-
-    def _mark_value(self, value: t.Any) -> tuple[t.Any, int]:
-        if value == "ct mark":
-            # without an entry there is no mark to read, and the rule stops there
-            return (self.now.ct_mark, self.now.unknown_ct_mark) if self.now.connection.entry else (ABSENT, 0)
-        if value == "meta mark":
-            return self.now.mark, self.now.unknown_mark
-        if isinstance(value, dict) and "map" in value:
-            return self._look_up(str(value.get("key", "")), value["map"]), 0
-        if isinstance(value, dict) and "of" in value:  # (the other mark & and) | or
-            mark, unknown = self._mark_value(value["of"])
-            return (mark, 0) if mark is ABSENT else (mark & value["and"] | value["or"], unknown & value["and"])
-        return (value, 0) if isinstance(value, int) else (None, 0)
 
 
 def _counter(rule: Rule) -> tuple[int, int] | None:
     counter = rule.get("counter")
     return (int(counter["packets"]), int(counter["bytes"])) if counter else None
-
-
-def _translation(verdict: t.Mapping[str, t.Any], text: str) -> Translation:
-    port = verdict.get("port")
-    return Translation(
-        verdict["do"],
-        verdict.get("address"),
-        port if isinstance(port, int) else None,
-        text,
-        port_unknown=bool(verdict.get("random")) or (port is not None and not isinstance(port, int)),
-    )

@@ -78,6 +78,62 @@ def _key(now: Situation, flags: frozenset[str], device: str | None) -> Key:
     )
 
 
+def rpfilter(now: Situation, flags: frozenset[str]) -> bool | None:
+    """Whether the rpfilter match of iptables holds, before its inversion; None where that is not known.
+
+    Unlike the fib expression, over IPv6 it prefers a route by the packet's own interface among those of the best
+    prefix, whatever their metric (ipt_rpfilter.c, ip6t_rpfilter.c, rt6_device_match).
+    """
+    if not flags <= {"loose", "validmark", "accept-local"} or (now.unknown_mark and "validmark" in flags):
+        return None
+    source = number_of(now.packet.flow.source)
+    if now.iif == "lo" or now.iif is None or (now.family == 6 and source == 0):
+        return True
+    answer = now.host.answer(_rpfilter_key(now, flags))
+    if answer.unknown:
+        return None
+    hit = answer.hit
+    if answer.error or hit is None or hit.route.type in ("anycast", "blackhole", "unreachable", "prohibit"):
+        return False
+    local = hit.route.type == "local"
+    if now.family == 6 and local:
+        return "accept-local" in flags
+    if hit.route.type != "unicast" and not (local and "accept-local" in flags):
+        return False
+    if "loose" in flags:
+        return True
+    if now.family == 4:
+        return any(_is_by(now, hop.device) for hop in hit.route.nexthops)
+    return hit.found is not None and _is_by(now, hit.found.device)
+
+
+def _is_by(now: Situation, device: str | None) -> bool:
+    return device == now.iif or now.host.vrf_of(device) == now.iif
+
+
+def _rpfilter_key(now: Situation, flags: frozenset[str]) -> Key:
+    flow = now.packet.flow
+    base = now.host.key(now.packet, "lo")
+    destination = number_of(flow.destination)
+    multicast = destination >> (28 if now.family == 4 else 120) == (0xE if now.family == 4 else 0xFF)
+    return dataclasses.replace(
+        base,
+        dst=number_of(flow.source),
+        src=0 if multicast else destination,
+        iif="lo",
+        oif=now.iif if now.family == 6 and "loose" not in flags else None,
+        mark=now.mark if "validmark" in flags else 0,
+        protocol=0 if now.family == 4 else base.protocol,
+        sport=0,
+        dport=0,
+        uid=0,
+        l3mdev=now.host.vrf_of(now.iif),
+        ignore_linkstate=now.family == 4,
+        reverse=True,
+        by_device=now.family == 6,
+    )
+
+
 def _type(now: Situation, flags: frozenset[str]) -> str | None:
     """inet_addr_type and its kin: what the local table makes of the address; with an interface, only there."""
     flow = now.packet.flow
@@ -85,7 +141,7 @@ def _type(now: Situation, flags: frozenset[str]) -> str | None:
     number = number_of(text)
     if number >> (28 if now.family == 4 else 120) == (0xE if now.family == 4 else 0xFF):
         return "multicast"
-    if now.family == 4 and number == 0xFFFFFFFF:
+    if now.family == 4 and (number == 0xFFFFFFFF or number >> 24 == 0):
         return "broadcast"
     device = now.iif if "iif" in flags else (now.oif if "oif" in flags else None)
     vrf = now.host.vrf_of(device)

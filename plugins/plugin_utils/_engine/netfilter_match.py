@@ -7,29 +7,55 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import typing as t
 
-from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import PROTOCOLS, Flow
+from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import PROTOCOLS
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import netfilter_fib
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.conntrack import Entry
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.fib import number_of, prefix_of
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import ICMP_ERRORS, Packet
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.fib import prefix_of
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.netfilter_fields import (
+    ABSENT,
+    Concat,
+    unsure_bits,
+    value_of,
+)
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.situation import Situation
 
 _FLAGS = {"fin": 1, "syn": 2, "rst": 4, "psh": 8, "ack": 16, "urg": 32, "ecn": 64, "cwr": 128}
-_FLAGS_OF = {"syn": 2, "syn_ack": 18, "ack": 16, "fin": 17, "rst": 20}
-_ICMP = {
-    "icmp": {"echo-reply": 0, "destination-unreachable": 3, "echo-request": 8, "time-exceeded": 11},
-    "icmpv6": {"destination-unreachable": 1, "packet-too-big": 2, "time-exceeded": 3, "echo-request": 128,
-               "echo-reply": 129},
-}
+_ICMP_TYPES = {
+    "icmp": {
+        "echo-reply": 0, "destination-unreachable": 3, "source-quench": 4, "redirect": 5, "echo-request": 8,
+        "router-advertisement": 9, "router-solicitation": 10, "time-exceeded": 11, "parameter-problem": 12,
+        "timestamp-request": 13, "timestamp-reply": 14, "info-request": 15, "info-reply": 16,
+        "address-mask-request": 17, "address-mask-reply": 18,
+    },
+    "icmpv6": {
+        "destination-unreachable": 1, "packet-too-big": 2, "time-exceeded": 3, "parameter-problem": 4,
+        "echo-request": 128, "echo-reply": 129, "mld-listener-query": 130, "mld-listener-report": 131,
+        "mld-listener-done": 132, "mld-listener-reduction": 132, "nd-router-solicit": 133, "nd-router-advert": 134,
+        "nd-neighbor-solicit": 135, "nd-neighbor-advert": 136, "nd-redirect": 137, "router-renumbering": 138,
+        "ind-neighbor-solicit": 141, "ind-neighbor-advert": 142, "mld2-listener-report": 143,
+    },
+}  # fmt: skip
+_ICMP_CODES = {
+    "icmp": {
+        "net-unreachable": 0, "host-unreachable": 1, "prot-unreachable": 2, "port-unreachable": 3, "frag-needed": 4,
+        "net-prohibited": 9, "host-prohibited": 10, "admin-prohibited": 13,
+    },
+    "icmpv6": {
+        "no-route": 0, "admin-prohibited": 1, "addr-unreachable": 3, "port-unreachable": 4, "policy-fail": 5,
+        "reject-route": 6,
+    },
+}  # fmt: skip
 _DSCP = {"cs0": 0, "be": 0, "cs1": 8, "cs2": 16, "cs3": 24, "cs4": 32, "cs5": 40, "cs6": 48, "cs7": 56, "ef": 46}
+_DSCP.update({f"af{c}{d}": 8 * c + 2 * d for c in (1, 2, 3, 4) for d in (1, 2, 3)})
 _L4_NAMES = {**PROTOCOLS, "ipv6-icmp": 58, "icmp6": 58}
 _OTHER_L4 = {"sctp", "udplite", "dccp", "esp", "ah", "comp", "igmp", "gre", "ospf", "vrrp", "pim", "ipip", "l2tp"}
 _BITS = {"ct state", "ct status", "tcp flags"}  # a list of these means any of the bits
 
 
 Sets = t.Mapping[str, "SetView"]
+Match = t.Mapping[str, t.Any]
 Answer = t.Optional[bool]
 
 
@@ -41,194 +67,113 @@ class SetView:
     complete: bool = True
 
 
-def holds(match: t.Mapping[str, t.Any], situation: Situation, sets: Sets) -> Answer:
+def holds(match: Match, situation: Situation, sets: Sets) -> Answer:
     """Whether a match of the facts schema holds."""
-    if "left" not in match or "unknown" in match:
-        return None
-    left, op, right = match["left"], match.get("op", "=="), match["right"]
+    left = match.get("left")
+    if left is None or "unknown" in match:
+        return _together(match, situation, sets)
+    op, right = match.get("op", "=="), match["right"]
     if left.startswith("fib "):
         return _fib(left, op, right, situation)
+    if left.startswith("rpfilter"):
+        found = netfilter_fib.rpfilter(situation, frozenset(left.split()[1:]))
+        return None if found is None else found == right
     value = value_of(left, situation)
     if value is ABSENT:
-        return False  # the expression stops the rule where the packet has no such field
+        # an expression of nft stops the rule where the packet has no such field; iptables may say otherwise
+        return bool(match.get("absent", False))
     if left in _BITS:
         return _bits(left, value, op, right, match.get("mask"), situation)
-    mask = _mask_of(match.get("mask"))
+    return _compared(match, value, situation, sets)
+
+
+def _compared(match: Match, value: t.Any, situation: Situation, sets: Sets) -> Answer:
+    left, op, right, mask = match["left"], match.get("op", "=="), match["right"], match.get("mask")
+    if isinstance(mask, str):
+        mask = _number(mask)
+    if mask is not None and not isinstance(mask, int):
+        return None
     if mask is not None and isinstance(value, int):
         value &= mask
-    unsure = _unsure_bits(left, situation)
+    unsure = unsure_bits(left, situation)
     if unsure and (mask is None or unsure & mask):
         return None
-    inside = within(value, right, left, sets)
+    if left == "ip frag-off" and (mask is None or mask & ~0x1FFF):  # the flags beside the offset are not known
+        return None
     if op in ("<", ">", "<=", ">="):
         return _ordered(value, op, right)
     if op not in ("==", "in", "!="):
         return None
+    inside = within(value, right, left, sets)
     return inside if inside is None or op != "!=" else not inside
 
 
-class _Absent:
-    """The packet has no such field."""
+def _together(match: Match, situation: Situation, sets: Sets) -> Answer:
+    """Matches of which all, any or none must hold."""
+    for word, wanted in (("all", False), ("any", True), ("none", True)):
+        if word in match:
+            answers = [holds(one, situation, sets) for one in match[word]]
+            found = wanted if wanted in answers else (None if None in answers else not wanted)
+            return found if found is None or word != "none" else not found
+    return None
 
 
-ABSENT = _Absent()
-
-
-def value_of(left: str, situation: Situation) -> t.Any:
-    """The value that an expression reads from the packet: ABSENT without such a field, None where it is not known."""
-    words = left.split()
-    if words[0] in ("iifname", "oifname", "iif", "oif", "mark", "l4proto"):
-        words = ["meta", *words]
-    reader = _READERS.get(words[0])
-    return reader(words[1:], situation) if reader else None
-
-
-def _meta(words: list[str], now: Situation) -> t.Any:
-    flow = now.packet.flow
-    what = words[0] if words else ""
-    if what in ("iifname", "iif"):
-        return now.iif if now.iif else ABSENT
-    if what in ("oifname", "oif"):
-        return now.oif if now.oif else ABSENT
-    if what in ("iifgroup", "oifgroup"):
-        return now.host.interface_groups.get((now.iif if what == "iifgroup" else now.oif) or "", ABSENT)
-    fields: dict[str, t.Any] = {
-        "mark": now.mark,
-        "l4proto": PROTOCOLS[flow.protocol],
-        "pkttype": ("host", "unicast"),
-        "nfproto": ("ipv4", "ip", 2) if now.family == 4 else ("ipv6", "ip6", 10),
-        "protocol": ("ip", 0x0800) if now.family == 4 else ("ip6", 0x86DD),
-    }
-    if what == "skuid":
-        return ABSENT if now.iif else now.packet.uid
-    return fields.get(what)
-
-
-def _ip(words: list[str], now: Situation, family: int) -> t.Any:
-    if now.family != family:
-        return ABSENT
-    flow = now.packet.flow
-    fields: dict[str, t.Any] = {
-        "saddr": number_of(flow.source),
-        "daddr": number_of(flow.destination),
-        "protocol": PROTOCOLS[flow.protocol],
-        "nexthdr": PROTOCOLS[flow.protocol],
-        "version": family,
-        "dscp": now.packet.tos >> 2,
-    }
-    return fields.get(" ".join(words))
-
-
-def _port(words: list[str], now: Situation, protocol: str) -> t.Any:
-    flow = now.packet.flow
-    if (protocol != "th" and flow.protocol != protocol) or flow.protocol not in ("tcp", "udp"):
-        return ABSENT
-    if words == ["flags"]:
-        return _tcp_flags_of(now.packet) if flow.protocol == "tcp" else ABSENT
-    return {"dport": flow.dport, "sport": flow.sport}.get(" ".join(words))
-
-
-def _tcp_flags_of(packet: Packet) -> int:
-    bare_reset = packet.tcp_kind == "rst" and packet.segment is not None and not packet.segment.has_ack
-    return _FLAGS["rst"] if bare_reset else _FLAGS_OF[packet.tcp_kind]
-
-
-def _icmp(words: list[str], now: Situation, protocol: str) -> t.Any:
-    if now.packet.flow.protocol != protocol:
-        return ABSENT
-    kind, code = _ICMP[protocol]["echo-request" if now.packet.first else "echo-reply"], 0
-    if now.packet.error:
-        kind, code = ICMP_ERRORS[now.packet.error][now.family]
-    fields = {"type": kind, "code": code}
-    return fields.get(" ".join(words))
-
-
-def _ct(words: list[str], now: Situation) -> t.Any:
-    connection = now.connection
-    what = words[0] if words else ""
-    if what == "state":
-        return {connection.state or "untracked"}
-    entry = connection.entry
-    if entry is None:
-        return ABSENT
-    if what == "status":
-        return _status(entry, connection.fresh)
-    if what in ("original", "reply"):
-        is_request = what == "original"
-        return _tuple_field(entry.original if is_request else entry.reply, words[1:], is_request)
-    fields: dict[str, t.Any] = {
-        "direction": connection.direction,
-        "mark": now.ct_mark,
-        "zone": entry.zone,
-        "protocol": PROTOCOLS[entry.original.protocol],
-        "l3proto": f"ipv{now.family}",
-        "saddr": number_of(entry.original.source),
-        "daddr": number_of(entry.original.destination),
-    }
-    return fields.get(what)
-
-
-def _tuple_field(flow: Flow, words: list[str], is_request: bool) -> t.Any:
-    what = words[-1] if words else ""
-    if what == "proto-dst" and flow.protocol in _ICMP:  # the type and code of an echo stand there
-        return _ICMP[flow.protocol]["echo-request" if is_request else "echo-reply"] << 8
-    fields: dict[str, t.Any] = {
-        "saddr": number_of(flow.source),
-        "daddr": number_of(flow.destination),
-        "proto-src": flow.sport,
-        "proto-dst": flow.dport,
-        "protocol": PROTOCOLS[flow.protocol],
-    }
-    return fields.get(what)
-
-
-def _status(entry: Entry, fresh: bool) -> set[str]:
-    status = set() if fresh else {"confirmed"}
-    if entry.seen_reply:
-        status.add("seen-reply")
-    if entry.source_translated:
-        status.add("snat")
-    if entry.destination_translated:
-        status.add("dnat")
-    if entry.tcp is not None and entry.tcp.assured:
-        status.add("assured")
-    return status
-
-
-_READERS: dict[str, t.Callable[[list[str], Situation], t.Any]] = {
-    "meta": _meta,
-    "ip": lambda words, now: _ip(words, now, 4),
-    "ip6": lambda words, now: _ip(words, now, 6),
-    "tcp": lambda words, now: _port(words, now, "tcp"),
-    "udp": lambda words, now: _port(words, now, "udp"),
-    "th": lambda words, now: _port(words, now, "th"),
-    "icmp": lambda words, now: _icmp(words, now, "icmp"),
-    "icmpv6": lambda words, now: _icmp(words, now, "icmpv6"),
-    "ct": _ct,
-}
+def asks_for_state(match: Match) -> bool:
+    """Whether the state or direction of the connection decides over the match."""
+    if match.get("left") in ("ct state", "ct direction", "ct status"):
+        return True
+    return any(asks_for_state(one) for word in ("all", "any", "none") for one in match.get(word, ()))
 
 
 def within(value: t.Any, right: t.Any, left: str, sets: Sets) -> Answer:
     """Whether a value is, or is in, the right side: an element, a list of them, or a named set."""
-    if isinstance(right, str) and right.startswith("@"):
-        named = sets.get(right[1:])
-        if named is None:
-            return None
-        inside = within(value, list(named.elements), left, sets)
-        return None if inside is False and not named.complete else inside
-    if right == "*":
-        return True
-    if isinstance(right, (list, tuple)):
-        answers = [within(value, element, left, sets) for element in right]
-        return True if True in answers else (None if None in answers else False)
+    if isinstance(right, str):
+        if right.startswith("@"):
+            named = sets.get(right[1:])
+            if named is None:
+                return None
+            inside = within(value, named.elements, left, sets)
+            return None if inside is False and not named.complete else inside
+        if right == "*":
+            return True
+    elif isinstance(right, (list, tuple)):
+        return _in_any(value, right, left, sets)
     if value is None:
         return None
+    if isinstance(value, Concat):
+        return _each_within(value, right, sets)
     if isinstance(value, (tuple, set)):
         return right in value
     if isinstance(value, str):
         return _name_matches(value, str(right))
     bounds = _bounds(right, left)
     return None if bounds is None else bounds[0] <= value <= bounds[1]
+
+
+def _in_any(value: t.Any, elements: t.Sequence[t.Any], left: str, sets: Sets) -> Answer:
+    found: Answer = False
+    for element in elements:
+        inside = within(value, element, left, sets)
+        if inside:
+            return True
+        if inside is None:
+            found = None
+    return found
+
+
+def _each_within(value: Concat, element: t.Any, sets: Sets) -> Answer:
+    """An element of a concatenation: ``10.0.0.0/8 . tcp . 80-90``."""
+    parts = str(element).split(" . ")
+    if len(parts) != len(value.values):
+        return None
+    found: Answer = True
+    for one, part, left in zip(value.values, parts, value.lefts, strict=True):
+        inside = within(one, part, left, sets)
+        if inside is False:
+            return False
+        if inside is None:
+            found = None
+    return found
 
 
 def _name_matches(name: str, pattern: str) -> bool:
@@ -245,12 +190,11 @@ def _bounds(element: t.Any, left: str) -> tuple[int, int] | None:
         if "range" in element:
             ends = [_bounds(end, left) for end in element["range"]]
             return (ends[0][0], ends[1][1]) if ends[0] and ends[1] else None
-        if "prefix" in element:
-            return _bounds(f"{element['prefix']['addr']}/{element['prefix']['len']}", left)
         return None
     return _text_bounds(str(element), left)
 
 
+@functools.lru_cache(maxsize=200_000)
 def _text_bounds(text: str, left: str) -> tuple[int, int] | None:
     names = _names_of(left)
     if text in names:
@@ -276,7 +220,7 @@ def _names_of(left: str) -> t.Mapping[str, int]:
     if what in ("l4proto", "protocol", "nexthdr"):
         return _L4_NAMES
     if left.startswith("icmp"):
-        return _ICMP.get(left.split()[0], {})
+        return (_ICMP_CODES if what == "code" else _ICMP_TYPES).get(left.split()[0], {})
     return _DSCP if what == "dscp" else {}
 
 
@@ -287,14 +231,12 @@ def _ordered(value: t.Any, op: str, right: t.Any) -> Answer:
     return {"<": value < bounds[0], ">": value > bounds[0], "<=": value <= bounds[0], ">=": value >= bounds[0]}[op]
 
 
-def _mask_of(mask: t.Any) -> int | None:
-    return None if mask is None else int(str(mask), 0)
-
-
-def _unsure_bits(left: str, now: Situation) -> int:
-    if left in ("meta mark", "mark"):
-        return now.unknown_mark
-    return now.unknown_ct_mark if left == "ct mark" else 0
+def _number(text: str) -> t.Any:
+    """The number that a text stands for, or the text."""
+    try:
+        return int(text, 0)
+    except ValueError:
+        return text
 
 
 def _bits(left: str, value: t.Any, op: str, right: t.Any, mask: t.Any, now: Situation) -> Answer:
@@ -307,16 +249,13 @@ def _bits(left: str, value: t.Any, op: str, right: t.Any, mask: t.Any, now: Situ
     if any(not isinstance(name, str) or name.startswith("@") for name in wanted):
         return None
     names = {part for name in wanted for part in name.replace("_", "-").split(",")}
-    if left == "ct status" and names & {"assured", "dying", "expected"}:
-        entry = now.connection.entry
-        if "expected" in names:
-            return False
-        if "dying" in names or entry is None or entry.tcp is None:  # other protocols are assured by their timing
-            return None
-    any_of = bool(names & value)
+    any_of: Answer = bool(names & value)
+    tcp = now.connection.entry is not None and now.connection.entry.tcp is not None
+    if left == "ct status" and not any_of and ("dying" in names or "assured" in names and not tcp):
+        any_of = None  # other protocols are assured by their timing
     if op in ("==", "in"):
         return any_of
-    return not any_of if op == "!=" else None
+    return (None if any_of is None else not any_of) if op == "!=" else None
 
 
 def _tcp_flags(value: int, op: str, wanted: t.Sequence[t.Any], mask: t.Any) -> Answer:

@@ -207,13 +207,13 @@ class _Passage:
         kept = (result,) if result.rule or result.stateful else ()
         passage = dataclasses.replace(
             self,
-            packet=dataclasses.replace(self.packet, mark=now.mark),
+            packet=dataclasses.replace(self.packet, mark=now.mark, tos=now.packet.tos),
             connection=connection,
             tracker=tracker,
             ct_mark=now.ct_mark,
             unknown_mark=now.unknown_mark,
             filters=(*self.filters, *kept),
-            rerouted=self.rerouted or filtered.changed_mark,
+            rerouted=self.rerouted or filtered.changed_route,
         )
         if result.verdict in ("drop", "reject"):
             what = "drops" if result.verdict == "drop" else "rejects"

@@ -55,7 +55,7 @@ def test_counters_are_joined_from_pairs_of_lines() -> None:
 
 
 def reading(invalid: int, drops: int, **rules: int) -> sampling.Reading:
-    keys = {("inet", "fw", name, 5): packets for name, packets in rules.items()}
+    keys = {("inet", "fw", "", name, 5): packets for name, packets in rules.items()}
     return sampling.Reading({"invalid": invalid}, {"TcpExtIPReversePathFilter": drops}, keys)
 
 
@@ -101,19 +101,6 @@ def test_the_file_that_decides_is_named(tmp_path: pathlib.Path, monkeypatch: pyt
 
 def test_a_network_namespace_that_nobody_boots_gets_nothing_from_files(tmp_path: pathlib.Path) -> None:
     assert sysctl_files.read({}, {}, str(tmp_path)) == ({"applied_by": ""}, [])
-
-
-@pytest.mark.parametrize(
-    ("saved", "empty"),
-    [
-        ("*filter\n:INPUT ACCEPT [1:2]\n:DOCKER - [0:0]\nCOMMIT\n", True),
-        ("*filter\n:INPUT DROP [1:2]\nCOMMIT\n", False),
-        ("*filter\n:INPUT ACCEPT [1:2]\n-A INPUT -j DROP\nCOMMIT\n", False),
-        ("", False),
-    ],
-)
-def test_legacy_rules_are_empty_only_where_that_was_seen(saved: str, empty: bool) -> None:
-    assert netfilter.is_empty(saved) is empty
 
 
 def test_the_beginning_of_a_set_is_read_from_a_text_that_is_cut_off() -> None:
