@@ -9,7 +9,11 @@ import typing as t
 
 import pytest
 
+from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import Flow
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.diagnose import diagnose
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Packet
 from ansible_collections.netpath.symmetry.tests.lab.netns import Netns, veth
+from ansible_collections.netpath.symmetry.tests.lab.quick_facts import diagnosed, read
 from ansible_collections.netpath.symmetry.tests.lab.test_host_facts import facts_of
 
 Hosts = dict[str, Netns]
@@ -55,3 +59,30 @@ def test_exceptions_stand_in_the_facts_of_both_sources(taught: Hosts) -> None:
     ]
     assert kernel["parts"]["exceptions"] == {"complete": True}
     assert facts_of(taught["server"])["exceptions"] == []
+
+
+def test_paths_follow_the_redirect_as_the_kernel_does(taught: Hosts) -> None:
+    told = diagnosed(taught, ["icmp 10.0.0.10 > 10.9.0.10", "icmpv6 2001:db8::10 > 2001:db8:9::10",
+                              "icmp 10.0.0.10 > 10.9.0.1"])
+    client = told.network.hosts["client"]
+    for destination in ("10.9.0.10", "2001:db8:9::10", "10.9.0.1"):
+        kernel = taught["client"].json(f"ip -j route get {destination}")[0]
+        unset = "::" if ":" in destination else "0.0.0.0"
+        (branch,) = client.lookup(Packet(Flow("udp", unset, destination, None, 9))).branches
+        assert (branch.device, branch.next_hop) == (kernel["dev"], kernel["gateway"]), destination
+    crossed = [[hop.host for hop in verdict.forward_paths()[0].hops] for verdict in told.verdicts]
+    assert crossed == [["client", "second", "server"]] * 2 + [["client", "first", "second"]]
+    found = {(one.id, one.host): one for one in told.findings}
+    assert set(found) == {("SYM106", "client")}
+    assert len(found["SYM106", "client"].flows) == 2, "the third destination has not been taught anything"
+    assert "10.0.0.2 instead of 10.0.0.1" in str(found["SYM106", "client"])
+
+
+def test_without_a_redirect_there_is_none(taught: Hosts) -> None:
+    """The near miss: a path MTU alone diverts nothing."""
+    facts = {name: read(host) for name, host in taught.items()}
+    for entry in facts["client"]["exceptions"]:
+        entry["gateway"] = "10.0.0.1" if entry["family"] == 4 else "fe80::1"
+    told = diagnose(facts, {}, ["icmp 10.0.0.10 > 10.9.0.10"], live=False)
+    assert not told.findings
+    assert [hop.host for hop in told.verdicts[0].forward_paths()[0].hops] == ["client", "first", "second", "server"]

@@ -11,6 +11,7 @@ import typing as t
 ROOT = "/proc/sys"
 NAMES = (
     "net/ipv4/ip_forward",
+    "net/ipv4/ip_forward_use_pmtu",
     "net/ipv4/ip_nonlocal_bind",
     "net/ipv4/fib_multipath_hash_policy",
     "net/ipv4/fib_multipath_hash_fields",

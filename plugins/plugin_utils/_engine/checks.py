@@ -83,6 +83,6 @@ def _why_missing(facts: Facts, need: str) -> str:
     part: Facts = facts.get("parts", {}).get(name, {})
     value = facts.get(name)
     there = value is not None and (not key or key in value or value.get("available") is False)
-    if there and (part.get("complete", True) or name in _BOUNDED):
+    if there and (part.get("complete", True) or (name in _BOUNDED and not part.get("damaged"))):
         return ""
     return f"{name}: {part.get('why') or 'not in its facts'}"

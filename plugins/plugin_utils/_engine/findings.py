@@ -13,6 +13,8 @@ import dataclasses
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import (
+    findings_mtu,
+    findings_redirect,
     findings_reverse_path,
     findings_spread,
     findings_state,
@@ -78,12 +80,16 @@ def flow_findings(network: Network, told: FlowVerdict) -> list[Finding]:
                 *findings_uplink.of_failing_flow(network, told), *findings_spread.of_failing_flow(told),
             )
         ]
-    return [*found, *findings_uplink.competing_defaults(network, told)]
+    return [
+        *found, *findings_uplink.of_flow(network, told), *findings_redirect.of_flow(told),
+        *findings_mtu.of_flow(network, told),
+    ]
 
 
 def host_findings(network: Network, host: str) -> t.Iterator[Finding]:
     """What one host's own facts show, also without a flow."""
     yield from findings_uplink.of_host(network, host)
+    yield from findings_redirect.of_host(network, host)
     yield from findings_reverse_path.of_host(network, host)
 
 

@@ -30,7 +30,7 @@ def of_host(network: Network, host: str) -> t.Iterator[Finding]:
     yield from _preferred_sources(network, host)
 
 
-def competing_defaults(network: Network, told: FlowVerdict) -> t.Iterator[Finding]:
+def of_flow(network: Network, told: FlowVerdict) -> t.Iterator[Finding]:
     """SYM103, where a failing flow hangs on it."""
     if told.failing and _leaves_and_returns_differently(told):
         yield from _competing_defaults(network, told)

@@ -33,6 +33,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.fib impor
     prefix_of,
 )
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.interface import Interface
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.learned import Learned
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.netfilter import Ruleset
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.nexthop_objects import NexthopObjects
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Branch, Lookup, Packet, ReversePath
@@ -84,6 +85,7 @@ class Host:
             if family == 4
             for route in table.routes()
         )
+        self.learned = Learned(facts)
         self.ruleset = Ruleset.from_facts(facts.get("netfilter", {}))
         self.unread_netfilter = self.why_incomplete("netfilter")
         self.unread_rules = self.why_incomplete("rules")
@@ -103,11 +105,8 @@ class Host:
     def why_incomplete(self, part: str) -> str:
         """Why a part of the facts is not complete; empty where it is."""
         data = self._part(part)
-        return (
-            ""
-            if data.get("complete", True)
-            else str(data.get("why") or f"the {part} of {self.name} were not read completely")
-        )
+        unread = f"the {part} of {self.name} were not read completely"
+        return "" if data.get("complete", True) else str(data.get("why") or unread)
 
     def _interface(self, name: str, data: t.Mapping[str, t.Any]) -> Interface:
         plain = {field.name: data[field.name] for field in dataclasses.fields(Interface) if field.name in data}
@@ -299,7 +298,8 @@ class Host:
         if iif is None and key.family == 4 and key.oif and not key.l3mdev and (answer.error or answer.hit is None):
             # ip_route_output_key_hash_rcu: "routing tables are wrong. Assume, that the destination is on link."
             return Lookup((self._on_link(packet, key),), answer.rule, why)
-        return Lookup(self._branches(packet, key, answer), answer.rule, why or self._unsure_source(packet, key, answer))
+        why = why or self._unsure_source(packet, key, answer)
+        return self.learned.apply(packet, Lookup(self._branches(packet, key, answer), answer.rule, why))
 
     def answer(self, key: Key) -> _rules.Answer:
         """The answer of rules and tables, as the kernel finds it (fib_lookup, fib6_rule_lookup)."""
@@ -332,6 +332,7 @@ class Host:
                 None if local else (leg.hop.gateway or packet.flow.destination),
                 route,
                 self._source(packet, key, route, leg.hop, local) if output and not packet.has_source else None,
+                leg=leg.hop,
             )
             for leg in answer.hit.legs
         )

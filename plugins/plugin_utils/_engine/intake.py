@@ -61,7 +61,7 @@ def look_over(facts: t.Any) -> tuple[Facts | None, str]:
         if isinstance(facts.get(name), list) and check([]):  # entries that are sound are still worth having
             sound[name] = [entry for entry in facts[name] if check([entry])]
         why = parts.get(name, {}).get("why") or f"{wrong}, in its facts; gather them again"
-        parts[name] = {"complete": False, "why": str(why)}
+        parts[name] = {"complete": False, "damaged": True, "why": str(why)}
     return {**sound, "parts": parts}, ""
 
 
@@ -197,6 +197,7 @@ _INTERFACE = _record({}, {
 }, closed=False)
 _SYSCTLS = _dict_of(lambda value: isinstance(value, int))
 _COUNTS = _dict_of(_number)
+_FILE_VALUE = _record({"value": lambda value: isinstance(value, int), "file": _text}, {}, closed=False)
 _NFT_RULE = _record({"text": _text}, {
     "handle": _number, "comment": _text,
     "matches": _list_of(_record({}, {"left": _text, "op": _text}, closed=False)),
@@ -236,8 +237,14 @@ _EVIDENCE: dict[str, Check] = {
     "rp_filter": _dict_of(_record({"mode": _number, "origin": _text}, {}, closed=False)),
     "route_counts": _dict_of(_COUNTS),
     "counters": _COUNTS,
+    "exceptions": _list_of(_of_one_family(_record({"family": _family, "table": _number, "dst": _address}, {
+        "device": _text, "gateway": _address, "mtu": _number,
+    }), "dst", "gateway")),
+    "sysctl_files": _record({"applied_by": lambda value: isinstance(value, str)}, {
+        "sysctls": _dict_of(_FILE_VALUE), "interface_sysctls": _dict_of(_dict_of(_FILE_VALUE)),
+    }, closed=False),
     "samples": _record({"seconds": lambda value: isinstance(value, (int, float)) and value > 0}, {
-        "conntrack_invalid": _number, "reverse_path_filter": _number,
+        "conntrack_invalid": _number, "reverse_path_filter": _number, "conntrack": _COUNTS,
         "rules": _list_of(_record({"packets": _number}, {}, closed=False)),
     }, closed=False),
     "sockets": _record({}, {"retransmitting": _list_of(_record({}, {}, closed=False))}, closed=False),

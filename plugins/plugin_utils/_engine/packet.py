@@ -68,6 +68,18 @@ class Packet:
 
 
 @dataclasses.dataclass(frozen=True)
+class Lesson:
+    """What ICMP taught of one destination: the gateway that holds now (None: on link), and the path MTU."""
+
+    gateway: str | None = None
+    mtu: int | None = None
+
+    def diverts(self, leg: NextHop) -> bool:
+        """True where packets go to another gateway than the route says: a redirect."""
+        return self.gateway != leg.gateway
+
+
+@dataclasses.dataclass(frozen=True)
 class Branch:
     """One possible outcome of a route lookup, with its share of the traffic (0 to 1)."""
 
@@ -78,6 +90,8 @@ class Branch:
     route: Route | None = None
     source: str | None = None  # chosen source address of locally generated packets without one
     reason: str = ""  # for drop: unreachable, blackhole, prohibit, no route
+    leg: NextHop | None = None  # of the route
+    lesson: Lesson | None = None  # what ICMP taught of this destination: it has overridden the route
 
 
 @dataclasses.dataclass(frozen=True)

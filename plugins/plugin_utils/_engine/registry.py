@@ -57,7 +57,8 @@ REGISTRY: dict[str, Kind] = {
         "Several default routes compete, and their metric decides by accident", "warning", needs=("routes",)),
     "SYM104": Kind("Return traffic of an external may enter by an uplink whose firewall has no session", needs=PATHS),
     "SYM105": Kind("Source address selection picks an address of another uplink", "warning", needs=("routes",)),
-    "SYM106": Kind("An ICMP redirect or next-hop exception overrides the table", awaiting=True),
+    "SYM106": Kind(
+        "An ICMP redirect or next-hop exception overrides the table", "info", needs=("exceptions", "routes")),
     "SYM201": Kind("The rp_filter check drops legitimate traffic", needs=(*PATHS, "rp_filter")),
     "SYM202": Kind(
         "Strict rp_filter breaks ARP: silent, no counter", needs=("rules", "routes", "neighbours", "rp_filter")),
@@ -77,7 +78,7 @@ REGISTRY: dict[str, Kind] = {
     "SYM501": Kind("ECMP spreads flows over independent stateful devices", needs=PATHS),
     "SYM502": Kind("The ECMP hash is not symmetric or not predictable", awaiting=True),
     "SYM503": Kind("Spreading ignores connections", awaiting=True),
-    "SYM601": Kind("The two directions have different path MTUs", awaiting=True),
+    "SYM601": Kind("The two directions have different path MTUs", "warning", needs=(*PATHS, "exceptions")),
     "SYM602": Kind("Two gateways answer for one virtual address", awaiting=True),
     "SYM701": Kind("An HA pair is assumed to share state and does not", awaiting=True),
     "SYM702": Kind("State is shared, but slower than the return packet", awaiting=True),

@@ -17,7 +17,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import tr
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.conntrack import Tracker
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.externals import Entry, unread_might_be
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network import Network
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Packet, Transit
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Branch, Packet, Transit
 
 HOP_LIMIT = 64
 BRANCH_LIMIT = 64
@@ -42,6 +42,12 @@ class Hop:
     @property
     def stateful(self) -> bool:
         return self.transit.stateful
+
+    @property
+    def branch(self) -> Branch | None:
+        """The branch of the routing decision by which the packet left."""
+        found = self.transit.lookup.branches if self.transit.lookup else ()
+        return next((one for one in found if (one.device, one.next_hop) == (self.oif, self.transit.next_hop)), None)
 
     def to_dict(self) -> dict[str, t.Any]:
         """The hop as plain data; what does not apply is left out."""
