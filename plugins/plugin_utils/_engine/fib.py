@@ -147,6 +147,12 @@ class Table:
                 return dst >> shift, shift
         return None
 
+    def prefixes(self) -> t.Iterator[tuple[int, int, list[Route]]]:
+        """Every prefix as the bits behind it and its network, with its routes."""
+        for shift, networks in self._by_shift:
+            for bits, routes in networks.items():
+                yield shift, bits << shift, routes
+
     def routes(self) -> t.Iterator[Route]:
         """Every route of the table."""
         return (route for _shift, networks in self._by_shift for routes in networks.values() for route in routes)

@@ -169,6 +169,10 @@ class Host:
         tables = [table for (of_family, _number), table in self._tables.items() if of_family == family]
         return Remembered(family, self.rules[family], tables, covered)
 
+    def tables(self) -> t.Iterable[Table]:
+        """Every table that has routes."""
+        return self._tables.values()
+
     # what rules.py asks
     def table(self, family: int, number: int) -> Table:
         table = self._tables.get((family, number))

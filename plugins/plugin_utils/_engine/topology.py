@@ -116,6 +116,17 @@ class Topology:
         mac = self._neighbours.get((host, device, address), {}).get("mac")
         return mac.lower() if mac else None
 
+    def has_one_holder(self, mac: str) -> bool:
+        """Whether one interface, and no other, has the MAC address."""
+        return len(self._by_mac.get(mac.lower(), ())) == 1
+
+    def proves(self, address: str, mac: str | None) -> str | None:
+        """What a neighbour entry says: nothing, or that the one who has the address answers for it; else None."""
+        if not mac:
+            return "nothing"
+        owners = self.owners(address)
+        return "its owner" if len(owners) == 1 and self._by_mac.get(mac.lower()) == owners else None
+
     def join(self, host: str, device: str, next_hop: str) -> Join:
         """The interface that answers for ``next_hop`` on the segment of ``host``'s ``device``."""
         if not self.is_up(host, device):
