@@ -377,15 +377,9 @@ def _version(text: str) -> tuple[int, int]:
 
 
 def _local_route(family: int, address: Address, device: str) -> Route:
-    return Route(
-        family,
-        TABLE_LOCAL,
-        f"{address.address}/{BITS[family]}",
-        "local",
-        scope="host",
-        protocol=2,
-        nexthops=(NextHop(device),),
-    )
+    prefix = f"{address.address}/{BITS[family]}"
+    legs = (NextHop(device),)
+    return Route(family, TABLE_LOCAL, prefix, "local", scope="host", protocol=2, nexthops=legs)
 
 
 def _is_scoped(dst: int) -> bool:
