@@ -54,8 +54,8 @@ def test_a_command_that_fails_is_not_measured(how):
 
 
 def test_peak_memory_sees_what_the_command_held():
-    held = harness.peak_memory([sys.executable, "-c", "held = bytearray(400 << 20)"])
-    assert 400 < held < 430
+    held = harness.peak_memory([sys.executable, "-c", "held = bytearray(800 << 20)"])  # more than this process holds
+    assert 800 < held < 830
 
 
 def test_the_table_fits_100_columns():

@@ -26,7 +26,9 @@ NETWORKS = int(os.environ.get("NETWORKS", "6"))
 FLOWS = 90
 Facts = dict[str, t.Any]
 
-PLAIN = make(Shape(spines=2, leaves=8, servers=6, routes=40))
+
+def plain() -> Made:
+    return make(Shape(spines=2, leaves=8, servers=6, routes=40))
 
 
 class Mutations:
@@ -161,14 +163,13 @@ class Mutations:
 def uneven(seed: int) -> tuple[Network, dict[tuple[str, str], str], list[NamedFlow]]:
     """A network that was made uneven, and flows across it."""
     choose = random.Random(seed)
-    facts = copy.deepcopy(PLAIN.facts)
+    made = plain()
+    facts, variables = made.facts, made.variables
     changes = Mutations(facts, choose)
     changes.apply(choose.randrange(2, 9))
-    variables = copy.deepcopy(PLAIN.variables)
     if choose.random() < 0.3:
         for values in variables.values():
             values["symmetry_externals"] = values["symmetry_externals"][:1]
-    made = Made(facts, variables, PLAIN.private, PLAIN.public, PLAIN.prefixes)
     texts = made.flows(FLOWS, seed)
     texts += [f"tcp {one} > 20.0.7.9:80" for one in changes.server_addresses[:3]]
     texts += [f"tcp 20.0.4.5 > {one}:100" for one in changes.server_addresses[-3:]]
@@ -216,6 +217,7 @@ def test_the_networks_are_uneven_and_their_flows_are_still_joined() -> None:
 
 
 def test_several_cores_give_what_one_gives() -> None:
-    network = Network.build(PLAIN.facts, PLAIN.variables)
-    flows = read_flows(PLAIN.flows(900))
+    made = plain()
+    network = Network.build(made.facts, made.variables)
+    flows = read_flows(made.flows(900))
     assert judge_all(network, flows, {}, cores=2) == judge_all(network, flows, {})
