@@ -108,9 +108,9 @@ def many(count: int) -> list[dict[str, object]]:
 
 
 def test_a_hundred_thousand_findings_neither_hang_nor_flood_a_terminal() -> None:
-    began = time.monotonic()
+    began = time.process_time()
     lines = text.finding_lines(many(100_000))
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
     assert len(lines) < 100
     assert sum(line.startswith("SYM203") for line in lines) == findings.PER_ID
     assert "and 99989 more SYM203 on h10, h11, h12, h13, h14 and 99984 others" in lines
