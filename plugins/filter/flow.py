@@ -15,7 +15,9 @@ description:
   - Reads a flow and gives it back in its canonical form. Fails with what is expected where the text names none.
 options:
   _input:
-    description: The text, as C(PROTOCOL SOURCE[:PORT] > DESTINATION:PORT).
+    description:
+      - The text, as C(PROTOCOL SOURCE[:PORT] > DESTINATION:PORT), or with prefixes and ranges of ports, as
+        C(PROTOCOL SOURCE/LENGTH > DESTINATION/LENGTH:FIRST-LAST).
     type: str
     required: true
 """
@@ -37,13 +39,14 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import Flow, FlowError
+from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import FlowError
+from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow_spec import read_flow
 
 
 def flow(text: str) -> str:
     """The canonical text of a flow."""
     try:
-        return str(Flow.parse(text))
+        return str(read_flow(text))
     except FlowError as error:
         raise AnsibleFilterError(str(error)) from error
 

@@ -35,11 +35,12 @@ options:
       - Flows to look at closely, as C(PROTOCOL SOURCE[:PORT] > DESTINATION[:PORT]).
       - For each of them the kernel is asked for its route in both directions, its connections are
         returned first, and routes that cover its addresses are returned whatever the size of their table.
+      - Of a prefix flow, as C(tcp 10.1.4.0/22 > 203.0.113.0/25:443), the prefixes are treated as O(prefixes).
     type: list
     elements: str
     default: []
   prefixes:
-    description: Prefixes or addresses whose covering routes are returned whatever the size of the table.
+    description: Prefixes or addresses. Routes that cover them or lie inside are returned, however large the table is.
     type: list
     elements: str
     default: []
@@ -62,7 +63,7 @@ options:
     description:
       - The most routes that are returned whole.
       - Of more, these are returned - default routes, connected routes, routes in tables of this collection,
-        and those that cover an address of O(flows) or O(prefixes).
+        and those that cover an address of O(flows) or O(prefixes), or lie inside a prefix of these.
     type: int
     default: 2000
   max_flows:
@@ -134,16 +135,22 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._linux.lookups im
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux.netlink import NetlinkError
 
 
-def parse_flows(texts: list[str]) -> tuple[AskedFlow, ...]:
-    """The flows that the user names; raises FlowError (a ValueError)."""
+def parse_flows(texts: list[str]) -> tuple[tuple[AskedFlow, ...], tuple[str, ...]]:
+    """The single flows that the user names, and the prefixes of prefix flows; raises FlowError (a ValueError)."""
     # imported only where flows are named: it takes longer than reading a host
     from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import Flow
+    from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow_spec import read_flow
 
-    flows = [(text, Flow.parse(text)) for text in texts]
-    return tuple(
-        AskedFlow(text, Question(flow.protocol, flow.source, flow.destination, flow.sport, flow.dport))
-        for text, flow in flows
-    )
+    single: list[AskedFlow] = []
+    prefixes: list[str] = []
+    for text in texts:
+        flow = read_flow(text)
+        if isinstance(flow, Flow):
+            question = Question(flow.protocol, flow.source, flow.destination, flow.sport, flow.dport)
+            single.append(AskedFlow(text, question))
+        else:
+            prefixes += [flow.source, flow.destination]
+    return tuple(single), tuple(prefixes)
 
 
 def main() -> None:
@@ -164,10 +171,11 @@ def main() -> None:
         if params[name] < 0:
             module.fail_json(msg=f"{name} is {params[name]}: give 0 or more")
     try:
+        flows, prefixes = parse_flows(params["flows"]) if params["flows"] else ((), ())
         request = Request(
             source=params["source"],
-            flows=parse_flows(params["flows"]) if params["flows"] else (),
-            prefixes=tuple(params["prefixes"]),
+            flows=flows,
+            prefixes=(*params["prefixes"], *prefixes),
             max_routes=params["max_routes"],
             max_flows=params["max_flows"],
             sample_seconds=params["sample_seconds"],

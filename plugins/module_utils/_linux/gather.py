@@ -148,13 +148,16 @@ def _routes(gathering: Gathering, source: KernelSource) -> t.Optional[Dict]:
         doubts.append(f"{total} routes, more than max_routes ({request.max_routes}): those of interest are listed")
     if reading.clipped:
         doubts.append(f"there are more than {request.max_routes} connected routes")
+    if reading.crowded:
+        doubts.append("prefixes of interest hold too many routes: ask for smaller ones")
     if reading.omitted:
         doubts.append(f"not in the schema: {'; '.join(reading.omitted[:10])} ({len(reading.omitted)} in all)")
     if reading.interrupted:
         doubts.append("routes changed while they were read")
     if not doubts:
         return None
-    covered = {"covered": sorted(set(gathering.interest))} if reading.filtered else {}
+    known = [prefix for prefix in gathering.interest if not reading.crowded or _is_address(prefix)]
+    covered = {"covered": sorted(set(known))} if reading.filtered else {}
     return {"why": "; ".join(doubts), **covered}
 
 
@@ -166,6 +169,10 @@ def _exceptions(gathering: Gathering, source: KernelSource) -> t.Optional[Dict]:
     if len(found) <= exceptions.LIMIT:
         return None
     return {"why": f"{len(found)} route exceptions: {exceptions.LIMIT} are listed, those of interest first"}
+
+
+def _is_address(prefix: str) -> bool:
+    return prefix.partition("/")[2] in ("", "128" if ":" in prefix else "32")
 
 
 def _groups(source: KernelSource) -> list[Dict]:

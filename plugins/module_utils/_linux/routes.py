@@ -20,7 +20,8 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._linux.netlink im
 from ansible_collections.netpath.symmetry.plugins.module_utils._model import ownership
 
 Dict = dict[str, t.Any]
-Cover = list[t.AbstractSet[bytes]]  # networks by prefix length
+Cover = list[t.Container[bytes]]  # networks by prefix length
+MOST_INSIDE = 20_000  # routes inside the prefixes of interest that are decoded
 RTM_NEWROUTE, RTM_GETROUTE = 24, 26
 RTM_F_CLONED = 0x200
 _RTA_DST, _RTA_TABLE = 1, 15
@@ -61,21 +62,58 @@ def is_cloned(body: bytes) -> bool:
     return bool(_RTMSG.unpack_from(body)[8] & RTM_F_CLONED)
 
 
+class Inside:
+    """The networks of one length that cover a prefix of interest or lie in one."""
+
+    def __init__(self, covering_networks: set[bytes], prefixes: t.Mapping[int, set[int]], bits: int) -> None:
+        self.crowded = False  # more lie inside than are decoded
+        self._covering = covering_networks
+        self._shifts = [(bits - length, numbers_of) for length, numbers_of in prefixes.items()]
+        self._found: set[bytes] = set()
+
+    def __contains__(self, network: object) -> bool:
+        if network in self._covering or network in self._found:
+            return True
+        if not isinstance(network, bytes):
+            return False
+        value = int.from_bytes(network, "big")
+        if not any(value >> shift in prefixes for shift, prefixes in self._shifts):
+            return False
+        self.crowded = self.crowded or len(self._found) >= MOST_INSIDE
+        if not self.crowded:
+            self._found.add(network)
+        return not self.crowded
+
+
 def covering(prefixes: t.Iterable[str]) -> dict[int, Cover]:
-    """Every network that covers one of the prefixes or addresses, by family and length.
+    """Every network that covers one of the prefixes or addresses or lies inside, by family and length.
 
     Raises ValueError for text that is not an address or prefix.
     """
-    four: list[set[bytes]] = [set() for _length in range(33)]
-    six: list[set[bytes]] = [set() for _length in range(129)]
+    covers: dict[int, list[set[bytes]]] = {32: [set() for _n in range(33)], 128: [set() for _n in range(129)]}
+    inside: dict[int, dict[int, set[int]]] = {32: {}, 128: {}}
     for prefix in prefixes:
         packed, length = parse_prefix(prefix)
         bits = len(packed) * 8
         value = int.from_bytes(packed, "big")
         for short in range(1, length + 1):
             network = value >> (bits - short) << (bits - short)
-            (four if bits == 32 else six)[short].add(network.to_bytes(len(packed), "big"))
-    return {4: [*four], 6: [*six]}
+            covers[bits][short].add(network.to_bytes(len(packed), "big"))
+        if length < bits:
+            inside[bits].setdefault(length, set()).add(value >> (bits - length))
+    return {
+        family: [
+            Inside(networks, shorter, bits)
+            if (shorter := {short: found for short, found in inside[bits].items() if short < length}) else networks
+            for length, networks in enumerate(covers[bits])
+        ]
+        for family, bits in ((4, 32), (6, 128))
+    }
+
+
+def crowded(covers: t.Mapping[int, Cover]) -> bool:
+    """True where a walk met more routes inside the prefixes than it kept."""
+    return any(isinstance(networks, Inside) and networks.crowded for cover in covers.values() for networks in cover)
 
 
 def parse_prefix(prefix: str) -> tuple[bytes, int]:

@@ -28,6 +28,7 @@ class RouteReading(t.NamedTuple):
     filtered: bool  # there are more than were asked for: only those of interest are listed
     clipped: bool  # not even every connected route is listed
     interrupted: bool  # a table changed while it was read
+    crowded: bool  # there are more routes inside the prefixes of interest than are listed
 
 
 class KernelSource:
@@ -72,6 +73,7 @@ class KernelSource:
             filtered=any(walk.filtered for walk in walks.values()),
             clipped=any(walk.clipped for walk in walks.values()),
             interrupted=self.kernel.interrupted,
+            crowded=routes.crowded(covers),
         )
 
     def _walk(self, covers: dict[int, Cover], limit: int) -> dict[int, Walk]:

@@ -101,10 +101,10 @@ def _pins(network: Network, told: FlowVerdict) -> t.Iterator[Candidate]:
             if told.forward_paths() and path in told.forward_paths():  # replies follow the address that we send from
                 for address in network.topology.addresses(hop.host, taken.interface, family_of(far)):
                     if not address.ip.is_link_local:
-                        yield _pin(network, hop.host, uplinks, taken, far, str(address.ip))
+                        yield _pin(network, hop.host, uplinks, taken, told, far, str(address.ip))
             for other in uplinks:
                 if other is not taken or hop.ways > 1:
-                    yield _pin(network, hop.host, uplinks, other, far, None)
+                    yield _pin(network, hop.host, uplinks, other, told, far, None)
 
 
 def _ways_out(told: FlowVerdict) -> list[Path]:
@@ -118,6 +118,14 @@ def _far_address(told: FlowVerdict, path: Path) -> str:
     return path.packet.flow.destination if path.hops else told.named.flow.destination
 
 
+def _far_prefixes(told: FlowVerdict, far: str) -> list[str]:
+    """The far address alone, or all that the class of a prefix flow has at that end."""
+    named = told.named
+    if named.region is not None and far in (named.flow.source, named.flow.destination):
+        return named.region.prefixes("destination" if far == named.flow.destination else "source")
+    return [f"{far}/{32 if family_of(far) == 4 else 128}"]
+
+
 def _choice(network: Network, host: str, family: int) -> list[Uplink]:
     """The host's uplinks with a gateway of the family, one per interface."""
     found: dict[str, Uplink] = {}
@@ -128,13 +136,12 @@ def _choice(network: Network, host: str, family: int) -> list[Uplink]:
 
 
 def _pin(
-    network: Network, host: str, uplinks: list[Uplink], uplink: Uplink, far: str, source: str | None
+    network: Network, host: str, uplinks: list[Uplink], uplink: Uplink, told: FlowVerdict, far: str, source: str | None
 ) -> Candidate:
     family = family_of(far)
     external = network.site.external_of(far)
     name = external.name if external else re.sub(r"[^0-9A-Za-z]+", "_", far)
-    prefixes = [p for p in external.prefixes if family_of(p) == family] if external else [
-        f"{far}/{32 if family == 4 else 128}"]
+    prefixes = [p for p in external.prefixes if family_of(p) == family] if external else _far_prefixes(told, far)
     pin: dict[str, t.Any] = {"name": name, "prefixes": prefixes, "uplink": short_name(uplink),
                              "on_uplink_loss": "failover"}
     why = f"its packets then leave {host} by {short_name(uplink)} only"

@@ -19,9 +19,14 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.externals
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.forecast import Forecast, Step, forecast
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.live import LIMIT, live_flows
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network import Network
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.prefix_flow import (
+    is_wide,
+    judge_classes,
+    verdict_dicts,
+)
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.registry import Finding
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.site import Facts, read_flows
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.verdict import ORDER, FlowVerdict, judge
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.verdict import ORDER, FlowVerdict
 
 SCHEMA = "netpath.symmetry/diagnosis/1"
 
@@ -43,8 +48,11 @@ class Diagnosis:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many flows have each verdict."""
-        counted = collections.Counter(told.verdict for told in self.verdicts)
+        """How many flows have each verdict; a prefix flow has that of its worst class."""
+        worst: dict[str, str] = {}
+        for told in self.verdicts:
+            worst.setdefault(told.named.parent or told.name, told.verdict)
+        counted = collections.Counter(worst.values())
         return {verdict: counted[verdict] for verdict in ORDER}
 
     def forecast(self, steps: t.Sequence[Step]) -> Forecast:
@@ -57,7 +65,7 @@ class Diagnosis:
         return {
             "schema": SCHEMA,
             "counts": self.counts,
-            "verdicts": [told.to_dict() for told in self.verdicts],
+            "verdicts": verdict_dicts(self.network, self.verdicts),
             "findings": [finding.to_dict() for finding in self.findings],
             "checks": [check.to_dict() for check in self.checks],
             "remedies": [remedy.to_dict() for remedy in proposal.remedies],
@@ -90,8 +98,9 @@ def diagnose(
     named = list(network.site.flows) if flows is None else read_flows(list(flows))
     living, left_out = live_flows(network, named, max_live) if live else ([], 0)
     observed = observe_uplinks(network)
-    verdicts = [_with_evidence(network, judge(network, one, observed)) for one in [*named, *living]]
-    proposal = _remedies.propose(network, verdicts, observed)
+    verdicts = [
+        _with_evidence(network, told) for one in [*named, *living] for told in judge_classes(network, one, observed)]
+    proposal = _remedies.propose(network, [told for told in verdicts if not is_wide(told)], observed)
     found = _with_remedies(_findings.find(network, verdicts), proposal)
     verdicts = _with_findings(verdicts, found)
     return Diagnosis(
@@ -145,6 +154,8 @@ def _assumptions(
     for uplink in network.site.uplinks:
         if not uplink.declared:
             yield f"inferred uplink {uplink.name} (gateway {', '.join(uplink.gateways) or 'on link'})"
+    for name in dict.fromkeys(verdict.named.parent for verdict in verdicts if is_wide(verdict)):
+        yield f"remedies were not tried for {name}: it has too many classes; ask for a part of it"
     if left_out:
         yield (f"{left_out} more live flows were not judged; raise the limit, or name those that matter in "
                "symmetry_flows")

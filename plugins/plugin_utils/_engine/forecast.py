@@ -13,8 +13,9 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._plan.errors impo
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.remedy import apply_to_facts, plan_remedy
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.externals import Observed
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network import Network
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.prefix_flow import assess
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.site import Facts
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.verdict import ORDER, FlowVerdict, judge
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.verdict import ORDER, FlowVerdict
 
 
 class ForecastError(ValueError):
@@ -101,4 +102,4 @@ def forecast(
 ) -> Forecast:
     """Judge every flow again on the planned state; what was observed about the outside stays true."""
     after = planned(network, steps)
-    return Forecast(tuple(FlowForecast(told, judge(after, told.named, observed)) for told in before))
+    return Forecast(tuple(FlowForecast(told, assess(after, told.named, observed)) for told in before))

@@ -57,7 +57,7 @@ def live_flows(network: Network, named: t.Sequence[NamedFlow], limit: int = LIMI
         key = (flow.protocol, flow.source, flow.destination, flow.dport)
         if flow in translated or key in found or not _concerns(network, flow) or _backwards(flow, found):
             continue
-        if any(same_flow(flow, other.flow) for other in named):
+        if any(other.region.holds(flow) if other.region else same_flow(flow, other.flow) for other in named):
             continue
         if len(found) >= limit:
             left_out += 1

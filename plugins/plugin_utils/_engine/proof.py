@@ -33,7 +33,7 @@ def plan_proof(
     for verdict in verdicts:
         if verdict["live"]:
             continue
-        flow = Flow.parse(verdict["flow"])
+        flow = Flow.parse(verdict.get("example") or verdict["flow"])  # of a prefix flow, one flow of its worst class
         sender = _owner(facts, flow.source)
         why = _not_provable(verdict, sender)
         if why or sender is None:
@@ -95,7 +95,7 @@ def _crosses(verdict: Data, host: str) -> bool:
 
 def _translated(verdict: Data) -> list[str]:
     """Addresses that translation puts into the packets somewhere on the path."""
-    named = set(Flow.parse(verdict["flow"]).to_dict().values())
+    named = set(Flow.parse(verdict.get("example") or verdict["flow"]).to_dict().values())
     seen = {address for path in verdict["forward"] for address in _addresses(path["flow"])}
     return sorted(seen - named)
 

@@ -16,6 +16,8 @@ import ipaddress
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import EXAMPLE, Flow, FlowError
+from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow_spec import FlowSpec, read_flow
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.region import Region
 
 Facts = t.Mapping[str, t.Any]
 
@@ -74,13 +76,22 @@ class External:
 
 @dataclasses.dataclass(frozen=True)
 class NamedFlow:
-    """A flow to judge; ``one_way`` flows have no replies, ``live`` ones were found in a connection table."""
+    """A flow to judge; ``one_way`` flows have no replies, ``live`` ones were found in a connection table.
+
+    A prefix flow has a ``region`` of flows, of which ``flow`` is one; ``parent`` and ``asked`` are then the name and
+    the whole of what was asked for.
+    """
 
     name: str
     flow: Flow
     one_way: bool = False
     live: bool = False
     note: str = ""  # an assumption that comes with the flow
+    region: Region | None = None
+    parent: str = ""
+    asked: FlowSpec | None = None
+    size: int = 0  # flows of the region, once they are counted
+    judged: int = 0  # how many of all that were asked for had to be judged
 
 
 @dataclasses.dataclass(frozen=True)
@@ -164,15 +175,22 @@ def read_flows(value: t.Any, host: str = "") -> list[NamedFlow]:
         if not isinstance(one_way, bool):
             raise SiteError(host, f"{where}.one_way", f"{one_way!r} is not true or false")
         try:
-            flow = Flow.parse(text)
+            flow = read_flow(text)
         except FlowError as error:
             raise SiteError(host, f"{where}.flow", str(error)) from None
-        flows.append(NamedFlow(_text(host, f"{where}.name", entry.get("name", str(flow))), flow, one_way))
+        flows.append(_named(_text(host, f"{where}.name", entry.get("name", str(flow))), flow, one_way))
     names = collections.Counter(flow.name for flow in flows)
     twice = next((name for name, count in names.items() if count > 1), None)
     if twice is not None:
         raise SiteError(host, "symmetry_flows", f"the name {twice!r} is used twice; give every flow its own")
     return flows
+
+
+def _named(name: str, flow: Flow | FlowSpec, one_way: bool) -> NamedFlow:
+    if isinstance(flow, Flow):
+        return NamedFlow(name, flow, one_way)
+    region = Region.of(flow)
+    return NamedFlow(name, region.example(), one_way, region=region, parent=name, asked=flow)
 
 
 def _read_uplinks(host: str, values: Facts) -> list[Uplink]:

@@ -17,6 +17,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._report.findings 
 )
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._report.layout import marked
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._report.paths import mermaid
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._report.text import partition_text
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._report.variables import as_yaml
 
 Data = t.Mapping[str, t.Any]
@@ -40,8 +41,11 @@ def diagnosis_markdown(diagnosis: Data, title: str = "Diagnosis") -> str:
     """The whole diagnosis: verdicts, the failing flows with diagrams and evidence, findings, remedies, assumptions."""
     lines = [f"# {title}", "", *_verdicts(diagnosis["verdicts"]), ""]
     for verdict in diagnosis["verdicts"]:
-        if verdict["verdict"] not in ("symmetric", "asymmetric_harmless"):
-            lines += flow_section(verdict)
+        if verdict.get("partition"):
+            lines += partition_section(verdict)
+        for part in verdict.get("partition") or [verdict]:
+            if part["verdict"] not in ("symmetric", "asymmetric_harmless"):
+                lines += flow_section(part)
     lines += ["## Findings", "", *(_findings(diagnosis["findings"]) or ["None."])]
     lines += ["", "## Checked", "", *(f"- {escape(text)}" for text in checked_lines(diagnosis["checks"]))]
     if diagnosis["remedies"]:
@@ -78,6 +82,17 @@ def _findings(findings: t.Sequence[Data]) -> list[str]:
 
 def _verdicts(verdicts: t.Sequence[Data]) -> list[str]:
     return md_table(["flow", "verdict", "why"], [[v["name"], marked(v["verdict"]), v["summary"]] for v in verdicts])
+
+
+def partition_section(verdict: Data) -> list[str]:
+    """A prefix flow's classes, the worst first."""
+    rows = [
+        [part["part"], part["share_of_flow"], ", ".join(part["hosts"]), marked(part["verdict"]), part["summary"]]
+        for part in verdict["partition"]
+    ]
+    told = f"{verdict['flow']}: {partition_text(verdict)}."
+    headers = ["class", "share", "hosts", "verdict", "why"]
+    return [f"## {escape(verdict['name'])}", "", escape(told), "", *md_table(headers, rows), ""]
 
 
 def flow_section(verdict: Data) -> list[str]:

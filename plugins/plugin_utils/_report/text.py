@@ -21,6 +21,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._report.variables
 Data = t.Mapping[str, t.Any]
 EVIDENCE = 3  # items that are shown for a finding; those of a flow stand with the flow
 GOOD = ("symmetric", "asymmetric_harmless")
+MOST_PARTS = 20  # classes of a prefix flow that are printed
 
 
 def diagnosis_text(diagnosis: Data) -> str:
@@ -28,8 +29,8 @@ def diagnosis_text(diagnosis: Data) -> str:
     verdicts = diagnosis["verdicts"]
     lines = ["VERDICTS", *verdict_table(verdicts), ""]
     for verdict in verdicts:
-        if verdict["verdict"] not in GOOD and not verdict["live"]:
-            lines += [*failing_flow(verdict), ""]
+        for part in shown_parts(verdict):
+            lines += [*failing_flow(part), ""]
     if diagnosis["findings"]:
         lines += ["FINDINGS", *finding_lines(diagnosis["findings"]), ""]
     else:
@@ -56,7 +57,7 @@ def diagnosis_text(diagnosis: Data) -> str:
 def verdict_table(verdicts: t.Sequence[Data]) -> list[str]:
     """One row a flow; live flows that are fine are one row together."""
     quiet = [v for v in verdicts if v["live"] and v["verdict"] in GOOD]
-    rows = [[v["name"], marked(v["verdict"]), v["summary"]] for v in verdicts if v not in quiet]
+    rows = [row for v in verdicts if v not in quiet for row in _verdict_rows(v)]
     if quiet:
         rows.append(
             [
@@ -70,6 +71,44 @@ def verdict_table(verdicts: t.Sequence[Data]) -> list[str]:
         if rows
         else ["no flow was named and none is alive: name one with -e flow=..."]
     )
+
+
+def _verdict_rows(verdict: Data) -> t.Iterator[list[str]]:
+    """A flow's row; a prefix flow that fares in several ways has a row for each after it, the worst first."""
+    parts = verdict.get("partition", [])
+    if not parts:
+        yield [verdict["name"], marked(verdict["verdict"]), verdict["summary"]]
+        return
+    named = "" if verdict["name"] == verdict["flow"] else f"{verdict['flow']}: "
+    if len(parts) == 1:
+        yield [verdict["name"], marked(verdict["verdict"]), f"{named}{verdict['summary']}"]
+        return
+    yield [verdict["name"], marked(verdict["verdict"]), f"{named}{partition_text(verdict)}"]
+    for part in parts[:MOST_PARTS]:
+        yield ["", marked(part["verdict"]), f"{part['part']}{_hosts(part)}, {part['share_of_flow']}: {part['summary']}"]
+    if len(parts) > MOST_PARTS:
+        yield ["", "", f"and {len(parts) - MOST_PARTS} more classes: see partition in diagnosis.json"]
+
+
+def partition_text(verdict: Data) -> str:
+    """How many classes there are, and that none was sampled."""
+    parts = verdict["partition"]
+    kinds = [f"{sum(part['verdict'] == kind for part in parts)} {kind}" for kind in dict.fromkeys(
+        part["verdict"] for part in parts)]
+    return f"{len(parts)} classes ({', '.join(kinds)}), told by judging {verdict['judged']} flows, one of every kind"
+
+
+def _hosts(part: Data) -> str:
+    """The hosts of the inventory whose addresses are among the sources."""
+    hosts = part["hosts"]
+    more = f" and {len(hosts) - 3} more" if len(hosts) > 3 else ""
+    return f" ({', '.join(hosts[:3])}{more})" if hosts else ""
+
+
+def shown_parts(verdict: Data) -> list[Data]:
+    """What is told in full: a flow that does not work, or those classes of a prefix flow that do not."""
+    parts = verdict.get("partition") or [verdict]
+    return [part for part in parts if part["verdict"] not in GOOD and not part["live"]][:MOST_PARTS]
 
 
 def failing_flow(verdict: Data) -> list[str]:

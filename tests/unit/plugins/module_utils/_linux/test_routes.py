@@ -67,6 +67,22 @@ def test_beyond_the_limit_only_what_matters_is_kept() -> None:
     assert found.filtered and not found.clipped and sum(found.counts.values()) == 8
 
 
+def test_routes_inside_a_prefix_of_interest_are_kept_while_they_are_not_too_many(monkeypatch) -> None:
+    asked = ("10.0.0.0/20", "10.8.0.0/13")
+    routes_there = [message(prefix) for prefix in (
+        "10.0.0.0/8", "10.0.0.0/20", "10.0.4.0/24", "10.0.4.7/32", "10.0.16.0/24", "10.9.0.0/16", "11.0.0.0/24")]
+    covers = routes.covering(asked)
+    found = routes.walk(Kernel(*routes_there, DONE), 4, covers[4], 1)
+    kept = [routes.decode(body, NAMES)["dst"] for body in found.messages]
+    assert kept == ["10.0.0.0/8", "10.0.0.0/20", "10.0.4.0/24", "10.0.4.7/32", "10.9.0.0/16"]
+    assert not routes.crowded(covers)
+    monkeypatch.setattr(routes, "MOST_INSIDE", 0)
+    covers = routes.covering(asked)
+    found = routes.walk(Kernel(*routes_there, DONE), 4, covers[4], 1)
+    assert [routes.decode(body, NAMES)["dst"] for body in found.messages] == ["10.0.0.0/8", "10.0.0.0/20"]
+    assert routes.crowded(covers)
+
+
 def test_connected_routes_have_a_limit_too() -> None:
     found = walk(*(message(f"192.0.{i}.0/24", scope=253) for i in range(5)), limit=3)
     assert found.clipped and len(found.messages) == 3 and found.counts == {254: 5}
