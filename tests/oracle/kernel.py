@@ -59,7 +59,8 @@ def build(world: World) -> None:
     _write_sysctls(early)
     _batch([command for command in world.commands if command.startswith("link ") and " down" not in command])
     _write_sysctls([path_value for path_value in world.sysctls if path_value not in early])
-    _batch([command for command in world.commands if not command.startswith("link ") or " down" in command])
+    for phase in (_is_ground, _is_group, _is_rest):
+        _batch([command for command in world.commands if phase(command)])
     rule_request.add(world.netlink_rules)
 
 
@@ -72,15 +73,30 @@ def _write_sysctls(pairs: t.Iterable[tuple[str, str]]) -> None:
             continue  # an interface that was shrunk away, or a setting that this kernel lacks
 
 
+def _is_ground(command: str) -> bool:
+    """What groups and routes stand on."""
+    return " addr add " in command or (" nexthop add " in command and " group " not in command)
+
+
+def _is_group(command: str) -> bool:
+    return command.startswith("nexthop add ")
+
+
+def _is_rest(command: str) -> bool:
+    early = command.startswith("link ") and " down" not in command
+    return not (early or _is_ground(command) or _is_group(command))
+
+
 def _batch(commands: t.Sequence[str]) -> None:
-    for options in ("-4", "-6"):  # one process for each run of commands would be too slow
+    for family in ("-4", "-6", ""):  # one process for each, for one process for each command would be too slow
+        prefix = f"{family} " if family else ""
         mine = [
-            command.removeprefix(f"{options} ")
+            command.removeprefix(prefix)
             for command in commands
-            if command.startswith(f"{options} ") or (options == "-4" and not command.startswith("-"))
+            if command.startswith(prefix) and (prefix or not command.startswith("-"))
         ]
         if mine:
-            words = ["ip", options, "-force", "-batch", "-"]
+            words = ["ip", *([family] if family else []), "-force", "-batch", "-"]
             subprocess.run(words, input="\n".join(mine), text=True, capture_output=True, check=False)
 
 

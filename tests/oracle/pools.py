@@ -15,7 +15,7 @@ DEVICES = ("d0", "d1", "d2", "d3", "v0", "m0")  # v0 has no carrier, m0 may be i
 VRF_TABLE = 100
 NETS = {
     4: ("10.1.0", "10.1.1", "10.2.0", "10.2.1", "20.1.1"),
-    6: ("2001:db8:1", "2001:db8:1:1", "2001:db8:2", "fd00:1", "2002:a01:1"),
+    6: ("2001:db8:1", "2001:db8:1:1", "2001:db8:2", "fd00:1", "2002:a01:1", "2002:a01:2"),
 }
 PREFIXES = {
     4: (
@@ -76,3 +76,58 @@ class Dice:
     def between(self, low: int, high: int) -> int:
         """A number from ``low`` to ``high``, both possible."""
         return self.random.randint(low, high)
+
+
+class Theme(t.NamedTuple):
+    """What a world has more of than others, so that it decides often enough."""
+
+    name: str = "any"
+    iif_rules: float = 0.1  # weights of selectors: those that decide most reverse-path checks
+    mark_rules: float = 0.12
+    port_rules: float = 0.12
+    arrives: float = 0.55  # share of questions about packets that come in
+    ipv4: float = 0.65
+    without_source: float = 0.55  # of the packets of the host itself
+    many_addresses: bool = False
+    no_ipv4: bool = False
+    multipath: float = 0.13
+    objects: float = 0.13  # share of routes with a next-hop object, where the world has any
+    equal_defaults: float = 0.05  # share of tables with several default routes alike
+    near_gateways: float = 0.0  # share of gateways in a subnet of their interface
+    strict: bool = False
+    ends: float = 0.17  # share of routes that refuse
+    devices: int = 7  # how many of the interfaces routes and arriving packets use
+    to_host: float = 0.12  # share of questions about the host's own addresses
+    link_down: float = 0.3  # share of worlds
+
+
+THEMES = (
+    (0.34, Theme()),
+    (0.06, Theme("input interfaces", iif_rules=0.6)),
+    (
+        0.2,
+        Theme("sources", ipv4=0.6, arrives=0.12, without_source=0.92, many_addresses=True, near_gateways=0.75, ends=.1),
+    ),
+    (0.04, Theme("no address", arrives=0.1, ipv4=0.9, without_source=0.95, no_ipv4=True, ends=0.05)),
+    (
+        0.2,
+        Theme("checks", 0.5, 0.5, 0.4, arrives=0.92, ipv4=0.96, strict=True, ends=0.05, devices=2, to_host=0.35),
+    ),
+    (
+        0.16,
+        Theme(
+            "legs",
+            *(0.1, 0.12, 0.12),
+            arrives=0.2,
+            ipv4=0.8,
+            without_source=0.35,
+            multipath=0.45,
+            objects=0.3,
+            equal_defaults=0.4,
+            near_gateways=0.3,
+            ends=0.08,
+            devices=3,
+            link_down=0.6,
+        ),
+    ),
+)

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.netpath.symmetry.tests.oracle.pools import DEVICES, NETS, VRF_TABLE, Dice
+from ansible_collections.netpath.symmetry.tests.oracle.pools import DEVICES, NETS, VRF_TABLE, Dice, Theme
 
 _RP_FILTER = (0, 0, 1, 1, 2)
 _SCOPED_GATEWAYS = (200, 203)  # last number of the addresses that routes go via
@@ -14,14 +14,19 @@ _SCOPED_GATEWAYS = (200, 203)  # last number of the addresses that routes go via
 class Links:
     """The interfaces of one world."""
 
-    def __init__(self, dice: Dice, vrf: bool) -> None:
+    def __init__(self, dice: Dice, theme: Theme, vrf: bool) -> None:
         self.dice = dice
+        self.theme = theme
         self.vrf = vrf
+        self.own: dict[int, list[str]] = {4: [], 6: []}  # the host's addresses, once they are made
+        self.nets: dict[tuple[int, str], list[str]] = {}  # by family and device, as in NETS
+        self.ways: list[tuple[int, str, str]] = []  # family, gateway and device of the routes, once they are made
 
-    def gateway(self, family: int) -> str:
-        """An address that routes go via; none of the host has it."""
+    def gateway(self, family: int, device: str) -> str:
+        """An address that routes by a device go via; none of the host has it."""
+        near = self.nets.get((family, device)) if self.dice.maybe(self.theme.near_gateways) else None
         last = self.dice.between(*_SCOPED_GATEWAYS)
-        return f"{self.dice.pick(NETS[family])}{'.' if family == 4 else '::'}{last}"
+        return f"{self.dice.pick(near or NETS[family])}{'.' if family == 4 else '::'}{last}"
 
     def links(self) -> list[str]:
         commands = ["link set lo up"]
@@ -40,40 +45,49 @@ class Links:
 
     def addresses(self) -> list[str]:
         commands = []
+        counts = (2, 3, 4) if self.theme.many_addresses else (1, 1, 2, 3)
         for index, name in enumerate(DEVICES):
             if name in ("d2", "v0") and self.dice.maybe(0.5):
                 continue
-            for _each in range(self.dice.pick((1, 1, 2, 3))):
-                commands.append(f"-4 addr add {self._address(index)} dev {name}{self._scope()}")
-            flags = " preferred_lft 0" if self.dice.maybe(0.25) else ""
-            for _each in range(self.dice.pick((1, 1, 2))):
-                commands.append(f"-6 addr add {self.dice.pick(NETS[6])}::{index + 1}/64 dev {name} nodad{flags}")
-        if self.dice.maybe(0.3):
+            for _each in range(0 if self.theme.no_ipv4 else self.dice.pick(counts)):
+                commands.append(f"-4 addr add {self._address(name, index)} dev {name}{self._scope()}")
+            for _each in range(self.dice.pick(counts)):
+                net = self.dice.pick(NETS[6])
+                address = f"{net}::{index + 1}"
+                self.own[6].append(address)
+                self.nets.setdefault((6, name), []).append(net)
+                flags = " preferred_lft 0" if self.dice.maybe(0.25) else ""
+                commands.append(f"-6 addr add {address}/64 dev {name} nodad{flags}")
+        if self.dice.maybe(0.3) and not self.theme.no_ipv4:
             commands.append("-4 addr add 10.2.1.99/32 dev lo")
         return commands
 
-    def _address(self, index: int) -> str:
+    def _address(self, device: str, index: int) -> str:
         net = self.dice.pick(NETS[4])
-        if self.dice.maybe(0.15):
-            peer = f"{self.dice.pick(NETS[4])}.0/24" if self.dice.maybe(0.6) else "10.9.9.9/32"
-            return f"{net}.{index + 1} peer {peer}"
-        return f"{net}.{index + 1}/{self.dice.pick((24, 24, 25, 32))}"
+        own = f"{net}.{index + 1}"
+        self.own[4].append(own)
+        nets = self.nets.setdefault((4, device), [])
+        nets.append(net)
+        if self.dice.maybe(0.4 if self.theme.many_addresses else 0.12):
+            nets.append(self.dice.pick(NETS[4]))
+            peer = f"{nets[-1]}.0/24" if self.dice.maybe(0.75) else "10.9.9.9/32"
+            return f"{own} peer {peer}"
+        return f"{own}/{self.dice.pick((24, 24, 24, 25, 32))}"
 
     def _scope(self) -> str:
         return f" scope {self.dice.pick(('link', 'host'))}" if self.dice.maybe(0.15) else ""
 
     def neighbours(self) -> list[str]:
         """Gateways that do not answer, or of which the host is not sure."""
-        if self.dice.maybe(0.4):
+        if not self.ways or self.dice.maybe(0.3):
             return []
-        return [self._neighbour() for _each in range(self.dice.between(4, 14))]
+        return [self._neighbour(*self.dice.pick(self.ways)) for _each in range(len(self.ways) // 2)]
 
-    def _neighbour(self) -> str:
-        family = self.dice.pick((4, 6))
-        state = self.dice.pick(("failed", "failed", "incomplete", "stale", "reachable", "permanent"))
+    def _neighbour(self, family: int, gateway: str, device: str) -> str:
+        state = self.dice.pick(("failed", "failed", "failed", "incomplete", "stale", "reachable", "permanent"))
         has_mac = state not in ("failed", "incomplete")
         mac = " lladdr 02:00:00:00:00:77" if has_mac else ""
-        return f"-{family} neigh replace {self.gateway(family)} dev {self.dice.pick(DEVICES)}{mac} nud {state}"
+        return f"-{family} neigh replace {gateway} dev {device}{mac} nud {state}"
 
     def sysctls(self) -> list[tuple[str, str]]:
         dice = self.dice
@@ -83,10 +97,11 @@ class Links:
         for name in ("all", *DEVICES, *(("red",) if self.vrf else ())):
             base = f"ipv4/conf/{name}"
             everywhere = name == "all"
-            mode = dice.pick((0, 0, 0, 1, 2)) if everywhere else dice.pick(_RP_FILTER)
+            modes = (0, 0, 0, 1, 2) if everywhere else _RP_FILTER
+            mode = dice.pick((0, 1, 1) if self.theme.strict else modes)
             pairs.append((f"{base}/rp_filter", str(mode)))
             for key, share in (
-                ("src_valid_mark", 0.25),
+                ("src_valid_mark", 0.5 if self.theme.strict else 0.25),
                 ("accept_local", 0.25),
                 ("send_redirects", 0.3),
                 ("route_localnet", 0.2),
@@ -98,5 +113,5 @@ class Links:
                 pairs.append((f"ipv6/conf/{name}/ignore_routes_with_linkdown", str(int(dice.maybe(0.4)))))
         policy = dice.pick(("0", "1", "1"))
         pairs += [("ipv4/fib_multipath_hash_policy", policy), ("ipv6/fib_multipath_hash_policy", policy)]
-        pairs.append(("ipv4/fib_multipath_use_neigh", str(int(dice.maybe(0.4)))))
+        pairs.append(("ipv4/fib_multipath_use_neigh", str(int(dice.maybe(0.5)))))
         return pairs

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.netpath.symmetry.tests.oracle.pools import DEVICES, MARKS, NETS, TOS, UIDS, Dice
+from ansible_collections.netpath.symmetry.tests.oracle.pools import DEVICES, MARKS, NETS, TOS, UIDS, Dice, Theme
 from ansible_collections.netpath.symmetry.tests.oracle.world import Question
 
 _SPECIAL_V4 = (
@@ -20,27 +20,28 @@ _SPECIAL_V4 = (
 class Questions:
     """Questions about one host, of which ``own`` are the addresses by family."""
 
-    def __init__(self, dice: Dice, own: t.Mapping[int, t.Sequence[str]], vrf: bool) -> None:
+    def __init__(self, dice: Dice, theme: Theme, own: t.Mapping[int, t.Sequence[str]], vrf: bool) -> None:
         self.dice = dice
+        self.theme = theme
         self.own = own
         self.devices = (*DEVICES, "red") if vrf else DEVICES
 
     def question(self) -> Question:
         dice = self.dice
-        family = 4 if dice.maybe(0.65) else 6
+        family = 4 if dice.maybe(self.theme.ipv4) else 6
         protocol = dice.pick(("tcp", "udp", "icmp" if family == 4 else "icmpv6"))
         ports = protocol in ("tcp", "udp")
-        arrives = dice.maybe(0.55)
+        arrives = dice.maybe(self.theme.arrives)
         own = self.own[family]
         if arrives:
             src: str | None = dice.pick(own) if own and dice.maybe(0.06) else self._address(family)
         else:
-            src = dice.pick(own) if own and dice.maybe(0.45) else None
+            src = None if not own or dice.maybe(self.theme.without_source) else dice.pick(own)
         return Question(
             family,
-            dice.pick(own) if own and dice.maybe(0.12) else self._address(family),
+            dice.pick(own) if own and dice.maybe(self.theme.to_host) else self._address(family),
             src,
-            dice.pick(DEVICES) if arrives else None,
+            dice.pick(DEVICES[: self.theme.devices]) if arrives else None,
             dice.pick(self.devices) if not arrives and dice.maybe(0.2) else None,
             dice.pick(MARKS),
             dice.pick(TOS),
@@ -59,7 +60,7 @@ class Questions:
             return f"{dice.pick((*NETS[4], '30.0.0', '200.0.0'))}.{last}"
         if dice.maybe(0.06):
             return f"{dice.pick(NETS[6])}::"  # the anycast address of the routers of a link
-        return f"{dice.pick((*NETS[6], '3000', '2001:db8'))}::{last}"
+        return f"{dice.pick((*NETS[6], '3000', '3000', '2001:db8'))}::{last}"
 
     def variants(self, question: Question, number: int) -> list[Question]:
         """Questions that differ where only a multipath hash may notice: in ports and in the last bits of addresses."""

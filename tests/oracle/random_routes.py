@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from ansible_collections.netpath.symmetry.tests.oracle.pools import (
     DEVICES,
-    NETS,
     PREFIXES,
     TABLES,
     VRF_TABLE,
     WIDE,
     Dice,
+    Theme,
 )
 from ansible_collections.netpath.symmetry.tests.oracle.random_links import Links
 
@@ -24,10 +24,11 @@ _FIRST_OF_V6 = 100
 class Routes:
     """The routes of one world."""
 
-    def __init__(self, dice: Dice, links: Links) -> None:
+    def __init__(self, dice: Dice, theme: Theme, links: Links) -> None:
         self.dice = dice
+        self.theme = theme
         self.links = links
-        self.with_objects = dice.maybe(0.6)
+        self.with_objects = dice.maybe(0.6) or theme.objects > 0.2
         self.objects: list[str] = []  # commands that the routes need
 
     def shared_objects(self) -> list[str]:
@@ -35,13 +36,13 @@ class Routes:
         if not self.with_objects:
             return []
         commands = [
-            f"-4 nexthop add id {number} via {self.links.gateway(4)} dev {self._device()} onlink"
+            f"-4 nexthop add id {number} {self._way(4)}"
             for number in (1, 2, 3)
         ]
         commands += [f"-4 nexthop add id 4 dev {self._device()}", "-4 nexthop add id 5 blackhole"]
-        commands += [f"-4 nexthop add id 10 group {self.dice.pick(('1/2', '1,2/2,1', '2/1,3/3'))}"]
-        commands += ["-4 nexthop add id 11 group 1/3"]
-        commands += [f"-6 nexthop add id {_V6_GATEWAY} via {self.links.gateway(6)} dev {self._device()} onlink"]
+        commands += [f"nexthop add id 10 group {self.dice.pick(('1/2', '1,2/2,1', '2/1,3/3'))}"]
+        commands += ["nexthop add id 11 group 1/3"]
+        commands += [f"-6 nexthop add id {_V6_GATEWAY} {self._way(6)}"]
         return commands
 
     def _object(self, family: int) -> int:
@@ -61,12 +62,12 @@ class Routes:
         count = self.dice.pick((1, 2, 2, 3))
         members = [first + each for each in range(count)]
         self.objects += [
-            f"-6 nexthop add id {number} via {self.links.gateway(6)} dev {self._device()} onlink" for number in members
+            f"-6 nexthop add id {number} {self._way(6)}" for number in members
         ]
         if count == 1:
             return first
         weighed = "/".join(f"{number},{self.dice.between(1, 3)}" for number in members)
-        self.objects.append(f"-6 nexthop add id {first + count} group {weighed}")
+        self.objects.append(f"nexthop add id {first + count} group {weighed}")
         return first + count
 
     def routes(self, family: int) -> list[str]:
@@ -77,6 +78,11 @@ class Routes:
         """Routes of a table that one rule has for itself."""
         commands = [self.route(family, table, wide=True)]
         commands += [self.route(family, table) for _each in range(self.dice.pick((0, 1, 1, 2, 3)))]
+        if family == 4 and self.dice.maybe(self.theme.equal_defaults):
+            tos = self.dice.pick(("", "", "", " tos 0x10"))
+            commands += [
+                f"-4 route append default{tos} {self._way(4)} table {table}" for _each in range(self.dice.between(2, 4))
+            ]
         return commands
 
     def route(self, family: int, table: int, wide: bool = False) -> str:
@@ -89,14 +95,13 @@ class Routes:
             tail += f" metric {dice.pick((5, 10, 10, 1024, 2000))}"
         if family == 4 and dice.maybe(0.15):
             prefix += f" tos {dice.pick(('0x10', '0x08', '0x04'))}"
-        kind = dice.random.random()
-        if kind < 0.17:
+        if dice.maybe(self.theme.ends):
             return f"{words} {dice.pick(_REJECTS)} {prefix}{tail}"
-        if kind < 0.24:
+        if dice.maybe(0.09):
             return self._special(family, words, table)
-        if kind < 0.34 and self.with_objects:
+        if self.with_objects and dice.maybe(self.theme.objects):
             return f"{words} {prefix}{tail} nhid {self._object(family)}"
-        if kind < 0.47:
+        if dice.maybe(self.theme.multipath):
             return f"{words} {prefix}{tail} {self._legs(family)}"
         return self._single(family, words, prefix, tail)
 
@@ -110,12 +115,12 @@ class Routes:
     def _single(self, family: int, words: str, prefix: str, tail: str) -> str:
         dice = self.dice
         if family == 4:
-            if dice.maybe(0.2):
-                tail += f" src {dice.pick(NETS[4])}.{dice.between(1, 6)}"
+            if self.links.own[4] and dice.maybe(0.2):
+                tail += f" src {dice.pick(self.links.own[4])}"
             if dice.maybe(0.06):
                 tail += f" scope {dice.pick(('link', 'host', 'global'))}"
         elif dice.maybe(0.1):
-            tail += f" src {dice.pick(NETS[6])}::{dice.between(1, 6)}"
+            tail += f" src {dice.pick(self.links.own[6])}"
         leg = self._leg(family)
         if family == 6 and "via" not in leg:
             words = words.replace("append", "add")  # between siblings it would be missing in the kernel's own dump
@@ -128,13 +133,22 @@ class Routes:
         )
 
     def _leg(self, family: int) -> str:
-        device = self._device()
         if self.dice.maybe(0.25):
-            return f"dev {device}"
+            return f"dev {self._device()}"
         if family == 4 and self.dice.maybe(0.15):
-            gateway = self.dice.pick((self.links.gateway(6), "fe80::9"))
-            return f"via inet6 {gateway} dev {device} onlink"
-        return f"via {self.links.gateway(family)} dev {device} onlink"
+            return self._way(4, self.dice.pick((6, 6, 0)))
+        return self._way(family)
+
+    def _way(self, family: int, of_family: int | None = None) -> str:
+        """Via a gateway, of the other family if that is asked for, 0 standing for one that is link-local."""
+        device = self._device()
+        of_family = family if of_family is None else of_family
+        gateway = self.links.gateway(of_family, device) if of_family else "fe80::9"
+        of_family = of_family or 6
+        self.links.ways.append((of_family, gateway, device))
+        via = f"via inet6 {gateway}" if of_family != family else f"via {gateway}"
+        # now and then the kernel must know by itself that it is on link
+        return f"{via} dev {device}{'' if self.dice.maybe(0.1) else ' onlink'}"
 
     def _device(self) -> str:
-        return self.dice.pick((*DEVICES, "v0"))
+        return self.dice.pick((*DEVICES, "v0")[: self.theme.devices])

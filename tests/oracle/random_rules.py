@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.routing import Rule
-from ansible_collections.netpath.symmetry.tests.oracle.pools import DEVICES, PREFIXES, TABLES, WIDE, Dice
+from ansible_collections.netpath.symmetry.tests.oracle.pools import DEVICES, PREFIXES, TABLES, WIDE, Dice, Theme
 
 OWN_TABLES = 1000  # the first of the tables that belong to one rule
 _EMPTY_TABLE = 103
@@ -16,11 +16,12 @@ _LAST_PRIORITY = 40 * 50
 class Rules:
     """The rules of one world. After ``make``: what the world needs for them."""
 
-    def __init__(self, dice: Dice, vrf: bool, dscp: bool) -> None:
+    def __init__(self, dice: Dice, theme: Theme, vrf: bool, dscp: bool) -> None:
         self.dice = dice
+        self.theme = theme
         self.vrf = vrf
         self.dscp = dscp
-        self.iif_share = dice.pick((0.1, 0.1, 0.5))  # of rules: they decide most reverse-path checks
+        self.priorities = [dice.between(1, _LAST_PRIORITY // 50) * 50 for _each in range(12)]
         self.own_tables: dict[int, list[int]] = {4: [], 6: []}
         self.by_netlink: list[Rule] = []
 
@@ -28,7 +29,7 @@ class Rules:
         dice = self.dice
         commands = [self._rule(family) for _each in range(dice.between(2, 10))]
         if self.dscp:
-            self.by_netlink += [self._dscp_rule(family) for _each in range(dice.pick((0, 0, 1, 2)))]
+            self.by_netlink += [self._dscp_rule(family) for _each in range(dice.pick((0, 0, 0, 1)))]
         if dice.maybe(0.06):
             commands.append(f"-{family} rule del pref 0")
             commands.append(f"-{family} rule add pref {dice.pick((1, 900, 3000))} lookup local")
@@ -44,7 +45,7 @@ class Rules:
         return self.dice.pick((*TABLES, _EMPTY_TABLE))
 
     def _priority(self) -> int:
-        return self.dice.between(1, _LAST_PRIORITY // 50) * 50
+        return self.dice.pick(self.priorities)
 
     def _rule(self, family: int) -> str:
         words = [f"-{family} rule add"]
@@ -56,18 +57,18 @@ class Rules:
         return " ".join([*words, self._action(family)])
 
     def _selectors(self, family: int) -> list[str]:
-        dice = self.dice
+        dice, theme = self.dice, self.theme
         choices = (
             (0.35, f"from {self._prefix(family)}"),
             (0.25, f"to {self._prefix(family)}"),
-            (self.iif_share, f"iif {dice.pick((*DEVICES[:4], 'lo', 'lo', 'red', 'absent'))}"),
+            (theme.iif_rules, f"iif {dice.pick((*DEVICES[:4], 'lo', 'lo', 'red', 'absent'))}"),
             (0.12, f"oif {dice.pick((*DEVICES, 'red'))}"),
-            (0.12, f"fwmark {dice.pick(('1', '0x11', '0x10'))}"),
-            (0.12, f"fwmark {dice.pick(('0x10/0xf0', '0/0xff', '0x1/0x0f'))}"),
+            (theme.mark_rules, f"fwmark {dice.pick(('1', '0x11', '0x10'))}"),
+            (theme.mark_rules, f"fwmark {dice.pick(('0x10/0xf0', '0/0xff', '0x1/0x0f'))}"),
             (0.12, f"tos {dice.pick(('0x10', '0x08'))}"),
             (0.15, f"ipproto {dice.pick(('tcp', 'udp', 'icmp' if family == 4 else 'ipv6-icmp'))}"),
-            (0.12, f"sport {dice.pick(('1000', '1000-2000'))}"),
-            (0.12, f"dport {dice.pick(('80', '1-1023', '443'))}"),
+            (theme.port_rules, f"sport {dice.pick(('1000', '1000-2000'))}"),
+            (theme.port_rules, f"dport {dice.pick(('80', '1-1023', '443'))}"),
             (0.1, f"uidrange {dice.pick(('0-0', '1-1000', '1000-1000'))}"),
             (0.06, f"tun_id {dice.pick((5, 6))}"),
         )
@@ -83,15 +84,15 @@ class Rules:
     def _action(self, family: int) -> str:
         dice = self.dice
         action = dice.random.random()
-        if action < 0.1:
+        if action < 0.13:
             return f"goto {self._priority()}"
-        if action < 0.16:
+        if action < 0.18:
             return "nop"
         if action < 0.25:
             return dice.pick(("unreachable", "prohibit", "blackhole"))
         words = [f"lookup {self._table(family)}"]
         words += [f"suppress_prefixlength {dice.pick((0, 0, 8, 16, 24))}"] if dice.maybe(0.15) else []
-        words += [f"suppress_ifgroup {dice.pick((0, 1, 2))}"] if dice.maybe(0.12) else []
+        words += [f"suppress_ifgroup {dice.pick((0, 1, 2))}"] if dice.maybe(0.14) else []
         return " ".join(words)
 
     def _prefix(self, family: int) -> str:

@@ -52,7 +52,6 @@ def run_world(seed: int, cases: int, decides: bool = True) -> Tally:
     if asked is None:
         tally.skipped += cases
         return tally
-    counters = coverage.Counters(asked.host) if decides else None
     for question, answer, matched in zip(asked.questions, asked.answers, asked.matched, strict=True):
         decisions = decide(asked.host, question)
         differs = difference(asked.host, question, decisions, answer, matched)
@@ -66,8 +65,8 @@ def run_world(seed: int, cases: int, decides: bool = True) -> Tally:
         else:
             way = "in" if question.iif else "out"
             tally.outcomes[f"IPv{question.family} {way} {decisions[0].reason or decisions[0].outcome}"] += 1
-            if counters:
-                tally.rows.update(counters.deciding(question, decisions))
+            if decides:
+                tally.rows.update(coverage.deciding(asked.host, question, decisions))
     uneven = spread.check(asked.host, generator, asked.questions, tally)
     tally.mismatches += [f"seed {seed}: {text}" for text in uneven]
     return tally
@@ -156,7 +155,7 @@ def report(tally: Tally, cases: int) -> bool:
 def absent_rows() -> frozenset[str]:
     """The rows of the table that this kernel cannot show."""
     kernel_has = {"l3mdev": kernel.has_vrfs(), "dscp": kernel.has_dscp_rules()}
-    return frozenset(row for row in coverage.ROWS for word, there in kernel_has.items() if not there and word in row)
+    return frozenset(f"rule: selector: {selector}" for selector, there in kernel_has.items() if not there)
 
 
 def main() -> int:

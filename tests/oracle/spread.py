@@ -12,7 +12,7 @@ import typing as t
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host import Host
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.routing import Decision
 from ansible_collections.netpath.symmetry.tests.oracle import asking
-from ansible_collections.netpath.symmetry.tests.oracle.compare import decide
+from ansible_collections.netpath.symmetry.tests.oracle.compare import decide, route_of
 from ansible_collections.netpath.symmetry.tests.oracle.generator import Generator
 from ansible_collections.netpath.symmetry.tests.oracle.tally import Tally
 from ansible_collections.netpath.symmetry.tests.oracle.world import Question
@@ -47,6 +47,8 @@ def check(host: Host, generator: Generator, questions: t.Sequence[Question], tal
 def _shares(decisions: t.Sequence[Decision]) -> dict[tuple[str, str], float]:
     if any(decision.outcome != "forward" for decision in decisions):
         return {}
+    if len({route_of(decision) for decision in decisions}) > 1:
+        return {}  # equal default routes: no hash chooses between them
     shares: dict[tuple[str, str], float] = collections.defaultdict(float)
     for decision in decisions:
         shares[decision.device or "", _gateway(decision)] += decision.share

@@ -16,6 +16,7 @@ import socket
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.routing import NextHop, Route
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import default_routes
 
 BITS = {4: 32, 6: 128}
 TOS_MASK = 0x1C  # INET_DSCP_LEGACY_TOS_MASK: what a route's or rule's tos is compared with
@@ -82,6 +83,7 @@ class Leg:
 
     hop: NextHop
     share: float
+    route: Route | None = None  # where it is not that of the answer: one of several equal default routes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,9 +107,11 @@ class Surroundings:
     """What bears on the choice of a next hop and is not in the table."""
 
     devices: t.Mapping[str, Device]
+    neighbours: t.Mapping[tuple[str, str], str] = dataclasses.field(default_factory=dict)  # states
     failed_neighbours: frozenset[tuple[str, str]] = frozenset()  # (device, address) that did not answer
     use_neighbours: bool = False  # net.ipv4.fib_multipath_use_neigh
     prefer_source: bool = False  # Linux 6.16: a leg whose own source address is that of the packet wins
+    first_good_member: bool = False  # Linux 6.6: of a group of next-hop objects, where the hash ends at a failed one
     reachable_only: bool = False  # IPv6 hosts (all.forwarding = 0) pass over routers that failed
     source_of_leg: t.Callable[[Route, NextHop], int] = lambda route, hop: 0
     has_address: t.Callable[[str, int], bool] = lambda device, address: False
@@ -164,7 +168,7 @@ class Table:
     def _lookup_v4(self, key: Key, around: Surroundings) -> Hit | None:
         missed = -1  # the base address of a next-hop object without a usable leg: "goto miss" leaves its whole leaf
         for network, routes in self.matches(key.dst):
-            for index, route in enumerate(routes):
+            for route in routes:
                 if network == missed:
                     break
                 if route.tos and route.tos != key.tos & TOS_MASK:
@@ -177,9 +181,7 @@ class Table:
                 if found is None:
                     missed = network if route.nhid is not None else missed
                     continue
-                if key.oif or len(route.nexthops) == 1:
-                    return Hit(route, (Leg(found, 1.0),), found, _rivals(key, routes, index))
-                return Hit(route, _multipath_v4(route, found, key, around), found)
+                return _select_v4(routes, route, found, key, around)
         return None
 
     def _lookup_v6(self, key: Key, around: Surroundings) -> Hit | None:
@@ -213,25 +215,18 @@ def _linkdown(hop: NextHop, family: int, around: Surroundings) -> bool:
     return "linkdown" in hop.flags and device is not None and device.ignores_linkdown(family)
 
 
-def _rivals(key: Key, routes: list[Route], index: int) -> str:
-    """fib_select_default: of several defaults alike, packets of the host itself take the one whose neighbour lives."""
-    best = routes[index]
-    if key.forwarded or key.oif or best.dst != "0.0.0.0/0" or best.type != "unicast":
-        return ""
-    alike = [
-        route
-        for route in routes[index:]
-        if (route.metric, route.tos, route.scope, route.type) == (best.metric, best.tos, best.scope, "unicast")
-        and route.nexthops
-        and route.nexthops[0].gateway
-    ]
-    if len(alike) < 2 or alike[0] is not best:
-        return ""
-    gateways = ", ".join(f"{route.nexthops[0].gateway} dev {route.nexthops[0].device}" for route in alike)
-    return f"table {best.table} has equal default routes; the kernel takes one whose neighbour answers ({gateways})"
+def _select_v4(routes: list[Route], route: Route, found: NextHop, key: Key, around: Surroundings) -> Hit:
+    """fib_select_path: the legs that packets may take; ``routes`` are all of the prefix."""
+    if len(route.nexthops) > 1 and not key.oif:
+        return Hit(route, _multipath(route, found, key, around), found)
+    if len(routes) == 1 or route.dst != "0.0.0.0/0" or key.oif or key.forwarded:
+        return Hit(route, (Leg(found, 1.0),), found)
+    taken = default_routes.possible(routes, route, key.tos & TOS_MASK, around.neighbours)
+    legs = tuple(Leg(one.nexthops[0], 1 / len(taken), one) for one in taken)
+    return Hit(taken[0], legs, legs[0].hop)
 
 
-def _multipath_v4(route: Route, found: NextHop, key: Key, around: Surroundings) -> tuple[Leg, ...]:
+def _multipath(route: Route, found: NextHop, key: Key, around: Surroundings) -> tuple[Leg, ...]:
     """fib_select_multipath and nexthop_select_path: the share of each leg, never a prediction of the hash.
 
     The hash is cut into one region per leg; a leg that cannot be taken leaves its region to the next.
@@ -253,9 +248,18 @@ def _multipath_v4(route: Route, found: NextHop, key: Key, around: Surroundings) 
         later = alive[position:]
         taken = next((hop for hop in later if hop in own), None) or (own[0] if own else None)
         taken = taken or next((hop for hop in later if hop in good), None)
-        taken = taken or (region if objects else (good[0] if good else found))
+        taken = taken or _last_resort(hops, good, found if not objects else None, region, around)
         shares[taken] = shares.get(taken, 0.0) + region.weight / total
     return tuple(Leg(hop, share) for hop, share in shares.items())
+
+
+def _last_resort(
+    hops: t.Sequence[NextHop], good: list[NextHop], found: NextHop | None, region: NextHop, around: Surroundings
+) -> NextHop:
+    """The leg for a region behind which no leg is good; ``found`` matched in a route without next-hop object."""
+    if found is not None:
+        return good[0] if good else found
+    return (good or hops)[0] if around.first_good_member else region
 
 
 def _best_v6(
@@ -267,10 +271,14 @@ def _best_v6(
         best: tuple[Route, NextHop | None] | None = None
         best_score = -1
         for route in group:
+            if route.nhid is not None and route.type == "blackhole":  # whatever its score would be
+                return route, None
             for hop in route.nexthops or (None,):
                 score = _score_v6(route, hop, key, around, reachable_only)
                 if score > best_score:
                     best, best_score = (route, hop), score
+                    if route.nhid is not None:  # nexthop_for_each_fib6_nh stops at the first member that is better
+                        break
         if best is not None:
             return best
     return None
@@ -311,6 +319,8 @@ def _select_v6(route: Route, found: NextHop | None, key: Key, around: Surroundin
         return Hit(route)
     if len(route.nexthops) < 2:
         return Hit(route, (Leg(found, 1.0),), found)
+    if route.nhid is not None:  # nexthop_path_fib6_result asks for no interface and no score
+        return Hit(route, _multipath(route, found, key, around), found)
     alive = [hop for hop in route.nexthops if "dead" not in hop.flags and not _linkdown(hop, 6, around)] or [found]
     total = sum(hop.weight for hop in alive)
     shares: dict[NextHop, float] = {}

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import re
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import PROTOCOLS
@@ -20,9 +19,9 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._model.routing im
     Route,
     Rule,
 )
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import kernel_version, source_address
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import reverse_path as _reverse_path
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import rules as _rules
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import source_address
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.fib import (
     BITS,
     SCOPES,
@@ -40,7 +39,6 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet im
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.remembered import Remembered
 
 _BAD_NEIGHBOURS = ("failed", "incomplete")
-_SOURCE_OF_LEG = (6, 16)  # Linux that prefers the multipath leg whose address is the packet's source
 
 
 class Host:
@@ -50,7 +48,7 @@ class Host:
         self.name = name
         self.facts = facts
         self.platform = str(facts.get("platform", "linux"))
-        self.kernel = _version(str(facts.get("kernel", "")))
+        self.kernel = kernel_version.parse(str(facts.get("kernel", "")))
         self.sysctls: t.Mapping[str, int] = facts.get("sysctls", {})
         self._interface_sysctls = facts.get("interface_sysctls", {})
         self.all_sysctls: t.Mapping[str, int] = self._interface_sysctls.get("all", {})
@@ -149,16 +147,16 @@ class Host:
         return tables
 
     def _surroundings_of(self, family: int) -> Surroundings:
-        failed = frozenset(
-            (entry["device"], entry["address"])
-            for entry in self.facts.get("neighbours", ())
-            if entry.get("state") in _BAD_NEIGHBOURS  # of either family: IPv4 routes may have IPv6 gateways
-        )
+        # of both families: IPv4 routes may have IPv6 gateways
+        listed = self.facts.get("neighbours", ())
+        states = {(entry["device"], entry["address"]): entry.get("state", "") for entry in listed}
         return Surroundings(
             devices=self.interfaces,
-            failed_neighbours=failed,
+            neighbours=states,
+            failed_neighbours=frozenset(place for place, state in states.items() if state in _BAD_NEIGHBOURS),
             use_neighbours=bool(self.sysctls.get("net/ipv4/fib_multipath_use_neigh", 0)),
-            prefer_source=self.kernel >= _SOURCE_OF_LEG,
+            first_good_member=self.kernel >= kernel_version.FIRST_GOOD_MEMBER,
+            prefer_source=self.kernel >= kernel_version.SOURCE_OF_LEG,
             reachable_only=family == 6 and not self.all_sysctls.get("forwarding6", 0),
             source_of_leg=self.source_of_leg,
             has_address=lambda device, address: self.local_addresses.get(address) == device,
@@ -328,14 +326,15 @@ class Host:
         if route.type == "anycast" and key.family == 4 and not output:
             return (Branch("drop", 1.0, route=route, reason="martian destination"),)
         local = route.type in ("local", "anycast") or (route.type == "broadcast" and not output)
+        chooses = output and not packet.has_source
         return tuple(
             Branch(
                 "local" if local else "forward",
                 leg.share,
                 leg.hop.device,
                 None if local else (leg.hop.gateway or packet.flow.destination),
-                route,
-                self._source(packet, key, route, leg.hop, local) if output and not packet.has_source else None,
+                leg.route or route,
+                self._source(packet, key, leg.route or route, leg.hop, local) if chooses else None,
                 leg=leg.hop,
             )
             for leg in answer.hit.legs
@@ -369,11 +368,6 @@ class Host:
     def reverse_path(self, packet: Packet, iif: str, oif: str | None) -> ReversePath:
         """Reverse-path validation of a packet in by ``iif`` that would leave by ``oif`` (None: it is for the host)."""
         return _reverse_path.validate(self, packet, iif, oif)
-
-
-def _version(text: str) -> tuple[int, int]:
-    match = re.match(r"(\d+)\.(\d+)", text)
-    return (int(match[1]), int(match[2])) if match else (0, 0)
 
 
 def _local_route(family: int, address: Address, device: str) -> Route:

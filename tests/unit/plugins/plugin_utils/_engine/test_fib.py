@@ -191,7 +191,7 @@ def test_legs_that_cannot_be_taken_leave_their_share_to_others() -> None:
     assert shares(look(a_host([route_], interface_sysctls=ignoring), TCP)) == {"b": 1.0}
     failed = [{"family": 4, "address": "10.0.2.2", "device": "b", "state": "failed"}]
     assert shares(look(a_host([multipath()], neighbours=failed), TCP)) == {"a": 0.25, "b": 0.75}
-    assert shares(look(a_host([multipath(nhid=9)], neighbours=failed), TCP)) == {"a": 0.25, "b": 0.75}
+    assert shares(look(a_host([multipath(nhid=9)], neighbours=failed), TCP)) == {"a": 1.0}
     failed[0].update(address="10.0.1.2", device="a")
     assert shares(look(a_host([multipath(nhid=9)], neighbours=failed), TCP)) == {"b": 1.0}
 
@@ -269,12 +269,71 @@ def test_where_it_was_not_read_whether_local_and_main_are_one_only_what_depends_
     assert device_of(look(host, "tcp 10.9.0.5:1000 > 30.1.2.5:80")) == "c"
 
 
-def test_an_ipv6_gateway_of_an_ipv4_route_that_does_not_answer_leaves_its_share_to_the_other_leg() -> None:
-    legs = [{"device": "b", "gateway": "fe80::2"}, {"device": "a", "gateway": "10.0.1.2"}]
-    failed = [{"family": 6, "address": "fe80::2", "device": "b", "state": "failed"}]
+GROUP = [{"device": "a", "gateway": "10.0.1.2"}, {"device": "b", "gateway": "fe80::2"}]
+
+
+@pytest.mark.parametrize(
+    ("legs", "kernel", "expected"),
+    [
+        (GROUP, "6.18.1", {"a": 1.0}),
+        (GROUP, "6.1.0", {"a": 0.5, "b": 0.5}),  # the hash ends at the last member, though it has failed
+        (GROUP[::-1], "6.1.0", {"a": 1.0}),
+    ],
+)
+def test_a_member_of_a_group_that_does_not_answer_leaves_its_share(
+    legs: list[Dict], kernel: str, expected: dict[str, float]
+) -> None:
+    failed = [{"family": 6, "address": "fe80::2", "device": "b", "state": "failed"}]  # of an IPv4 route
     routes = [{"family": 4, "table": 254, "dst": "0.0.0.0/0", "nexthops": legs, "nhid": 10}]
-    assert shares(look(a_host(routes, neighbours=failed), TCP)) == {"a": 1.0}
-    assert shares(look(a_host(routes), TCP)) == {"a": 0.5, "b": 0.5}
+    assert shares(look(a_host(routes, kernel=kernel, neighbours=failed), TCP)) == expected
+    assert shares(look(a_host(routes, kernel=kernel), TCP)) == {"a": 0.5, "b": 0.5}
+
+
+def six(table: int, dst: str, device: str, **fields: t.Any) -> Dict:
+    leg = {"device": device, "gateway": "fe80::1"}
+    return {"family": 6, "table": table, "dst": dst, "metric": 1024, "nexthops": [leg], **fields}
+
+
+def test_of_a_group_of_ipv6_next_hop_objects_the_first_member_is_scored_and_all_are_taken() -> None:
+    legs = [{"device": "b", "gateway": "fe80::1"}, {"device": "a", "gateway": "fe80::1"}]
+    group = six(254, "::/0", "", nexthops=legs, nhid=7)
+    question = "udp [2001:db8::5]:9 > [2001:db8:9::1]:53"
+    assert shares(look(a_host([group]), question)) == {"a": 0.5, "b": 0.5}
+    assert shares(look(a_host([group, six(254, "::/0", "a")]), question)) == {"a": 1.0}  # it came in on a
+    failed = [{"family": 6, "address": "fe80::1", "device": "b", "state": "failed"}]
+    assert shares(look(a_host([group], neighbours=failed), question)) == {"a": 1.0}
+
+
+def test_a_blackhole_next_hop_object_needs_no_interface() -> None:
+    routes: list[Dict] = [{"family": 6, "table": 254, "dst": "::/0", "type": "blackhole", "metric": 1024, "nhid": 5}]
+    packet = Packet(Flow.parse("udp [::]:9 > [2001:db8:9::1]:53"))
+    (branch,) = a_host(routes).lookup(packet, oif="b").branches
+    assert (branch.kind, branch.reason) == ("drop", "blackhole")
+
+
+@pytest.mark.parametrize(
+    ("states", "devices"),
+    [
+        ({}, {"a"}),  # never asked for: taken to be alive
+        ({"a": "failed"}, {"b"}),
+        ({"a": "failed", "b": "reachable"}, {"b"}),
+        ({"a": "stale", "b": "reachable"}, {"a", "b"}),  # by turns
+        ({"a": "failed", "b": "failed"}, {"a", "b"}),  # the first not taken before
+        ({"a": "incomplete", "b": "incomplete"}, {"a"}),
+    ],
+)
+def test_of_equal_default_routes_the_host_takes_one_whose_gateway_lives(
+    states: dict[str, str], devices: set[str]
+) -> None:
+    gateways = {"a": "10.0.1.2", "b": "10.0.2.2"}
+    routes = [route("0.0.0.0/0", name, gateway=gateway) for name, gateway in gateways.items()]
+    routes += [route("0.0.0.0/0", "c", metric=5, gateway="10.0.3.2")]
+    neighbours = [
+        {"family": 4, "device": name, "address": gateways[name], "state": state} for name, state in states.items()
+    ]
+    lookup = look(a_host(routes, neighbours=neighbours), "tcp 10.0.1.1:1000 > 20.1.1.5:80", iif=None)
+    assert {branch.device for branch in lookup.branches} == devices
+    assert device_of(look(a_host(routes, neighbours=neighbours), TCP)) == "a"  # what is forwarded takes the first
 
 
 def test_a_processor_takes_the_prefix_of_another_ipv6_route_with_the_same_next_hop_object() -> None:
