@@ -22,8 +22,13 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.situation
 CONNTRACK = -200  # NF_IP_PRI_CONNTRACK: chains below it see no connection yet
 NAT_DST = -100
 NAT_SRC = 100
+if t.TYPE_CHECKING:
+    from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host import Host
+
 _ALL = 1 << 31
 _FAMILIES = {4: ("ip", "inet"), 6: ("ip6", "inet")}
+_DEVICE_HOOKS = ("ingress", "egress")
+_BRIDGE_HOOKS = {"ingress": ("prerouting", "input"), "egress": ("output", "postrouting")}
 _CHANGES = ("set_mark", "set_ct_mark", "set_tos", "set_zone", "notrack", "ct_template", "unknown")
 _USES_CONNTRACK = ("snat", "dnat", "masquerade", "redirect", "netmap")
 _TRACKING = ("set_ct_mark", "set_zone", "ct_template", "ct_helper", "ct_timeout", "flow_offload")
@@ -83,6 +88,10 @@ class Ruleset:
         }
         self._conntrack = {family: self._asks_for_conntrack(family) for family in (4, 6)}
         self._hooked = any(chain.hook for chain in chains)
+        self._on_devices = tuple(
+            chain for chain in chains if chain.rules and (chain.hook in _DEVICE_HOOKS or chain.family == "bridge")
+        )
+        self._offloads = {family: self._has_flowtable(family) for family in (4, 6)}
         self._changing = {
             chain.space for chain in chains for rule in chain.rules
             for statement in rule.get("statements", ()) if statement.get("do") in _CHANGES
@@ -121,11 +130,30 @@ class Ruleset:
         chains = [chain for chain in self.chains if chain.family in _FAMILIES[family]]
         return any(chain.type == "nat" or any(_mentions_state(rule) for rule in chain.rules) for chain in chains)
 
+    def _has_flowtable(self, family: int) -> bool:
+        return any(
+            statement.get("do") == "flow_offload"
+            for chain in self.chains if chain.family in _FAMILIES[family]
+            for rule in chain.rules for statement in rule.get("statements", ())
+        )
+
+    def _may_be_offloaded(self, situation: Situation) -> bool:
+        """Packets of an offloaded connection go from ingress straight to the output; a FIN or RST ends that."""
+        return (
+            self._offloads[situation.family]
+            and situation.hook in ("prerouting", "forward", "postrouting")
+            and situation.connection.state == "established"
+            and situation.packet.tcp_kind not in ("syn", "fin", "rst")
+        )
+
     def run(
         self, situation: Situation, kind: tuple[str, ...] = ("filter", "route"), low: int = -_ALL, high: int = _ALL
     ) -> Filtered:
         """Follow a packet through the chains of its hook whose priority is in [low, high)."""
         outcome, walk = self._walk(situation, kind, low, high)
+        if outcome.is_drop and self._may_be_offloaded(situation):
+            why = "a flowtable may take the connection past it (from documentation only)"
+            outcome = Outcome("unknown", outcome.rule, why)
         # `reject` drops the packet as `drop` does, so only accept and drop tell states apart
         stateful = (
             walk.asked_state
@@ -182,6 +210,10 @@ class Ruleset:
     def base_chains(self, situation: Situation, kind: tuple[str, ...], low: int, high: int) -> list[Chain]:
         """The chains that a packet meets at a hook, in the order of their priority."""
         families = _FAMILIES[situation.family]
+        device = None  # chains on devices see the packets of these only
+        if situation.hook in _DEVICE_HOOKS:
+            families = ("netdev", "inet")
+            device = situation.iif if situation.hook == "ingress" else situation.oif
         found = [
             chain
             for chain in self.chains
@@ -189,6 +221,7 @@ class Ruleset:
             and chain.family in families
             and chain.type in kind
             and low <= chain.priority < high
+            and (device is None or device in chain.devices)
         ]
         # of equal priority the hook that was registered last comes first (nf_hook_entries_grow)
         found.reverse()
@@ -212,10 +245,30 @@ class Ruleset:
         """Whether rules of the chain's table change what other chains see of a packet."""
         return chain.type == "nat" or chain.space in self._changing
 
-    def why_unknown(self, hook: str) -> str:
-        """Nothing here is followed for chains on a device (ingress, egress)."""
-        found = next((chain for chain in self.chains if chain.hook == hook and chain.rules), None)
-        return f"chain {found.family} {found.table} {found.name} at {hook} is not followed" if found else ""
+    def why_unknown(self, hook: str, host: Host, device: str) -> str:
+        """Chains that packets of a device meet at ``ingress`` or ``egress`` and that are not followed.
+
+        Those of family bridge, where the device is one, and those on devices below this one, where the frame may still
+        be of another shape. Tables of family bridge see nothing else of routed packets, and br_netfilter gives packets
+        that are only bridged to the others, which no flow here is.
+        """
+        if not self._on_devices:
+            return ""
+        interface = host.interfaces.get(device)
+        kind = interface.kind if interface else ""
+        for chain in self._on_devices:
+            bridged = chain.family == "bridge" and kind == "bridge" and chain.hook in _BRIDGE_HOOKS[hook]
+            if bridged or (chain.hook == hook and set(chain.devices) & set(_below(host, device, kind or ""))):
+                return f"chain {chain.family} {chain.table} {chain.name} at {chain.hook} is not followed"
+        return ""
+
+
+def _below(host: Host, device: str, kind: str) -> list[str]:
+    """The devices whose frames may become those of a device: its ports, and any for one that stands on another."""
+    links = host.facts.get("interfaces", {})
+    if kind in ("vlan", "macvlan", "ipvlan"):
+        return [name for name in links if name != device]
+    return [name for name, link in links.items() if link.get("master") == device and link.get("vrf") != device]
 
 
 def _mentions_state(rule: t.Mapping[str, t.Any]) -> bool:

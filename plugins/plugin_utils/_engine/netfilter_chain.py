@@ -54,6 +54,7 @@ class ChainWalk(Effects):
         self.asked_state = False  # a rule that was reached asked for the connection's state or direction
         self.changed_route = False  # a chain of type route changed what routing asks for
         self._possible: list[Outcome] = []  # how the chain may end by rules that only may match
+        self._accepted = False  # such a rule accepts: what later rules of the base chain change is in doubt
 
     @property
     def left_behind(self) -> tuple[object, ...]:
@@ -65,6 +66,7 @@ class ChainWalk(Effects):
     def base(self, chain: Chain) -> Outcome:
         """How a base chain ends for the packet."""
         self._possible = []
+        self._accepted = False
         before = self.now.mark, self.now.packet.tos
         end = self._chain(chain, False, 0) or self._policy(chain)
         if chain.type == "route" and (self.now.mark, self.now.packet.tos) != before:
@@ -92,7 +94,7 @@ class ChainWalk(Effects):
             if matched is False:
                 continue
             doubt = unsure or matched is None
-            if not self._effects(rule, chain, doubt):
+            if not self._effects(rule, chain, doubt or self._accepted):
                 continue
             verdict = self._verdict_of(rule)
             if verdict is None or verdict["do"] == "continue":
@@ -107,6 +109,7 @@ class ChainWalk(Effects):
                 return outcome
             if outcome is not None:
                 self._possible.append(outcome)
+                self._accepted = self._accepted or outcome.verdict == "accept"
             elif left:
                 if not doubt:
                     return None

@@ -142,10 +142,10 @@ def within(value: t.Any, right: t.Any, left: str, sets: Sets) -> Answer:
         return None
     if isinstance(value, Concat):
         return _each_within(value, right, sets)
-    if isinstance(value, (tuple, set)):
-        return right in value
-    if isinstance(value, str):
-        return _name_matches(value, str(right))
+    if isinstance(value, (tuple, set, str)):
+        if not isinstance(right, (str, int)):
+            return None
+        return _name_matches(value, str(right)) if isinstance(value, str) else right in value
     bounds = _bounds(right, left)
     return None if bounds is None else bounds[0] <= value <= bounds[1]
 

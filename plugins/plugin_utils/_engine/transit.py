@@ -148,10 +148,17 @@ class _Passage:
     # the hooks
     def arrive(self, iif: str) -> _Passage:
         """Prerouting."""
-        unread = self.host.ruleset.why_unknown("ingress")
-        if unread and self.end is None:
+        passage = self.at_device("ingress", iif)
+        return passage.track("prerouting").to_destination("prerouting").filters_at("prerouting", NAT_DST, _MAX)
+
+    def at_device(self, hook: str, device: str) -> _Passage:
+        """The chains on a device, before the packet is routed (ingress) or after all others (egress)."""
+        if self.end is not None:
+            return self
+        unread = self.host.ruleset.why_unknown(hook, self.host, device)
+        if unread:
             return self.stop("unknown", "", f"{self.host.name}: {unread}")
-        return self.track("prerouting").to_destination("prerouting").filters_at("prerouting", NAT_DST, _MAX)
+        return self.filters_at(hook, oif=device if hook == "egress" else None)
 
     def track(self, hook: str, oif: str | None = None) -> _Passage:
         """The chains before connection tracking, the tracking, and the chains before destination translation."""
@@ -310,7 +317,7 @@ class _Passage:
     def depart(self, oif: str | None, next_hop: str | None) -> _Passage:
         """Postrouting, and the wire."""
         passage = self.filters_at("postrouting", _MIN, NAT_SRC, oif).to_source("postrouting", oif, next_hop)
-        passage = passage.filters_at("postrouting", NAT_SRC, _MAX, oif)
+        passage = passage.filters_at("postrouting", NAT_SRC, _MAX, oif).at_device("egress", oif or "")
         return passage if passage.end is not None else passage.stop("forward", "", "")
 
     def leave(self, decision: Decision, bound: str | None) -> list[_Passage]:
