@@ -15,8 +15,9 @@ description:
   - Joins the facts that M(netpath.symmetry.host_facts) has gathered on all hosts, follows every flow in both directions
     through routing, reverse-path checks, netfilter, connection tracking and translation, and gives each a verdict.
   - Runs on the control node and touches no host. What could not be read makes a verdict V(unknown), never clean.
-  - Takes the variables C(symmetry_flows), C(symmetry_uplinks), C(symmetry_externals), C(symmetry_segments) and
-    C(symmetry_ignore_interfaces) of the hosts where they are set. What is not declared is inferred, and said to be.
+  - Takes the variables C(symmetry_flows), C(symmetry_uplinks), C(symmetry_externals), C(symmetry_segments),
+    C(symmetry_inspectors) and C(symmetry_ignore_interfaces) of the hosts where they are set. What is not declared is
+    inferred, and said to be.
 extends_documentation_fragment:
   - netpath.symmetry.attributes
   - netpath.symmetry.attributes.actiongroup_symmetry

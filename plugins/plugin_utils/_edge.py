@@ -18,6 +18,7 @@ VARIABLES = (
     "symmetry_flows",
     "symmetry_externals",
     "symmetry_ignore_interfaces",
+    "symmetry_inspectors",
 )
 
 

@@ -5,11 +5,15 @@
 
 from __future__ import annotations
 
+import json
+import os
 import pathlib
 import random
 import subprocess
+import sys
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux import sysctl_files, sysctls
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.diagnose import diagnose
 
 SEED = 20261126
 TREES = 40
@@ -74,6 +78,40 @@ def test_the_files_say_what_systemd_sets(tmp_path: pathlib.Path) -> None:
         assert after == expected, f"seed {seed}"
         decided += sum(answer is not None for answer in told.values())
     assert decided > 3 * TREES
+
+
+BOOTED = """
+mount -t tmpfs tmpfs /run && mkdir -p /run/sysctl.d /run/systemd/system
+for folder in etc/sysctl.d usr/lib/sysctl.d; do mount --bind "$TREE/$folder" "/$folder"; done
+ip link add e0 type veth peer name e1 && ip address add 10.0.0.1/24 dev e0
+PATH="$PATH:/usr/lib/systemd:/lib/systemd" systemd-sysctl
+"$PYTHON" -c "$GATHER"
+echo 0 > /proc/sys/net/ipv4/conf/e0/rp_filter; echo 1 > /proc/sys/net/ipv4/conf/e1/src_valid_mark
+"$PYTHON" -c "$GATHER"
+"""
+GATHER = """
+import json
+from ansible_collections.netpath.symmetry.plugins.module_utils._linux.gather import Request, gather
+print(json.dumps(gather(Request())))
+"""
+
+
+def test_a_booted_host_is_compared_with_its_files(tmp_path: pathlib.Path) -> None:
+    """Process 1 of the namespaces stands for the machine's: as it was booted, and after somebody changed settings."""
+    for folder in FOLDERS:
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "usr/lib/sysctl.d/50-default.conf").write_text("net.ipv4.conf.*.rp_filter = 2\n")
+    (tmp_path / "etc/sysctl.d/10-router.conf").write_text("net.ipv4.ip_forward = 1\nnet.ipv4.conf.e1.rp_filter = 1\n")
+    done = subprocess.run(
+        ["unshare", "--net", "--mount", "--pid", "--fork", "--mount-proc", "sh", "-ec", BOOTED], check=True, text=True,
+        capture_output=True, timeout=60, env={**os.environ, "TREE": str(tmp_path), "PYTHON": sys.executable,
+                                              "GATHER": GATHER})
+    booted, changed = (json.loads(text) for text in done.stdout.splitlines())
+    assert booted["sysctl_files"]["applied_by"] == "systemd-sysctl"
+    assert not diagnose({"host": booted}, {}).findings
+    found = {one.interface: one for one in diagnose({"host": changed}, {}).findings}
+    assert set(found) == {"e1"}, "all is loose, so e0 stays loose whatever it says itself"
+    assert found["e1"].id == "SYM205" and "src_valid_mark of e1 is 1 at run time only" in found["e1"].text
 
 
 def test_settings_of_interfaces_have_the_names_of_the_facts() -> None:

@@ -14,6 +14,7 @@ import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import (
     findings_mtu,
+    findings_reboot,
     findings_redirect,
     findings_reverse_path,
     findings_spread,
@@ -82,7 +83,7 @@ def flow_findings(network: Network, told: FlowVerdict) -> list[Finding]:
         ]
     return [
         *found, *findings_uplink.of_flow(network, told), *findings_redirect.of_flow(told),
-        *findings_mtu.of_flow(network, told),
+        *findings_state.of_flow(told), *findings_mtu.of_flow(network, told),
     ]
 
 
@@ -90,6 +91,8 @@ def host_findings(network: Network, host: str) -> t.Iterator[Finding]:
     """What one host's own facts show, also without a flow."""
     yield from findings_uplink.of_host(network, host)
     yield from findings_redirect.of_host(network, host)
+    yield from findings_state.of_host(network, host)
+    yield from findings_reboot.of_host(network, host)
     yield from findings_reverse_path.of_host(network, host)
 
 

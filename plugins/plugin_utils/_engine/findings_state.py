@@ -9,9 +9,17 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.deaths import without_session
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network import Network
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.registry import Finding, finding
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.verdict import FlowVerdict
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.walk import translation_of
+
+NEARLY_FULL = 0.9
+REFUSED = {
+    "drop": "the connection table is full: packets of new connections are dropped",
+    "early_drop": "the connection table is full: unassured connections are thrown out for new ones",
+    "insert_failed": "connections were not inserted: two packets of one flow, or two flows with one tuple, clashed",
+}
 
 
 def of_failing_flow(told: FlowVerdict) -> t.Iterator[Finding]:
@@ -19,6 +27,27 @@ def of_failing_flow(told: FlowVerdict) -> t.Iterator[Finding]:
     yield from _missed_state(told)
     yield from _missed_translation(told)
     yield from _blind(told)
+
+
+def of_flow(told: FlowVerdict) -> t.Iterator[Finding]:
+    """SYM404: an inspector sees one direction only. Nothing drops, so it is a warning, never harmless."""
+    for boundary in told.boundaries if told.dies_at is None and not told.named.one_way else ():
+        if boundary.blind and boundary.inspects:
+            seen = "requests" if boundary.forward else "replies"
+            yield finding("SYM404", boundary.host, f"inspector {boundary.host} sees only the {seen} of "
+                          f"{told.named.flow}: it cannot follow the connection, and nothing else shows it",
+                          flows=(told.name,))
+
+
+def of_host(network: Network, host: str) -> t.Iterator[Finding]:
+    """SYM304: the connection table is nearly full, or connections found no place in it."""
+    conntrack = network.facts[host].get("conntrack", {})
+    count, most = conntrack.get("count", 0), conntrack.get("max", 0)
+    if most and count >= NEARLY_FULL * most:
+        yield finding("SYM304", host, f"{count} of {most} connections: new ones will be dropped when it is full")
+    samples = network.facts[host].get("samples", {})
+    for name, grown in sorted(samples.get("conntrack", {}).items()):
+        yield finding("SYM304", host, f"{REFUSED[name]} ({name} grew by {grown} in {samples.get('seconds', 0):g} s)")
 
 
 def _missed_state(told: FlowVerdict) -> t.Iterator[Finding]:
@@ -52,7 +81,7 @@ def _blind(told: FlowVerdict) -> t.Iterator[Finding]:
     """SYM402 where nothing drops yet, but a state boundary sees one direction only."""
     if told.dies_at is None:
         for boundary in told.boundaries:
-            if boundary.forward != boundary.back:
+            if boundary.blind and not boundary.inspects:
                 missed = "replies" if boundary.forward else "requests"
                 yield finding("SYM402", boundary.host, f"{missed} bypass {boundary.host}, which keeps connection state "
                               f"({boundary.why})")

@@ -13,6 +13,7 @@ import typing as t
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.conntrack import Tracker
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.fib import BITS, number_of
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host import Host
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.inspectors import Inspector, read_inspectors
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.intake import look_over
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.site import (
     Facts,
@@ -34,6 +35,7 @@ class Network:
     site: Site
     topology: Topology
     unread: t.Mapping[str, str]
+    inspectors: tuple[Inspector, ...] = ()
 
     @classmethod
     def build(cls, facts: t.Mapping[str, Facts | None], variables: t.Mapping[str, Facts]) -> Network:
@@ -48,7 +50,7 @@ class Network:
                 known[host] = sound
         site = read_site(variables, known)
         hosts = {host: Host.from_facts(host, values) for host, values in known.items()}
-        return cls(hosts, known, variables, site, Topology(known, site), unread)
+        return cls(hosts, known, variables, site, Topology(known, site), unread, read_inspectors(variables, site))
 
     def with_facts(self, changed: t.Mapping[str, Facts]) -> Network:
         """The same network with other facts for some hosts: the planned state."""

@@ -10,6 +10,7 @@ import dataclasses
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.externals import Observed
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.inspectors import Inspector
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.journey import Journey, Pair, travel
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network import Network
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.site import NamedFlow
@@ -37,12 +38,17 @@ class Death:
 
 @dataclasses.dataclass(frozen=True)
 class Boundary:
-    """A host that must see both directions of the flow, and which it sees."""
+    """Who must see both directions of the flow, and which it sees: a host that keeps state, or an inspector."""
 
-    host: str
+    host: str  # or the name of the inspector
     why: str
     forward: bool
     back: bool
+    inspects: bool = False  # it only listens: nothing is dropped, and nobody notices
+
+    @property
+    def blind(self) -> bool:
+        return self.forward != self.back
 
     def to_dict(self) -> dict[str, t.Any]:
         return {"host": self.host, "why": self.why, "forward": self.forward, "return": self.back}
@@ -102,7 +108,7 @@ class FlowVerdict:
             detail = self.dies_at.detail.removeprefix(f"{self.dies_at.host}: ")  # the place says it already
             return f"the {self.dies_at.direction} path dies{where}{share}: {detail}"
         if self.verdict == "at_risk":
-            blind = [b for b in self.boundaries if b.forward != b.back]
+            blind = [boundary for boundary in self.boundaries if boundary.blind]
             return f"works, but {', '.join(sorted({b.host for b in blind}))} sees one direction only"
         if self.verdict == "symmetric":
             return "both directions cross the same hosts by the same interfaces"
@@ -115,8 +121,11 @@ def judge(network: Network, named: NamedFlow, observed: Observed) -> FlowVerdict
     pairs = journey.pairs
     bad = [pair for pair in pairs if pair.result == "broken"]
     doubtful = [pair for pair in pairs if pair.result == "unknown"]
-    boundaries = _boundaries(pairs)
-    blind = [pair for pair in pairs if pair.result == "ok" and not named.one_way and _misses(pair)]
+    boundaries = (*_boundaries(pairs), *_inspected(network.inspectors, pairs))
+    blind = [
+        pair for pair in pairs
+        if pair.result == "ok" and not named.one_way and (_misses(pair) or _unseen(network.inspectors, pair))
+    ]
     worst = max(bad, key=lambda pair: pair.share, default=None)
     told = FlowVerdict(
         named, _verdict(pairs, bad, doubtful, blind), journey, boundaries=boundaries,
@@ -150,6 +159,20 @@ def _misses(pair: Pair) -> bool:
     here, there = {hop.host for hop in pair.forward.hops}, {hop.host for hop in pair.back.hops}
     return any(hop.host not in there for hop in pair.forward.hops if hop.stateful) or any(
         hop.host not in here for hop in pair.back.hops if hop.stateful)
+
+
+def _unseen(inspectors: t.Sequence[Inspector], pair: Pair) -> bool:
+    """Some inspector sees one direction of the pair only."""
+    return any(one.sees(pair.forward) != one.sees(pair.back) for one in inspectors)
+
+
+def _inspected(inspectors: t.Sequence[Inspector], pairs: t.Sequence[Pair]) -> t.Iterator[Boundary]:
+    """The inspectors that see anything; of the pairs that one sees one way only, the first tells."""
+    for one in inspectors:
+        seen = [(one.sees(pair.forward), one.sees(pair.back)) for pair in pairs if pair.back]
+        forward, back = next((ways for ways in seen if ways[0] != ways[1]), next(iter(seen), (False, False)))
+        if forward or back:
+            yield Boundary(one.name, "inspects what passes", forward, back, inspects=True)
 
 
 def _boundaries(pairs: t.Sequence[Pair]) -> tuple[Boundary, ...]:

@@ -9,6 +9,7 @@ import pytest
 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.diagnose import diagnose
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.registry import REGISTRY
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.site import SiteError
 from ansible_collections.netpath.symmetry.tests.unit.plugins.plugin_utils._engine import networks
 from ansible_collections.netpath.symmetry.tests.unit.plugins.plugin_utils._engine.test_verdict import balancer, spread
 
@@ -155,6 +156,88 @@ def test_a_reply_that_misses_the_source_translation():
     assert ("SYM401", "fwa") in found and "snat to 192.0.2.9" in found["SYM401", "fwa"].text
 
 
+def with_files(now, sysctls=None, interfaces=None, modes=None, applied_by="systemd-sysctl", **more):
+    """One host of which the settings are ``now`` and the files say something else."""
+    facts = networks.host({"eth0": ["10.0.0.1/24"]}, forwarding=False, rp_filter=modes, **more)
+    facts["sysctls"].update(now)
+    facts["sysctl_files"] = {"applied_by": applied_by, "sysctls": sysctls or {}, "interface_sysctls": interfaces or {}}
+    return {"one": facts}
+
+
+def says(value, file="/etc/sysctl.d/50-x.conf"):
+    return {"value": value, "file": file}
+
+
+FORWARD = "net/ipv4/ip_forward"
+
+
+@pytest.mark.parametrize(("hosts", "severity", "words"), [
+    (with_files({FORWARD: 1}, {FORWARD: says(0)}), "warning", "/etc/sysctl.d/50-x.conf sets 0 at the next boot"),
+    (with_files({FORWARD: 1}), "info", "at run time only"),
+    (with_files({FORWARD: 1}, {FORWARD: says(1)}), None, ""),
+    (with_files({FORWARD: 1}, applied_by=""), None, ""),
+    (with_files({FORWARD: 1}, managers=[{"name": "docker", "active": True}]), None, ""),
+    (with_files({FORWARD: 1}, managers=[{"name": "docker", "active": False}]), "info", "at run time only"),
+    (with_files({}, modes={"eth0": 2}, interfaces={"eth0": {"rp_filter": says(1)}}), "warning", "comes back strict"),
+    (with_files({}, modes={"eth0": 2}, interfaces={"all": {"rp_filter": says(2)}}), None, ""),
+    (with_files({}, modes={"all": 1}, interfaces={"default": {"rp_filter": says(1)}}), None, ""),
+    (with_files({}, modes={"eth0": 1}), "info", "comes back off: no file sets"),
+    (with_files({}, interfaces={"all": {"rp_filter": says(1)}}), "warning", "is off now and comes back strict"),
+    (with_files({}, interfaces={"eth0": {"accept_local": says(1)}}), "warning", "accept_local of eth0 is 0"),
+])
+def test_what_comes_back_after_a_reboot(hosts, severity, words):
+    found = findings(hosts)
+    assert {one.severity for one in found.values()} == ({severity} if severity else set())
+    assert not severity or words in found["SYM205", "one"].text
+
+
+@pytest.mark.parametrize(("count", "grown", "raised"), [
+    (89, {}, False), (90, {}, True), (100, {}, True), (1, {"drop": 3}, True), (1, {"insert_failed": 1}, True),
+])
+def test_a_connection_table_that_is_full_or_refuses(count, grown, raised):
+    facts = networks.host({"eth0": ["10.0.0.1/24"]})
+    facts["conntrack"].update(count=count, max=100)
+    facts["samples"] = {"seconds": 2.0, "conntrack_invalid": 0, "conntrack": grown}
+    assert ids({"one": facts}) == ({"SYM304"} if raised else set())
+
+
+def listening(*places):
+    """The two-NIC server without firewalls; inspectors at (host, interface or segment)."""
+    hosts, variables = networks.multihomed_server()
+    for name in ("fw_one", "fw_two"):
+        hosts[name]["netfilter"]["chains"] = []
+    for host, entry in places:
+        variables[host].setdefault("symmetry_inspectors", []).append(entry)
+    return hosts, variables
+
+
+def test_an_inspector_that_sees_one_direction_only_is_never_harmless():
+    hosts, variables = listening(("fw_two", {"name": "ids", "interface": "dmz"}))
+    told = diagnose(hosts, variables)
+    assert {one.name: one.verdict for one in told.verdicts} == {"first": "symmetric", "second": "at_risk"}
+    (found,) = told.findings
+    assert (found.id, found.host, found.flows, found.severity) == ("SYM404", "ids", ("second",), "warning")
+    assert "only the requests" in found.text and "ids sees one direction only" in told.verdicts[1].summary()
+
+
+def test_an_inspector_with_a_port_on_both_ways_sees_all():
+    assert not findings(*listening(("fw_two", {"name": "ids", "interface": "dmz"}),
+                                   ("fw_one", {"name": "ids", "interface": "dmz"})))
+    hosts, variables = listening(("server", {"name": "ids", "segment": "servers"}))
+    variables["server"]["symmetry_segments"] = {"eth0": "servers", "eth1": "servers"}
+    assert not findings(hosts, variables)
+    assert not findings(*listening(("server", {"name": "ids", "interface": "eth7"}))), "it sees nothing of any flow"
+
+
+@pytest.mark.parametrize(("entry", "words"), [
+    ({"name": "ids"}, "either interface"), ({"name": "ids", "segment": "dmz"}, "no interface is declared in segment"),
+    ({"name": "ids", "interface": "dmz", "port": 1}, "unknown key 'port'"), ({"interface": "dmz"}, "'name' is missing"),
+])
+def test_an_inspector_that_is_declared_wrongly_is_refused(entry, words):
+    with pytest.raises(SiteError, match=words):
+        diagnose(*listening(("fw_two", entry)))
+
+
 def test_what_could_not_be_read_is_a_finding():
     hosts, variables = networks.dual_wan_partner()
     found = findings({**hosts, "fwb": None}, variables)
@@ -163,8 +246,8 @@ def test_what_could_not_be_read_is_a_finding():
 
 
 def test_every_id_has_a_title_and_awaiting_ones_are_never_raised():
-    awaiting = {"SYM204", "SYM205", "SYM302", "SYM303", "SYM304", "SYM305", "SYM403", "SYM404", "SYM502", "SYM503",
-                "SYM602", "SYM701", "SYM702", "SYM801", "SYM802"}
+    awaiting = {"SYM204", "SYM302", "SYM303", "SYM305", "SYM403", "SYM502", "SYM503", "SYM602", "SYM701",
+                "SYM702", "SYM801", "SYM802"}
     assert {id for id, kind in REGISTRY.items() if kind.awaiting} == awaiting
     assert len(REGISTRY) == 30 and all(kind.title for kind in REGISTRY.values())
 
