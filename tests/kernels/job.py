@@ -19,24 +19,27 @@ import sys
 import time
 import typing as t
 
-from ansible_collections.netpath.symmetry.tests.kernels import broken, oracles, routers
+from ansible_collections.netpath.symmetry.tests.kernels import broken, delays, oracles, routers, vrf_replies
 from ansible_collections.netpath.symmetry.tests.kernels.outcome import Outcome
 from ansible_collections.netpath.symmetry.tests.oracle import kernel
 
 
 class Kind(t.NamedTuple):
-    """A kind of case: ``run`` compares so many of it from a seed on; ``needs`` are ip commands that must work."""
+    """A kind of case: ``run`` compares so many of it from a seed on; ``needs`` are commands that must work."""
 
     run: t.Callable[[int, int], Outcome]
     needs: tuple[str, ...] = ()
 
 
-_VETH = "link add pa type veth peer name pb"
+_VETH = "ip link add pa type veth peer name pb"
+_VRF = ("ip link add red type vrf table 7",)
 KINDS = {
     "routing": Kind(oracles.routing),
     "packets": Kind(routers.veth_packets),
-    "VLAN packets": Kind(routers.vlan_packets, (_VETH, "link add link pa name pa.7 type vlan id 7")),
-    "VRF packets": Kind(routers.vrf_packets, ("link add red type vrf table 7",)),
+    "VLAN packets": Kind(routers.vlan_packets, (_VETH, "ip link add link pa name pa.7 type vlan id 7")),
+    "VRF packets": Kind(routers.vrf_packets, _VRF),
+    "VRF replies": Kind(vrf_replies.vrf_replies, _VRF),
+    "delayed packets": Kind(delays.delayed_packets, (_VETH, "tc qdisc add dev pa root netem delay 1ms")),
 }
 
 
@@ -44,8 +47,7 @@ def can(kind: Kind) -> bool:
     """Whether this kernel has what a kind needs."""
     kernel.enter_new_namespace()
     return all(
-        subprocess.run(["ip", *command.split()], capture_output=True, check=False).returncode == 0
-        for command in kind.needs
+        subprocess.run(command.split(), capture_output=True, check=False).returncode == 0 for command in kind.needs
     )
 
 

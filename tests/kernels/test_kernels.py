@@ -14,7 +14,10 @@ from ansible_collections.netpath.symmetry.tests.kernels import job, run
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="makes network namespaces, which needs root")
 SEED = int(os.environ.get("ORACLE_SEED", "1"))
-SAMPLE = {"routing": 600, "packets": 60, "VLAN packets": 60, "VRF packets": 60}
+SAMPLE = {
+    **{"routing": 600, "packets": 60, "VLAN packets": 60, "VRF packets": 60},
+    **{"VRF replies": 60, "delayed packets": 12},
+}
 TIMEOUT = 400  # tens of seconds are usual; other tests may run at the same time
 # The negative control: without this semantic of the engine, these cases must disagree.
 BROKEN = {"cases": {"VRF packets": 300}, "seed": 1, "broken": "VRFs"}

@@ -24,7 +24,6 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import re
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import rules as _rules
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.fib import (
     BITS,
-    SCOPES,
     Key,
     Surroundings,
     Table,
@@ -349,12 +348,13 @@ class Host:
         return f"which source next-hop object {route.nhid} of {route.dst} remembers does not show"
 
     def _on_link(self, packet: Packet, key: Key) -> Branch:
-        source = None
-        if not packet.has_source:
-            source = _text(source_address.select_v4(self.interfaces, key.oif or "", 0, SCOPES["link"]), 4)
+        source = None if packet.has_source else _text(source_address.on_link(self.interfaces, key.oif or ""), 4)
         return Branch("forward", 1.0, key.oif, packet.flow.destination, source=source)
 
     def _source(self, packet: Packet, key: Key, route: Route, hop: NextHop, local: bool) -> str | None:
+        if key.family == 4 and not local and key.l3mdev and self.vrf_of(hop.device) != key.l3mdev:
+            # fib_select_path: a route that leaves the VRF does not choose the source
+            return _text(source_address.on_link(self.interfaces, key.l3mdev), 4)
         if route.prefsrc:
             return route.prefsrc
         if key.family == 6:

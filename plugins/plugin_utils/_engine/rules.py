@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import typing as t
+from types import MappingProxyType
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.routing import (
     TABLE_DEFAULT,
@@ -61,6 +62,8 @@ class RuleHost(t.Protocol):
     @property
     def interface_groups(self) -> t.Mapping[str, int]: ...
     @property
+    def kernel(self) -> tuple[int, int]: ...
+    @property
     def vrf_tables(self) -> t.Mapping[str, int | None]: ...
     @property
     def nexthop_objects(self) -> NexthopObjects: ...
@@ -100,8 +103,11 @@ def either(one: Answer, other: Answer) -> Answer:
     return dataclasses.replace(one, unknown=why)
 
 
-def matches(rule: Rule, key: Key, vrfs: t.Container[str] = ()) -> bool | None:
-    """Whether a rule matches (fib_rule_match); None where it is not known."""
+def matches(rule: Rule, key: Key, vrfs: t.Mapping[str, bool | None] = MappingProxyType({})) -> bool | None:
+    """Whether a rule matches (fib_rule_match); None where it is not known.
+
+    ``vrfs``: for each VRF whether a rule that names it as an interface means its members, as ``names_members`` says.
+    """
     known = [*_core_selectors(rule, key, vrfs), *_family_selectors(rule, key)]
     if False in known:
         matched: bool | None = False
@@ -110,7 +116,18 @@ def matches(rule: Rule, key: Key, vrfs: t.Container[str] = ()) -> bool | None:
     return (not matched) if rule.invert and matched is not None else matched
 
 
-def _core_selectors(rule: Rule, key: Key, vrfs: t.Container[str]) -> t.Iterator[bool | None]:
+def names_members(kernel: tuple[int, int]) -> bool | None:
+    """Whether rules that name a VRF as iif or oif match packets of its members; None where that is not known.
+
+    They do since Linux 6.15 (fib_rule_iif_match), which some older series may have taken over, and do not in 6.1, seen
+    on Debian's. Before 5.18 l3mdev_update_flow worked otherwise.
+    """
+    if kernel >= (6, 15):
+        return True
+    return False if (5, 18) <= kernel <= (6, 1) else None
+
+
+def _core_selectors(rule: Rule, key: Key, vrfs: t.Mapping[str, bool | None]) -> t.Iterator[bool | None]:
     yield from _before_vrf(rule, key, vrfs)
     if rule.l3mdev:
         yield key.l3mdev is not None
@@ -118,14 +135,14 @@ def _core_selectors(rule: Rule, key: Key, vrfs: t.Container[str]) -> t.Iterator[
         yield None if key.uid is None else rule.uidrange[0] <= key.uid <= rule.uidrange[1]
 
 
-def _before_vrf(rule: Rule, key: Key, vrfs: t.Container[str]) -> t.Iterator[bool]:
+def _before_vrf(rule: Rule, key: Key, vrfs: t.Mapping[str, bool | None]) -> t.Iterator[bool | None]:
     """The selectors that the kernel looks at before it looks for a VRF; it stops at the first that fails."""
     if rule.iif:
-        by_vrf = rule.iif in vrfs and not key.l3mdev_by_oif and key.l3mdev == rule.iif
-        yield key.iif == rule.iif or by_vrf
+        of_vrf = not key.l3mdev_by_oif and key.l3mdev == rule.iif
+        yield key.iif == rule.iif or (of_vrf and vrfs.get(rule.iif, False))
     if rule.oif:
-        by_vrf = rule.oif in vrfs and key.l3mdev_by_oif and key.l3mdev == rule.oif
-        yield key.oif == rule.oif or by_vrf
+        of_vrf = key.l3mdev_by_oif and key.l3mdev == rule.oif
+        yield key.oif == rule.oif or (of_vrf and vrfs.get(rule.oif, False))
     if rule.fwmark is not None or rule.fwmask != 0xFFFFFFFF:
         yield not ((rule.fwmark or 0) ^ key.mark) & rule.fwmask
     if rule.tun_id:
@@ -166,15 +183,16 @@ class _Walk:
         self.steps = 0
         # fib_lookup_arg.table: what the last rule found that looked for a VRF; 0 at first, which means main
         self.vrf_table: int | None = TABLE_MAIN
+        self.vrfs = dict.fromkeys(host.vrf_tables, names_members(host.kernel)) if host.vrf_tables else {}
 
     def run(self, index: int) -> Answer:
         """The answer of the rules from ``index`` on."""
         while index < len(self.rules) and self.steps < _MAX_STEPS:
             self.steps += 1
             rule = self.rules[index]
-            if rule.l3mdev and self.key.l3mdev and all(_before_vrf(rule, self.key, self.host.vrf_tables)):
+            if rule.l3mdev and self.key.l3mdev and all(_before_vrf(rule, self.key, self.vrfs)):
                 self.vrf_table = self.host.vrf_tables.get(self.key.l3mdev)
-            matched = matches(rule, self.key, self.host.vrf_tables)
+            matched = matches(rule, self.key, self.vrfs)
             if matched is None:
                 return self._either(rule, index)
             if matched:
@@ -198,6 +216,8 @@ class _Walk:
         if matched.fate == skipped.fate:
             return skipped
         why = ", ".join(rule.unknown) or "it selects ports or a user that are not known here"
+        if rule.iif in self.vrfs or rule.oif in self.vrfs:
+            why = "whether it means members of the VRF depends on the kernel (yes from Linux 6.15, no in 6.1)"
         return dataclasses.replace(skipped, unknown=f"rule {rule_line(rule).replace(chr(9), ' ')} may decide: {why}")
 
     def _act(self, rule: Rule, index: int) -> tuple[Answer | None, int]:

@@ -17,6 +17,18 @@ if t.TYPE_CHECKING:
     from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host import Host
 
 
+def domain(host: Host, packet: Packet) -> str | None:
+    """The VRF that the socket of a packet must be bound to: that of its source address (inet_addr_type_table)."""
+    return next(iter(source_address.domains(host.interfaces, packet.flow.source)), None) if host.vrf_tables else None
+
+
+def domain_doubt(host: Host, packet: Packet, oif: str | None) -> str:
+    """Why it is not known which VRF a packet is sent in; empty where it is, or where its socket is bound."""
+    if oif or not host.vrf_tables or len(source_address.domains(host.interfaces, packet.flow.source)) < 2:
+        return ""
+    return f"{host.name}: {packet.flow.source} is an address inside and outside of VRFs: which sends is not known"
+
+
 def choose_source(host: Host, packet: Packet, oif: str | None) -> list[tuple[Packet, Decision]]:
     """Every way the packet may leave, with the source address that it then has.
 

@@ -75,6 +75,17 @@ def _of_leg(interfaces: Interfaces, hop: NextHop, scope: int) -> int:
     return select_v4(interfaces, hop.device or "", gateway, scope)
 
 
+def domains(interfaces: Interfaces, address: str) -> set[str | None]:
+    """The VRFs in which the host has an address; None stands for outside of VRFs."""
+    owners = (one for one in interfaces.values() if any(own.address == address for own in one.addresses))
+    return {_domain(one) for one in owners}
+
+
+def on_link(interfaces: Interfaces, device: str) -> int:
+    """The IPv4 source for a device, or for a VRF, where no route says which."""
+    return select_v4(interfaces, device, 0, SCOPES["link"])
+
+
 def select_v4(interfaces: Interfaces, device: str, toward: int, scope: int) -> int:
     """inet_select_addr: the first primary address of ``device`` that shares ``toward``'s subnet, else the first of a
     scope not narrower than ``scope``, else one of the VRF or of any other interface. 0 where there is none.

@@ -39,15 +39,17 @@ def forward(host: Host, tracker: Tracker, packet: Packet, iif: str) -> tuple[Tra
     _check_interface(host, iif)
     # a VRF takes over its members' packets and runs the hook again (l3mdev_ip_rcv); rules may name either interface
     ingress = host.vrf_of(iif) or iif
+    # ip_rcv_finish routes as from the member, ip6_route_input as from the VRF
+    routed_from = ingress if ":" in packet.flow.destination else iif
     if _only_routed(host, tracker, packet):
-        return tuple([_routed(packet, tracker, one) for one in routing.route_input(host, packet, ingress)])
+        return tuple([_routed(packet, tracker, one) for one in routing.route_input(host, packet, routed_from)])
     passage = _Passage.start(host, tracker, packet, iif)
     passage = passage.arrive(iif)
     if ingress != iif:
         passage = dataclasses.replace(passage, iif=ingress).filters_at("prerouting")
     if passage.end is not None:
         return (passage.finish(),)
-    decisions = routing.route_input(host, passage.packet, ingress)
+    decisions = routing.route_input(host, passage.packet, routed_from)
     return tuple(passage.after_routing(decision, ingress).finish() for decision in decisions)
 
 
@@ -55,6 +57,10 @@ def originate(host: Host, tracker: Tracker, packet: Packet, oif: str | None = No
     """The fates of a packet that the host itself sends; ``oif`` is the interface or VRF its socket is bound to."""
     if oif is not None:
         _check_interface(host, oif)
+    doubt = sending.domain_doubt(host, packet, oif)
+    if doubt:
+        return (_Passage.start(host, tracker, packet, None).stop("unknown", "", doubt).finish(),)
+    oif = oif or sending.domain(host, packet)
     transits: list[Transit] = []
     for sent, decision in sending.choose_source(host, packet, oif):
         if _only_routed(host, tracker, sent):
@@ -328,6 +334,7 @@ class _Passage:
         if decision.outcome not in ("forward", "local"):
             return [passage.stop(decision.outcome, decision.reason, decision.detail)]
         oif = decision.device if decision.outcome == "forward" else "lo"
+        passage = passage.through_vrf(self.host.vrf_of(oif), oif)
         before = passage.packet.flow.destination
         passage = passage.track("output", oif).to_destination("output", oif).filters_at("output", NAT_DST, _MAX, oif)
         doubt = passage.mark_doubt() if passage.rerouted or passage.unknown_mark else ""
@@ -338,6 +345,16 @@ class _Passage:
         # ip_route_me_harder: the source stays, whatever it was chosen for
         again = routing.route_output(self.host, passage.packet, bound)
         return [dataclasses.replace(passage, decision=one, share=one.share, split=True).onward(one) for one in again]
+
+    def through_vrf(self, vrf: str | None, oif: str | None) -> _Passage:
+        """vrf_ip_out: what leaves by a member of a VRF first goes out by the VRF itself, where it is not tracked."""
+        if vrf in (None, oif):
+            return self
+        passage = dataclasses.replace(self, connection=Connection("untracked"))
+        passage = passage.filters_at("output", oif=vrf).filters_at("postrouting", oif=vrf)
+        if passage.end is not None:
+            return passage
+        return dataclasses.replace(passage, connection=self.connection, iif=vrf)  # ip_output: skb->dev is still the VRF
 
     def onward(self, decision: Decision) -> _Passage:
         if decision.outcome == "forward":

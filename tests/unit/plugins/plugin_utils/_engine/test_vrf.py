@@ -10,6 +10,8 @@ import typing as t
 import pytest
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import Flow
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import transit
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.conntrack import Tracker
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host import Host
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Packet
 
@@ -84,3 +86,108 @@ def test_the_table_of_a_vrf_is_remembered_from_rule_to_rule() -> None:
     before = {"family": 4, "priority": 100, "l3mdev": True, "ipproto": 6}  # does not match, but finds the VRF
     inverted = {"family": 4, "priority": 200, "invert": True, "l3mdev": True, "iif": OUTSIDE}
     assert next_hop(a_host(before, inverted), IN_VRF) == "10.0.3.9"
+
+
+def output_of(host: Host, source: str) -> transit.Transit:
+    (fate,) = transit.originate(host, Tracker(), Packet(Flow.parse(f"icmp {source} > 20.1.1.5"), first=False))
+    return fate
+
+
+def test_a_source_in_a_vrf_is_that_of_a_socket_of_the_vrf() -> None:
+    assert (output_of(a_host(), "10.0.2.1").device, output_of(a_host(), "10.0.1.1").device) == ("m1", "a")
+
+
+def test_a_route_that_leaves_the_vrf_does_not_choose_the_source() -> None:
+    leak = {"family": 4, "priority": 900, "table": 100, "oif": "red"}
+    for prefsrc in ({}, {"prefsrc": "10.0.1.1"}):
+        host = a_host(leak)
+        routes = [{**route, **(prefsrc if route["table"] == 100 else {})} for route in host.facts["routes"]]
+        lookup = Host.from_facts("r", {**host.facts, "routes": routes}).lookup(
+            Packet(Flow.parse("udp 0.0.0.0:1000 > 20.1.1.5:80")), oif="red"
+        )
+        (branch,) = lookup.branches
+        # not 10.0.1.1 of the device a that it leaves by, but the first address of the VRF
+        assert (branch.device, branch.source) == ("a", "10.0.2.1")
+
+
+def test_an_address_inside_and_outside_of_a_vrf_is_not_followed() -> None:
+    host = a_host()
+    facts = {
+        **host.facts,
+        "interfaces": {**host.facts["interfaces"], "b": {**host.facts["interfaces"]["m0"], "index": 20}},
+    }
+    facts["interfaces"]["b"].pop("vrf")
+    fate = output_of(Host.from_facts("r", facts), "10.0.2.1")
+    assert fate.outcome == "unknown" and "inside and outside of VRFs" in fate.detail
+
+
+def output_chain(left: str, op: str, right: t.Any, verdict: str) -> Dict:
+    rule = {"text": "the rule", "matches": [{"left": left, "op": op, "right": right}], "verdict": {"do": verdict}}
+    chain = {"family": "inet", "table": "f", "name": "out", "type": "filter", "hook": "output", "priority": 0}
+    return {"chains": [{**chain, "rules": [rule]}], "sets": []}
+
+
+@pytest.mark.parametrize(
+    ("left", "right"), [("meta oifname", "red"), ("meta oifname", "m1"), ("ct state", ["untracked"])]
+)
+def test_what_leaves_by_a_vrf_goes_out_twice_the_first_time_untracked(left: str, right: t.Any) -> None:
+    fate = output_of(a_host(netfilter=output_chain(left, "==", right, "drop")), "10.0.2.1")
+    assert (fate.outcome, fate.reason) == ("drop", "filter")
+
+
+def test_the_vrf_is_the_incoming_interface_of_what_leaves_by_its_member() -> None:
+    rules = output_chain("meta iifname", "==", "red", "drop")
+    assert output_of(a_host(netfilter=rules), "10.0.2.1").outcome == "forward"
+    rules["chains"][0]["hook"] = "postrouting"
+    assert output_of(a_host(netfilter=rules), "10.0.2.1").reason == "filter"
+
+
+def test_the_connection_is_tracked_on_the_second_way_out() -> None:
+    fate = output_of(a_host(netfilter=output_chain("ct state", "==", ["invalid"], "drop")), "10.0.2.1")
+    assert (fate.outcome, fate.state) == ("drop", "invalid")
+
+
+def arriving(host: Host) -> transit.Transit:
+    (fate,) = transit.forward(host, Tracker(), PACKET, IN_VRF)
+    return fate
+
+
+def test_the_reverse_path_filter_of_the_member_counts_not_that_of_the_vrf() -> None:
+    sysctls = a_host().facts["interface_sysctls"]
+    strict = a_host(interface_sysctls={**sysctls, IN_VRF: {"rp_filter": 1, "forwarding": 1}})
+    assert arriving(strict).reason == "reverse_path"
+    strict = a_host(interface_sysctls={**sysctls, "red": {"rp_filter": 1, "forwarding": 1}})
+    assert arriving(strict).outcome == "forward"
+
+
+def test_a_packet_is_routed_as_from_the_member_and_filtered_as_from_the_vrf() -> None:
+    rule = {"family": 4, "priority": 200, "table": 100, "iif": IN_VRF}
+    assert arriving(a_host(rule)).next_hop == "10.0.1.7"
+    forward = output_chain("meta iifname", "==", "red", "drop")
+    forward["chains"][0]["hook"] = "forward"
+    assert arriving(a_host(rule, netfilter=forward)).reason == "filter"
+
+
+@pytest.mark.parametrize(("kernel", "expected"), [
+    ("6.18.1", "10.0.1.7"), ("6.15.0", "10.0.1.7"), ("6.1.0-56-cloud-amd64", "10.0.3.9"), ("6.12.9", None),
+    ("5.15.0", None),
+])  # fmt: skip
+def test_whether_a_rule_names_the_vrf_of_the_member_depends_on_the_kernel(kernel: str, expected: str | None) -> None:
+    by_iif = {"family": 4, "priority": 200, "table": 100, "iif": "red"}
+    by_oif = {"family": 4, "priority": 200, "table": 100, "oif": "red"}
+    for rule, arrives, bound in ((by_iif, IN_VRF, None), (by_oif, None, "red")):
+        lookup = a_host(rule, kernel=kernel).lookup(PACKET, arrives, bound)
+        assert (None if lookup.unknown else lookup.branches[0].next_hop) == expected
+        if lookup.unknown:
+            assert "kernel" in lookup.unknown and "VRF" in lookup.unknown
+
+
+def test_ipv6_rules_meet_the_vrf_itself_on_every_kernel() -> None:
+    rule = {"family": 6, "priority": 200, "table": 100, "iif": "red"}
+    routes = [{"family": 6, "table": 100, "dst": "::/0", "nexthops": [{"device": "a", "gateway": "fe80::1"}]}]
+    forwarding = {name: {"forwarding6": 1} for name in ("all", "lo", "red", "a", "m0", "m1")}
+    others = {"family": 6, "priority": 1000, "l3mdev": True}
+    host = a_host(rule, others, kernel="6.1.0", routes=routes, interface_sysctls=forwarding)
+    packet = Packet(Flow.parse("udp [2001:db8::5]:1000 > [2001:db8:1::5]:80"))
+    (fate,) = transit.forward(host, Tracker(), packet, IN_VRF)
+    assert fate.device == "a"
