@@ -27,8 +27,9 @@ TOPOLOGIES: dict[str, t.Callable[[], tuple[dict[str, t.Any], dict[str, t.Any]]]]
 SEED = int(os.environ.get("BAD_FACTS_SEED", "1"))
 ROUNDS = 50
 NEEDED = ("interfaces", "rules", "routes", "interface_sysctls", "netfilter")
-JUNK: tuple[t.Any, ...] = (None, "", "junk", "10.0.0.1", "0.0.0.0/0", -1, 0, 7, 2**40, 1.5, True, [], [None], {},
-                          {"a": 1})
+JUNK: tuple[t.Any, ...] = (
+    *(None, "", "junk", "10.0.0.1", "0.0.0.0/0", -1, 0, 7, 2**40, 1.5, True), *([], [None], {}, {"a": 1}),
+)
 
 
 def damage(value: t.Any, dice: random.Random) -> t.Any:
