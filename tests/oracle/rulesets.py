@@ -18,14 +18,22 @@ _MATCHES = (
     "icmp type echo-request", "ct original ip saddr 10.0.1.2", "ct original proto-dst 80", "ct state untracked",
     "fib saddr . iif oif missing", "fib saddr . iif oif exists", "fib daddr type local", "meta pkttype host",
     "ct status seen-reply", "th dport 80-443", "ip protocol udp", "meta nfproto ipv6", "ct state established ct mark 0",
+    "ip6 saddr fd00:0:0:1::/64", "ip6 daddr @partners6", "ct state related", "ct state invalid", "meta nfproto ipv4",
+    "icmpv6 type echo-request", "icmp type destination-unreachable", "icmpv6 type packet-too-big", "icmp code 4",
+    "ct state related ct direction reply", "tcp flags & rst == rst", "ct original proto-src 4000-4002",
+    "ct reply ip saddr 10.0.2.8",
 )  # fmt: skip
 _VERDICTS = (
     "accept", "accept", "drop", "drop", "reject", "jump helper", "goto helper", "return", "counter", "continue",
     "ct state vmap { established : accept, related : accept, invalid : drop }",
     "tcp dport vmap { 80 : jump helper, 443 : drop }",
     "iifname vmap { a0 : accept, c0 : drop }", "ct direction vmap { reply : accept, original : jump helper }",
+    "reject with tcp reset", "reject with icmpx admin-prohibited",
 )  # fmt: skip
-_RAW = ("udp dport 53 notrack", "iifname c0 notrack", "ip saddr 10.0.1.3 notrack", "tcp dport 80 notrack")
+_RAW = (
+    "udp dport 53 notrack", "iifname c0 notrack", "ip saddr 10.0.1.3 notrack", "tcp dport 80 notrack",
+    "meta nfproto ipv6 notrack",
+)  # fmt: skip
 _MARKS = (
     "iifname a0 meta mark set 0x10", "ct state new ct mark set 0x10", "meta mark set ct mark",
     "meta mark set ct mark and 0xf0", "meta mark set meta mark and 0xffffff0f or 0x20",
@@ -35,11 +43,26 @@ _MARKS = (
 _BEFORE = (
     "tcp dport 443 dnat ip to 10.0.2.9:8443", "ip daddr 203.0.113.5 dnat to 10.0.2.8",
     "udp dport 53 dnat ip to 10.0.3.9", "iifname a0 dnat ip to ip daddr map { 203.0.113.6 : 10.0.2.9 }",
+    "ip6 daddr 2001:db8:5::5 dnat ip6 to fd00:0:0:2::8", "tcp dport 443 dnat ip6 to [fd00:0:0:2::9]:8443",
 )  # fmt: skip
 _AFTER = (
     "oifname b0 masquerade", "ip saddr 10.0.1.2 snat to 10.0.2.77", "oifname c0 snat ip to 10.0.3.77", "masquerade",
     "oifname b0 meta l4proto udp snat ip to 10.0.2.78", "ct mark 0x10 snat ip to 10.0.3.78",
+    "ip6 saddr fd00:0:0:1::2 snat to fd00:0:0:2::77", "oifname c0 snat ip6 to fd00:0:0:3::77",
 )  # fmt: skip
+
+
+# for what the router itself sends and takes
+_OWN = (
+    "ct state established,related accept", "ct state invalid drop", "ct state new drop", "ct direction reply accept",
+    "ct state new ct mark set 0x10", "meta l4proto icmp drop", "ct state related counter", "meta mark set 0x10",
+    "tcp flags & rst == rst drop", "udp dport 53 drop",
+)  # fmt: skip
+_OWN_MARKS = ("udp dport 53 notrack", "ct mark set 0x20", "meta mark set 0x10", "meta mark set ct mark")
+
+
+def _own_chain(hook: str, rules: str) -> str:
+    return f"  chain {hook} {{\n    type filter hook {hook} priority filter;\n{rules}  }}\n"
 
 
 def random_ruleset(dice: random.Random) -> str:
@@ -59,8 +82,14 @@ def random_ruleset(dice: random.Random) -> str:
     helper = filters(3).replace("jump helper", "accept").replace("goto helper", "drop")
     policy = dice.choice(("accept", "accept", "drop"))
     stateful = "    ct state established,related accept\n" if policy == "drop" and dice.random() < 0.7 else ""
+    own = ""
+    if dice.random() < 0.4:
+        own = "".join(_own_chain(hook, rules(_OWN, 2)) for hook in ("input", "output"))
+        kind = f"type {dice.choice(('filter', 'route'))} hook output priority {dice.choice(('raw', 'mangle'))};"
+        own += f"  chain before_output {{\n    {kind}\n{rules(_OWN_MARKS, 1)}  }}\n"
     return f"""
 table inet f {{
+  set partners6 {{ type ipv6_addr; flags interval; elements = {{ 2001:db8:5::/48 }} }}
   set partners {{ type ipv4_addr; flags interval; elements = {{ 203.0.113.0/29, 198.51.100.5-198.51.100.9 }} }}
   chain helper {{
 {helper}  }}
@@ -79,7 +108,7 @@ table inet f {{
   chain after {{
     type nat hook postrouting priority srcnat;
 {rules(_AFTER, 2, 0.6)}  }}
-}}
+{own}}}
 table ip g {{
   set partners {{ type ipv4_addr; flags interval; elements = {{ 203.0.113.0/29 }} }}
   chain last {{

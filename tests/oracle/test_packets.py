@@ -24,8 +24,14 @@ SEED = int(os.environ.get("ORACLE_SEED", "1"))
 # a sample without one of these has not compared what it is for
 MUST_OCCUR = (
     *("tcp forward new", "tcp forward established", "tcp forward invalid", "tcp drop invalid", "tcp drop new"),
-    *("udp forward new", "udp forward established", "udp forward untracked", "udp drop new"),
-    *("icmp forward new", "icmp forward established"),
+    *("udp forward new", "udp forward established", "udp forward untracked", "udp drop new", "udp forward related"),
+    *("icmp forward new", "icmp forward established", "icmp forward related", "icmpv6 forward related"),
+    *("tcp local new", "udp local new", "icmp local related"),
+)
+KINDS_MUST_OCCUR = (
+    *("IPv4", "IPv6", "sent by the router", "answer of the router", "data new", "data established", "data invalid"),
+    *("syn established", "syn_ack invalid", "fin invalid", "rst established", "rst invalid", "ack new"),
+    *("too_big related", "too_big invalid", "time_exceeded related", "port_unreachable related"),
 )
 
 
@@ -34,8 +40,8 @@ def test_the_engine_agrees_with_real_packets() -> None:
     print(f"{tally.total} packets from seed {SEED}: {dict(sorted(tally.counts.items()))}")
     assert not tally.mismatches, tally.mismatches[0]
     assert [kind for kind in MUST_OCCUR if not tally.counts[kind]] == []
-    unknown = sum(count for kind, count in tally.counts.items() if " unknown " in kind)
-    assert unknown <= packets.MAX_UNKNOWN * tally.total
+    assert [kind for kind in KINDS_MUST_OCCUR if not tally.kinds[kind]] == []
+    assert tally.unknown <= packets.MAX_UNKNOWN * tally.total
 
 
 def _no_filters_after_prerouting(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,7 +62,22 @@ def _maps_give_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(netfilter_chain.ChainWalk, "_look_up", lambda walk, key, mapping: netfilter_chain.ABSENT)
 
 
-@pytest.mark.parametrize("breaks", [_no_filters_after_prerouting, _no_translation, _syn_ack_opens, _maps_give_nothing])
+def _no_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conntrack_tcp, "_outside", lambda sender, *_numbers: ("", sender))
+
+
+def _errors_are_new(monkeypatch: pytest.MonkeyPatch) -> None:
+    new = conntrack.Connection("new")
+    monkeypatch.setattr(conntrack.Tracker, "_classify_error", lambda *_packet: new)
+
+
+BREAKS = (
+    *(_no_filters_after_prerouting, _no_translation, _syn_ack_opens, _maps_give_nothing, _no_windows),
+    _errors_are_new,
+)
+
+
+@pytest.mark.parametrize("breaks", BREAKS)
 def test_a_broken_engine_is_caught(
     breaks: t.Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,30 +1,34 @@
 # Copyright (c) 2026 netpath.symmetry contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Frames for the router under test: built by hand, sent and caught on the far ends of its links."""
+"""Frames for the router under test: sent and caught on the far ends of its links, or sent by the router itself."""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import select
 import socket
-import struct
 import time
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import PROTOCOLS, Flow
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Packet
+from ansible_collections.netpath.symmetry.tests.oracle.frames import NUMBERS, Seen, build, parse
 
-_FLAGS = {"syn": 0x02, "syn_ack": 0x12, "ack": 0x10, "fin": 0x11, "rst": 0x14}
 _OUTGOING = 4  # PACKET_OUTGOING: our own frames
+_ALL = 0x0003  # ETH_P_ALL
+_TYPES = {4: b"\x08\x00", 6: b"\x86\xdd"}
+_IPV6_HDRINCL = 36
 FAR_MAC = bytes.fromhex("020000000099")  # not that of the far ends, whose own stack then leaves the frames alone
 
 
 @dataclasses.dataclass(frozen=True)
 class Caught:
-    """A frame of ours that came out of the router."""
+    """A frame that came out of the router."""
 
     device: str
     flow: Flow
+    about: Flow | None = None  # of an ICMP error
 
 
 class Wires:
@@ -34,23 +38,48 @@ class Wires:
         self.macs = macs
         self.sockets = {}
         for device, peer in peers.items():
-            one = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0800))
-            one.bind((peer, 0x0800))
+            one = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_ALL))
+            one.bind((peer, _ALL))
             self.sockets[device] = one
         self.number = 0
+        self.own: dict[tuple[int, int], socket.socket] = {}
 
     def close(self) -> None:
-        for one in self.sockets.values():
+        for one in (*self.sockets.values(), *self.own.values()):
             one.close()
 
     def send(self, device: str, packet: Packet) -> None:
         """Let a packet arrive on a device of the router."""
-        self.number = self.number % 0xFFFF + 1  # the IP identification: how we know the packet again
-        frame = self.macs[device] + FAR_MAC + b"\x08\x00" + build(packet, self.number)
+        frame = self.macs[device] + FAR_MAC + _TYPES[packet.flow.family] + build(packet, self._next())
         self.sockets[device].send(frame)
 
-    def catch(self, seconds: float) -> Caught | None:
-        """The packet last sent, where it comes out; None where it does not within the time."""
+    def send_from_router(self, packet: Packet) -> None:
+        """Let the router itself send a packet, as a raw socket does."""
+        flow, data = packet.flow, build(packet, self._next())
+        key = flow.family, PROTOCOLS[flow.protocol]
+        if key not in self.own:
+            family = socket.AF_INET6 if flow.family == 6 else socket.AF_INET
+            self.own[key] = socket.socket(family, socket.SOCK_RAW, key[1])
+            if flow.family == 6:
+                self.own[key].setsockopt(socket.IPPROTO_IPV6, _IPV6_HDRINCL, 1)
+            else:
+                self.own[key].setsockopt(socket.IPPROTO_IP, socket.IP_HDRINCL, 1)
+        with contextlib.suppress(PermissionError):  # a chain at the output hook drops it
+            self.own[key].sendto(data, (flow.destination, 0))
+
+    def drain(self) -> None:
+        """Forget what came out so far: what the router sends by itself is known by nothing but its time."""
+        while ready := select.select(list(self.sockets.values()), [], [], 0)[0]:
+            for one in ready:
+                one.recv(64)
+
+    def _next(self) -> int:
+        self.number = self.number % NUMBERS + 1
+        return self.number
+
+    def catch(self, seconds: float, answer: bool = False) -> Caught | None:
+        """The packet last sent, where it comes out, or with ``answer`` one that the router made; None for neither
+        within the time."""
         end = time.monotonic() + seconds
         while True:
             ready, _w, _x = select.select(list(self.sockets.values()), [], [], max(0.0, end - time.monotonic()))
@@ -58,55 +87,12 @@ class Wires:
                 return None
             for device, one in self.sockets.items():
                 if one in ready:
-                    frame, address = one.recvfrom(2048)
-                    flow = parse(frame[14:], self.number) if address[2] != _OUTGOING else None
-                    if flow is not None:
-                        return Caught(device, flow)
+                    frame, address = one.recvfrom(4096)
+                    seen = parse(frame[14:]) if address[2] != _OUTGOING else None
+                    if seen is not None and (seen.number == self.number or (answer and _is_answer(seen))):
+                        return Caught(device, seen.flow, seen.about)
 
 
-def build(packet: Packet, number: int) -> bytes:
-    """The IPv4 packet, with its checksums: conntrack looks at them."""
-    flow = packet.flow
-    source, destination = socket.inet_aton(flow.source), socket.inet_aton(flow.destination)
-    protocol = PROTOCOLS[flow.protocol]
-    if flow.protocol == "icmp":
-        body = struct.pack("!BBHHH", 8 if packet.first else 0, 0, 0, 77, 1)
-        body = body[:2] + struct.pack("!H", _checksum(body)) + body[4:]
-    else:
-        body = _segment(packet) if flow.protocol == "tcp" else struct.pack("!HHHH", flow.sport, flow.dport, 8, 0)
-        at = 16 if flow.protocol == "tcp" else 6
-        pseudo = source + destination + struct.pack("!BBH", 0, protocol, len(body))
-        body = body[:at] + struct.pack("!H", _checksum(pseudo + body)) + body[at + 2 :]
-    header = (
-        struct.pack("!BBHHHBBH", 0x45, packet.tos, 20 + len(body), number, 0, 64, protocol, 0) + source + destination
-    )
-    return header[:10] + struct.pack("!H", _checksum(header)) + header[12:] + body
-
-
-def _segment(packet: Packet) -> bytes:
-    """A TCP segment whose numbers fit a short conversation, so that conntrack finds it in its window."""
-    flow, kind = packet.flow, packet.tcp_kind
-    sequence = 1000 if kind in ("syn", "syn_ack") else 1001
-    acknowledged = 0 if kind == "syn" else 1001
-    return struct.pack("!HHIIBBHHH", flow.sport, flow.dport, sequence, acknowledged, 0x50, _FLAGS[kind], 8192, 0, 0)
-
-
-def _checksum(data: bytes) -> int:
-    data += b"\0" * (len(data) % 2)
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return ~total & 0xFFFF
-
-
-def parse(data: bytes, number: int) -> Flow | None:
-    """The flow of an IPv4 packet with that identification; None for any other."""
-    if len(data) < 20 or struct.unpack("!H", data[4:6])[0] != number:
-        return None
-    names = {value: name for name, value in PROTOCOLS.items()}
-    source, destination = socket.inet_ntoa(data[12:16]), socket.inet_ntoa(data[16:20])
-    protocol = names[data[9]]
-    if protocol == "icmp":
-        return Flow(protocol, source, destination) if data[20] in (0, 8) else None
-    sport, dport = struct.unpack("!HH", data[20:24])
-    return Flow(protocol, source, destination, sport, dport)
+def _is_answer(seen: Seen) -> bool:
+    """What a host sends by itself: a reset, an ICMP error, an echo reply; never what it forwards late."""
+    return bool(seen.flags & 0x04) or seen.about is not None or seen.flow.protocol in ("icmp", "icmpv6")

@@ -91,7 +91,7 @@ class Tracker:
         """The connection of a packet as it arrives, before any translation (nf_conntrack_in)."""
         if packet.about is not None:
             return self._classify_error(packet.flow, packet.about, zone)
-        entry, direction = self._find(packet.flow, zone)
+        entry, direction = self._find(packet, zone)
         if packet.flow.protocol == "tcp":
             return self._classify_tcp(packet, entry, direction, zone)
         if entry is None:
@@ -100,10 +100,11 @@ class Tracker:
             return Connection("new", "original", _fresh(packet.flow, zone), fresh=True)
         return _known(entry, direction)
 
-    def _classify_error(self, flow: Flow, about: Flow, zone: int) -> Connection:
+    def _classify_error(self, flow: Flow, about: Packet, zone: int) -> Connection:
         """nf_conntrack_inet_error: an ICMP error is related where the packet it tells of is of a known connection,
         and where it goes to the sender of that packet."""
-        entry, direction = self._find(about.reversed(), zone)
+        answer = dataclasses.replace(about, flow=about.flow.reversed(), first=not about.first)
+        entry, direction = self._find(answer, zone)
         if entry is None:
             return Connection("invalid")
         side = entry.original if direction == "original" else entry.reply
@@ -149,12 +150,15 @@ class Tracker:
         kept = tuple(old for old in self.entries if (old.zone, old.original) != (entry.zone, entry.original))
         return dataclasses.replace(self, entries=kept)
 
-    def _find(self, flow: Flow, zone: int) -> tuple[Entry | None, str]:
+    def _find(self, packet: Packet, zone: int) -> tuple[Entry | None, str]:
+        flow = packet.flow
+        # an echo request is never the answer to another
+        only = ("original" if packet.first else "reply") if flow.protocol in ("icmp", "icmpv6") else ""
         # the latest first: without its id, an echo reply is taken for the answer to the latest request
         for entry in reversed(self.entries):
-            if entry.zone == zone and entry.original == flow:
+            if entry.zone == zone and entry.original == flow and only != "reply":
                 return entry, "original"
-            if entry.zone == zone and entry.reply == flow:
+            if entry.zone == zone and entry.reply == flow and only != "original":
                 return entry, "reply"
         return None, ""
 

@@ -247,7 +247,8 @@ def _judge_reset(
         if (tcp.last_kind, tcp.last_direction) == ("ack", direction) and segment.sequence == tcp.last_end:
             return "compare", new
         new = tcp.state  # it does not fit exactly: the connection stays, for a challenge ACK to decide
-    let_through = (seen_reply and tcp.last_kind == "syn") or (not tcp.assured and tcp.last_kind == "ack")
+    answers_syn = seen_reply and tcp.last_kind == "syn" and tcp.last_direction != direction
+    let_through = answers_syn or (not tcp.assured and tcp.last_kind == "ack")
     if let_through and segment.acknowledged == (tcp.last_end or 0):
         return "accept", new
     answers_challenge = tcp.state == "SYN_SENT" and (tcp.last_kind, tcp.last_direction) == ("ack", "reply")

@@ -128,7 +128,7 @@ class Ruleset:
 
     def _asks_for_conntrack(self, family: int) -> bool:
         chains = [chain for chain in self.chains if chain.family in _FAMILIES[family]]
-        return any(chain.type == "nat" or any(_mentions_state(rule) for rule in chain.rules) for chain in chains)
+        return any(_mentions_state(rule, chain.type == "nat", family) for chain in chains for rule in chain.rules)
 
     def _has_flowtable(self, family: int) -> bool:
         return any(
@@ -271,10 +271,20 @@ def _below(host: Host, device: str, kind: str) -> list[str]:
     return [name for name, link in links.items() if link.get("master") == device and link.get("vrf") != device]
 
 
-def _mentions_state(rule: t.Mapping[str, t.Any]) -> bool:
-    """Whether a rule makes the kernel track connections: by what it asks for, changes, or does in unknown ways."""
+def _mentions_state(rule: t.Mapping[str, t.Any], translates: bool, family: int) -> bool:
+    """Whether a rule that is loaded makes the kernel track connections of a family.
+
+    A nat chain alone does not; a rule that translates to an address does so for the family of that (nft_nat_init).
+    """
     verdict = rule.get("verdict") or {}
-    if verdict.get("do") in _USES_CONNTRACK or "ct " in str(verdict.get("key", "")):
+    if translates and verdict.get("do") == "unknown":
+        return True
+    if verdict.get("do") in ("snat", "dnat"):
+        address = str(verdict.get("address") or "")
+        only = verdict.get("family") or (6 if ":" in address else 4 if address else family)
+        if only == family:
+            return True
+    elif verdict.get("do") in _USES_CONNTRACK or "ct " in str(verdict.get("key", "")):
         return True
     return any(_needs_tracking(part) for part in (*rule.get("matches", ()), *rule.get("statements", ())))
 

@@ -150,7 +150,7 @@ class ChainWalk(Effects):
         if do == "reject" and not self._can_reject(str(verdict.get("with", ""))):
             return None, False
         if do in ("accept", "drop", "reject"):
-            return Outcome(do, text, counter=counter), False
+            return Outcome(do, text, str(verdict.get("with", "")), counter=counter), False
         if do in ("jump", "goto"):
             target = self.chains.get((*chain.space, str(verdict.get("target"))))
             if target is None:

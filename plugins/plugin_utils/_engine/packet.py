@@ -40,8 +40,8 @@ class Packet:
     ``first`` is a packet that may open a connection (a SYN, any UDP, an echo request). A TCP packet says what it is
     in ``tcp``: syn, syn_ack, ack, fin or rst; left empty it is a syn where ``first`` is true, else an ack. An ICMP
     packet is an echo request where ``first`` is true, else an echo reply; as long as ``error`` names no ICMP error
-    (ICMP_ERRORS), which tells about the packet of the flow ``about``. Where the id of an echo is known, it stands for
-    both ports. A flow whose source is 0.0.0.0 or :: has none yet: the sending host chooses it.
+    (ICMP_ERRORS), which tells of the packet ``about``. Where the id of an echo is known, it stands for both ports. A
+    flow whose source is 0.0.0.0 or :: has none yet: the sending host chooses it.
     """
 
     flow: Flow
@@ -52,7 +52,7 @@ class Packet:
     uid: int | None = None  # of the sending process; None: not known (what arrives counts as root's)
     segment: Segment | None = None  # None: every number is the right one
     error: str = ""
-    about: Flow | None = None  # as that packet was where it met the error
+    about: Packet | None = None  # as it was where it met the error
 
     @property
     def tcp_kind(self) -> str:

@@ -123,6 +123,11 @@ def route_output(host: Host, packet: Packet, oif: str | None = None) -> tuple[De
     invalid = _invalid_output(host, packet, oif)
     if invalid:
         return (Decision("drop", reason="no_source", detail=f"{host.name}: {invalid}"),)
+    return route_any_source(host, packet, oif)
+
+
+def route_any_source(host: Host, packet: Packet, oif: str | None = None) -> tuple[Decision, ...]:
+    """The same for what the host sends in the name of another, as a rule that rejects does (FLOWI_FLAG_ANYSRC)."""
     lookup = host.lookup(packet, oif=oif)
     if lookup.unknown:
         return (Decision("unknown", detail=f"{host.name}: {lookup.unknown}", lookup=lookup),)

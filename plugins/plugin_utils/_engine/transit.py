@@ -9,7 +9,12 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import routing, sending, translation
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import (
+    resets,
+    routing,
+    sending,
+    translation,
+)
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.conntrack import Connection, Entry, Tracker
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.netfilter import (
     CONNTRACK,
@@ -228,6 +233,8 @@ class _Passage:
             filters=(*self.filters, *kept),
             rerouted=self.rerouted or filtered.changed_route,
         )
+        if result.verdict == "reject" and result.reason == "tcp reset":
+            passage = passage.reset()
         if result.verdict in ("drop", "reject"):
             what = "drops" if result.verdict == "drop" else "rejects"
             state = f" a packet in state {connection.state}" if result.stateful and connection.state else ""
@@ -235,6 +242,19 @@ class _Passage:
         if result.verdict != "accept":
             return passage.stop("unknown", "", f"{self.host.name}: {result.rule}: {result.reason}")
         return passage
+
+    def reset(self) -> _Passage:
+        """nf_send_reset: a known connection is closed by it; without one the reset itself is tracked as it leaves."""
+        entry, answer = self.connection.entry, resets.reset_to(self.packet)
+        if answer is None or self.connection.fresh or not self.connection.state:
+            return self
+        if entry is not None and entry.tcp is not None:
+            closed = dataclasses.replace(entry, tcp=dataclasses.replace(entry.tcp, state="CLOSE"))
+            connection = dataclasses.replace(self.connection, entry=closed)
+            return dataclasses.replace(self, connection=connection, tracker=self.tracker.note(closed))
+        passage = _Passage.start(self.host, self.tracker, answer, None)
+        sent = [one for way in routing.route_any_source(self.host, answer) for one in passage.leave(way, None)]
+        return dataclasses.replace(self, tracker=t.cast(Tracker, sent[0].finish().tracker))
 
     # translation
     def to_destination(self, hook: str, oif: str | None = None) -> _Passage:

@@ -54,12 +54,14 @@ def translate_error(packet: Packet, connection: Connection, source: bool) -> Pac
         return packet
     known = entry.original if reply else entry.reply
     if source:
-        about = dataclasses.replace(about, destination=known.destination, dport=known.dport)
+        inside = dataclasses.replace(about.flow, destination=known.destination, dport=known.dport)
         flow = dataclasses.replace(packet.flow, source=known.destination)
     else:
-        about = dataclasses.replace(about, source=known.source, sport=known.sport)
+        inside = dataclasses.replace(about.flow, source=known.source, sport=known.sport)
         flow = dataclasses.replace(packet.flow, destination=known.source)
-    return dataclasses.replace(packet, flow=flow, about=about)
+    if inside.protocol in ("icmp", "icmpv6"):  # an echo has one id, which is written twice
+        inside = dataclasses.replace(inside, sport=known.sport, dport=known.sport)
+    return dataclasses.replace(packet, flow=flow, about=dataclasses.replace(about, flow=inside))
 
 
 def _target(connection: Connection) -> Flow | None:

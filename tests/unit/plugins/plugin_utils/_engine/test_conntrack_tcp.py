@@ -108,6 +108,14 @@ def test_resets(sequence: int, ignore: bool, state: str, left: str) -> None:
     assert (seen[-1], tcp_state(tracker)) == (state, left)
 
 
+@pytest.mark.parametrize(("direction", "left"), [("<", "CLOSE"), (">", "ESTABLISHED")])
+def test_a_reset_answers_a_syn_of_the_other_end_only(direction: str, left: str) -> None:
+    again = (">syn", Segment(70000, 0, 8000))
+    reset = (f"{direction}rst", Segment(900000, 70001, 0))
+    _seen, tracker = states(*OPEN, again, reset, settings=Settings(ignore_invalid_rst=True))
+    assert tcp_state(tracker) == left
+
+
 def test_sequence_numbers_wrap_around() -> None:
     opened = (
         (">syn", Segment(0xFFFFFFF0, 0, 8000)), ("<syn_ack", Segment(7, 0xFFFFFFF1, 8000)),
@@ -118,10 +126,14 @@ def test_sequence_numbers_wrap_around() -> None:
 
 def test_icmp_errors_are_related_to_the_packet_they_tell_of() -> None:
     _seen, tracker = states(*bare(">syn"))
-    to_client = Packet(Flow("icmp", "30.0.0.1", "10.0.0.5"), first=False, error="time_exceeded", about=FLOW)
-    assert (tracker.classify(to_client).state, tracker.classify(to_client).direction) == ("related", "reply")
-    to_server = Packet(Flow("icmp", "30.0.0.1", "20.0.0.5"), first=False, error="too_big", about=FLOW.reversed())
-    assert (tracker.classify(to_server).state, tracker.classify(to_server).direction) == ("related", "original")
-    bogus = Packet(Flow("icmp", "30.0.0.1", "10.0.0.6"), first=False, error="time_exceeded", about=FLOW)
-    assert tracker.classify(bogus).state == "invalid"
-    assert Tracker().classify(to_client).state == "invalid"
+    def error(target: str, about: Flow) -> tuple[str, str]:
+        flow = Flow("icmp", "30.0.0.1", target)
+        packet = Packet(flow, first=False, error="time_exceeded", about=Packet(about, tcp="ack"))
+        connection = tracker.classify(packet)
+        return connection.state, connection.direction
+
+    assert error("10.0.0.5", FLOW) == ("related", "reply")
+    assert error("20.0.0.5", FLOW.reversed()) == ("related", "original")
+    assert error("10.0.0.6", FLOW)[0] == "invalid"  # not to the one that sent the packet
+    tracker = Tracker()
+    assert error("10.0.0.5", FLOW)[0] == "invalid"

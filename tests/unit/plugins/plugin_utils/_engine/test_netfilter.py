@@ -243,3 +243,7 @@ def test_conntrack_is_there_if_a_rule_asks_for_it() -> None:
     assert uses(rule("masquerade"), family="ip", type="nat") == (True, False)
     assert uses(rule({"do": "vmap", "key": "ct state", "map": []})) == (True, True)
     assert uses(rule("drop", ("tcp dport", "==", 80))) == (False, False)
+    # a nat chain alone does not ask for it, and a translation to an address only for the family of that
+    assert uses(type="nat") == (False, False)
+    assert uses(rule({"do": "dnat", "address": "10.0.2.8"}), type="nat") == (True, False)
+    assert uses(rule("masquerade"), type="nat") == (True, True)
