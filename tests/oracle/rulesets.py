@@ -58,7 +58,7 @@ _OWN = (
     "ct state new ct mark set 0x10", "meta l4proto icmp drop", "ct state related counter", "meta mark set 0x10",
     "tcp flags & rst == rst drop", "udp dport 53 drop",
 )  # fmt: skip
-_OWN_MARKS = ("udp dport 53 notrack", "ct mark set 0x20", "meta mark set 0x10", "meta mark set ct mark")
+_OWN_MARKS = ("udp dport 53 notrack", "ct state new ct mark set 0x20", "meta mark set 0x10", "meta mark set ct mark")
 
 
 def _own_chain(hook: str, rules: str) -> str:
