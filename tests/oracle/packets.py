@@ -228,7 +228,9 @@ def random_world(dice: random.Random, links: Links = veth_links, table: str = "m
     return World(random_ruleset(dice), dice.random() < 0.2, numbers, links, table)
 
 
-def run_world(seed: int, tally: Tally, links: Links = veth_links, table: str = "main") -> None:
+def run_world(
+    seed: int, tally: Tally, links: Links = veth_links, table: str = "main", shrunk: bool = True
+) -> None:
     """One router, and PER_WORLD packets through it; stops where the engine does not know."""
     dice = random.Random(seed)
     world = random_world(dice, links, table)
@@ -236,7 +238,7 @@ def run_world(seed: int, tally: Tally, links: Links = veth_links, table: str = "
     with Router(world) as router:
         problem = _converse(dice, router, tally, sent)
     if problem:
-        tally.mismatches.append(f"seed {seed}\n{shrink(world, sent)}")
+        tally.mismatches.append(f"seed {seed}\n{shrink(world, sent) if shrunk else world.text()}")
 
 
 def _converse(dice: random.Random, router: Router, tally: Tally, sent: list[Sent]) -> bool:
@@ -307,11 +309,11 @@ def shrink(world: World, sent: list[Sent]) -> str:
     return "\n".join([world.text(), *lines, best])
 
 
-def run(cases: int, seed: int, most_mismatches: int = 1) -> Tally:
+def run(cases: int, seed: int, most_mismatches: int = 1, shrunk: bool = True) -> Tally:
     """Send at least ``cases`` packets, over routers of consecutive seeds."""
     tally = Tally()
     while tally.total < cases and len(tally.mismatches) < most_mismatches:
-        run_world(seed, tally)
+        run_world(seed, tally, shrunk=shrunk)
         seed += 1
     return tally
 

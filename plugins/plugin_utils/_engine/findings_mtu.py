@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import Flow
@@ -93,7 +94,8 @@ def _untold(network: Network, pair: Pair, path: Path, link: Link, first: Flow) -
     before = path.hops[link.position - 1].transit.packet.flow if link.position else first
     about = _after_prerouting(before, link)
     protocol, unset = ("icmpv6", "::") if about.family == 6 else ("icmp", "0.0.0.0")
-    error = Packet(Flow(protocol, unset, before.source), first=False, error="too_big", about=about)
+    inside = dataclasses.replace(link.hop.transit.packet, flow=about, mark=0)
+    error = Packet(Flow(protocol, unset, before.source), first=False, error="too_big", about=inside)
     trackers = (pair.again or pair.back or path).trackers
     fates = send(network, link.hop.host, error, trackers)
     dead = next((fate for fate in fates if fate.outcome == "dropped"), None)
