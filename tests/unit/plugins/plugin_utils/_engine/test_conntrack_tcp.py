@@ -126,6 +126,7 @@ def test_sequence_numbers_wrap_around() -> None:
 
 def test_icmp_errors_are_related_to_the_packet_they_tell_of() -> None:
     _seen, tracker = states(*bare(">syn"))
+
     def error(target: str, about: Flow) -> tuple[str, str]:
         flow = Flow("icmp", "30.0.0.1", target)
         packet = Packet(flow, first=False, error="time_exceeded", about=Packet(about, tcp="ack"))
