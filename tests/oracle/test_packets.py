@@ -14,7 +14,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import (
     conntrack,
     conntrack_tcp,
     netfilter_chain,
-    transit,
+    passage,
 )
 from ansible_collections.netpath.symmetry.tests.oracle import packets
 
@@ -45,7 +45,7 @@ def test_the_engine_agrees_with_real_packets() -> None:
 
 
 def _no_filters_after_prerouting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transit._Passage, "filters_at", lambda passage, hook, *_rest, **_named: passage)
+    monkeypatch.setattr(passage.Passage, "filters_at", lambda here, *_rest, **_named: here)
 
 
 def _no_translation(monkeypatch: pytest.MonkeyPatch) -> None:

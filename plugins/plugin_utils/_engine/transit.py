@@ -10,33 +10,19 @@ import dataclasses
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import (
-    resets,
     routing,
     sending,
-    translation,
 )
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.conntrack import Connection, Entry, Tracker
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.netfilter import (
-    CONNTRACK,
-    NAT_DST,
-    NAT_SRC,
-    Filtered,
-)
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.conntrack import Tracker
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import (
-    FilterResult,
     Packet,
     Transit,
-    Translation,
 )
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.passage import Passage
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.routing import Decision
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.situation import Situation
 
 if t.TYPE_CHECKING:
     from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host import Host
-
-_NAT = ("nat",)
-_FILTERS = ("filter", "route")
-_MIN, _MAX = -(1 << 31), 1 << 31
 
 
 def forward(host: Host, tracker: Tracker, packet: Packet, iif: str) -> tuple[Transit, ...]:
@@ -48,7 +34,7 @@ def forward(host: Host, tracker: Tracker, packet: Packet, iif: str) -> tuple[Tra
     routed_from = ingress if ":" in packet.flow.destination else iif
     if _only_routed(host, tracker, packet):
         return tuple([_routed(packet, tracker, one) for one in routing.route_input(host, packet, routed_from)])
-    passage = _Passage.start(host, tracker, packet, iif)
+    passage = Passage.start(host, tracker, packet, iif)
     passage = passage.arrive(iif)
     if ingress != iif:
         passage = dataclasses.replace(passage, iif=ingress).filters_at("prerouting")
@@ -64,14 +50,14 @@ def originate(host: Host, tracker: Tracker, packet: Packet, oif: str | None = No
         _check_interface(host, oif)
     doubt = sending.domain_doubt(host, packet, oif)
     if doubt:
-        return (_Passage.start(host, tracker, packet, None).stop("unknown", "", doubt).finish(),)
+        return (Passage.start(host, tracker, packet, None).stop("unknown", "", doubt).finish(),)
     oif = oif or sending.domain(host, packet)
     transits: list[Transit] = []
     for sent, decision in sending.choose_source(host, packet, oif):
         if _only_routed(host, tracker, sent):
             transits.append(_routed(sent, tracker, decision))
             continue
-        passage = _Passage.start(host, tracker, sent, None)
+        passage = Passage.start(host, tracker, sent, None)
         for one in passage.leave(decision, oif):
             transits.append(
                 dataclasses.replace(one, share=one.share * decision.share if one.split else one.share).finish()
@@ -121,299 +107,3 @@ def _routed(packet: Packet, tracker: Tracker, decision: Decision) -> Transit:
 def _check_interface(host: Host, name: str) -> None:
     if name not in host.interfaces:
         raise ValueError(f"{host.name} has no interface {name!r}; it has {', '.join(sorted(host.interfaces))}")
-
-
-@dataclasses.dataclass(frozen=True)
-class _Passage:
-    """A packet on its way through the host. ``end`` holds the fate once it is decided; later steps then do nothing."""
-
-    host: Host
-    tracker: Tracker
-    packet: Packet
-    iif: str | None
-    connection: Connection
-    filters: tuple[FilterResult, ...] = ()
-    share: float = 1.0
-    unknown_mark: int = 0
-    ct_mark: int = 0
-    decision: Decision | None = None
-    end: str | None = None  # forward, local, drop, unknown
-    reason: str = ""
-    detail: str = ""
-    rerouted: bool = False
-    split: bool = False  # the share is of a branch of a second lookup
-
-    @classmethod
-    def start(cls, host: Host, tracker: Tracker, packet: Packet, iif: str | None) -> _Passage:
-        passage = cls(host, tracker, packet, iif, Connection())
-        unread = host.unread_netfilter
-        return passage.stop("unknown", "", f"{host.name}: netfilter: {unread}") if unread else passage
-
-    @property
-    def family(self) -> int:
-        return 6 if ":" in self.packet.flow.destination else 4
-
-    def stop(self, end: str, reason: str, detail: str) -> _Passage:
-        return dataclasses.replace(self, end=end, reason=reason, detail=detail)
-
-    # the hooks
-    def arrive(self, iif: str) -> _Passage:
-        """Prerouting."""
-        passage = self.at_device("ingress", iif)
-        return passage.track("prerouting").to_destination("prerouting").filters_at("prerouting", NAT_DST, _MAX)
-
-    def at_device(self, hook: str, device: str) -> _Passage:
-        """The chains on a device, before the packet is routed (ingress) or after all others (egress)."""
-        if self.end is not None:
-            return self
-        unread = self.host.ruleset.why_unknown(hook, self.host, device)
-        if unread:
-            return self.stop("unknown", "", f"{self.host.name}: {unread}")
-        return self.filters_at(hook, oif=device if hook == "egress" else None)
-
-    def track(self, hook: str, oif: str | None = None) -> _Passage:
-        """The chains before connection tracking, the tracking, and the chains before destination translation."""
-        if self.end is not None:
-            return self
-        before = self.run(hook, oif, _FILTERS, _MIN, CONNTRACK)
-        passage = self.take(before)
-        if passage.end is None:
-            passage = passage.classify(before)
-        return passage.filters_at(hook, CONNTRACK, NAT_DST, oif)
-
-    def classify(self, before: Filtered) -> _Passage:
-        if not (self.host.tracks(self.family) or self.tracker.has_family(self.family)):
-            return self
-        if before.untracked:
-            return dataclasses.replace(self, connection=Connection("untracked"))
-        connection = self.tracker.classify(self.packet, before.zone)
-        # a known entry changes now, whatever becomes of the packet; a new one is kept only when the packet survives
-        tracker = self.tracker if connection.fresh else self.tracker.commit(connection)
-        if connection.replaces is not None:
-            tracker = tracker.forget(connection.replaces)
-        if connection.noted is not None:
-            tracker = tracker.note(connection.noted)
-        return dataclasses.replace(self, connection=connection, tracker=tracker, ct_mark=connection.mark)
-
-    def filters_at(self, hook: str, low: int = _MIN, high: int = _MAX, oif: str | None = None) -> _Passage:
-        if self.end is not None:
-            return self
-        return self.take(self.run(hook, oif, _FILTERS, low, high))
-
-    def run(self, hook: str, oif: str | None, kind: tuple[str, ...], low: int, high: int) -> Filtered:
-        situation = Situation(
-            self.host,
-            hook,
-            self.packet,
-            self.iif if hook != "output" else None,
-            oif,
-            self.connection,
-            mark=self.packet.mark,
-            ct_mark=self.ct_mark,
-            unknown_mark=self.unknown_mark,
-        )
-        return self.host.ruleset.run(situation, kind, low, high)
-
-    def take(self, filtered: Filtered) -> _Passage:
-        """Take over the verdict and the marks of some chains."""
-        result = filtered.result
-        now = filtered.situation
-        connection = self.connection
-        if connection.entry is not None and connection.entry.mark != now.ct_mark:
-            connection = dataclasses.replace(connection, entry=dataclasses.replace(connection.entry, mark=now.ct_mark))
-        tracker = self.tracker if connection.fresh else self.tracker.commit(connection)
-        kept = (result,) if result.rule or result.stateful else ()
-        passage = dataclasses.replace(
-            self,
-            packet=dataclasses.replace(self.packet, mark=now.mark, tos=now.packet.tos),
-            connection=connection,
-            tracker=tracker,
-            ct_mark=now.ct_mark,
-            unknown_mark=now.unknown_mark,
-            filters=(*self.filters, *kept),
-            rerouted=self.rerouted or filtered.changed_route,
-        )
-        if result.verdict == "reject" and result.reason == "tcp reset":
-            passage = passage.reset()
-        if result.verdict in ("drop", "reject"):
-            what = "drops" if result.verdict == "drop" else "rejects"
-            state = f" a packet in state {connection.state}" if result.stateful and connection.state else ""
-            return passage.stop("drop", "filter", f"{self.host.name}: {result.rule} {what}{state}".rstrip())
-        if result.verdict != "accept":
-            return passage.stop("unknown", "", f"{self.host.name}: {result.rule}: {result.reason}")
-        return passage
-
-    def reset(self) -> _Passage:
-        """nf_send_reset: a known connection is closed by it; without one the reset itself is tracked as it leaves."""
-        entry, answer = self.connection.entry, resets.reset_to(self.packet)
-        if answer is None or self.connection.fresh or not self.connection.state:
-            return self
-        if entry is not None and entry.tcp is not None:
-            closed = dataclasses.replace(entry, tcp=dataclasses.replace(entry.tcp, state="CLOSE"))
-            connection = dataclasses.replace(self.connection, entry=closed)
-            return dataclasses.replace(self, connection=connection, tracker=self.tracker.note(closed))
-        passage = _Passage.start(self.host, self.tracker, answer, None)
-        sent = [one for way in routing.route_any_source(self.host, answer) for one in passage.leave(way, None)]
-        return dataclasses.replace(self, tracker=t.cast(Tracker, sent[0].finish().tracker))
-
-    # translation
-    def to_destination(self, hook: str, oif: str | None = None) -> _Passage:
-        """Prerouting or output at the place where destinations are rewritten."""
-        return self._translate(hook, oif, None)
-
-    def to_source(self, hook: str, oif: str | None = None, next_hop: str | None = None) -> _Passage:
-        """Postrouting or input at the place where sources are rewritten."""
-        return self._translate(hook, oif, next_hop)
-
-    def _translate(self, hook: str, oif: str | None, next_hop: str | None) -> _Passage:
-        entry = self.connection.entry
-        if self.end is not None or entry is None:
-            return self
-        passage, sources = self, hook in ("postrouting", "input")
-        if self.packet.about is not None:
-            told = translation.translate_error(self.packet, self.connection, sources)
-            return dataclasses.replace(self, packet=told)
-        if self.connection.fresh:
-            filtered = self.run(hook, oif, _NAT, _MIN, _MAX)
-            passage = self.take(filtered)
-            rule = filtered.result.translation
-            if passage.end is None and rule is not None:
-                passage = passage.bind(entry, rule, hook, oif, next_hop)
-            if passage.end is None and sources:
-                passage = passage.take_free_port()
-        elif hook == "postrouting" and self.connection.direction == "original":
-            passage = self.check_masquerade(entry, oif)
-        if passage.end is not None:
-            return passage
-        rewrite = translation.translate_source if sources else translation.translate_destination
-        flow = rewrite(passage.packet.flow, passage.connection)
-        return dataclasses.replace(passage, packet=dataclasses.replace(passage.packet, flow=flow))
-
-    def take_free_port(self) -> _Passage:
-        """nf_nat_l4proto_unique_tuple: where another connection has the same tuple, the kernel takes another port."""
-        entry = self.connection.entry
-        if (
-            entry is None
-            or entry.original.sport is None  # an echo whose id is not known
-            or not self.host.ruleset.translates(self.family)
-            or not self.tracker.is_taken(entry)
-        ):
-            return self
-        entry = dataclasses.replace(entry, reply=dataclasses.replace(entry.reply, dport=None))
-        return dataclasses.replace(self, connection=dataclasses.replace(self.connection, entry=entry))
-
-    def check_masquerade(self, entry: Entry, oif: str | None) -> _Passage:
-        """nf_nat_oif_changed: a masqueraded connection may not leave by another interface: dropped, and forgotten."""
-        if entry.masquerade in ("", oif):
-            return self
-        gone = dataclasses.replace(
-            self, connection=Connection(self.connection.state), tracker=self.tracker.forget(entry)
-        )
-        why = f"{self.host.name}: the connection is masqueraded by {entry.masquerade} and would leave by {oif}"
-        return gone.stop("drop", "filter", why)
-
-    def bind(self, entry: Entry, rule: Translation, hook: str, oif: str | None, next_hop: str | None) -> _Passage:
-        """Set up the translation of a new connection."""
-        try:
-            if hook in ("postrouting", "input"):
-                entry = translation.bind_source(self.host, entry, rule, oif or "", next_hop)
-            else:
-                entry = translation.bind_destination(self.host, entry, rule, self.iif)
-        except translation.TranslationUnknown as error:
-            return self.stop("unknown", "", str(error))
-        return dataclasses.replace(self, connection=dataclasses.replace(self.connection, entry=entry))
-
-    # after routing
-    def after_routing(self, decision: Decision, ingress: str) -> _Passage:
-        """Input or forward and postrouting, for one branch of the routing decision."""
-        passage = dataclasses.replace(self, decision=decision, share=decision.share, iif=ingress)
-        doubt = passage.mark_doubt()
-        if doubt:
-            return passage.stop("unknown", "", doubt)
-        if decision.outcome == "local":
-            return passage.deliver()
-        if decision.outcome != "forward":
-            return passage.stop(decision.outcome, decision.reason, decision.detail)
-        return passage.filters_at("forward", oif=decision.device).depart(decision.device, decision.next_hop)
-
-    def deliver(self) -> _Passage:
-        passage = self.filters_at("input", _MIN, NAT_SRC).to_source("input").filters_at("input", NAT_SRC, _MAX)
-        return passage if passage.end is not None else passage.stop("local", "", "")
-
-    def depart(self, oif: str | None, next_hop: str | None) -> _Passage:
-        """Postrouting, and the wire."""
-        passage = self.filters_at("postrouting", _MIN, NAT_SRC, oif).to_source("postrouting", oif, next_hop)
-        passage = passage.filters_at("postrouting", NAT_SRC, _MAX, oif).at_device("egress", oif or "")
-        return passage if passage.end is not None else passage.stop("forward", "", "")
-
-    def leave(self, decision: Decision, bound: str | None) -> list[_Passage]:
-        """Output, a second lookup where a rule changed mark or destination, and postrouting."""
-        passage = dataclasses.replace(self, decision=decision, share=decision.share)
-        if passage.end is not None:
-            return [passage]
-        if decision.outcome not in ("forward", "local"):
-            return [passage.stop(decision.outcome, decision.reason, decision.detail)]
-        oif = decision.device if decision.outcome == "forward" else "lo"
-        passage = passage.through_vrf(self.host.vrf_of(oif), oif)
-        before = passage.packet.flow.destination
-        passage = passage.track("output", oif).to_destination("output", oif).filters_at("output", NAT_DST, _MAX, oif)
-        doubt = passage.mark_doubt() if passage.rerouted or passage.unknown_mark else ""
-        if passage.end is not None or doubt:
-            return [passage.stop("unknown", "", doubt) if doubt else passage]
-        if not passage.rerouted and passage.packet.flow.destination == before:
-            return [passage.onward(decision)]
-        # ip_route_me_harder: the source stays, whatever it was chosen for
-        again = routing.route_output(self.host, passage.packet, bound)
-        return [dataclasses.replace(passage, decision=one, share=one.share, split=True).onward(one) for one in again]
-
-    def through_vrf(self, vrf: str | None, oif: str | None) -> _Passage:
-        """vrf_ip_out: what leaves by a member of a VRF first goes out by the VRF itself, where it is not tracked."""
-        if vrf in (None, oif):
-            return self
-        passage = dataclasses.replace(self, connection=Connection("untracked"))
-        passage = passage.filters_at("output", oif=vrf).filters_at("postrouting", oif=vrf)
-        if passage.end is not None:
-            return passage
-        return dataclasses.replace(passage, connection=self.connection, iif=vrf)  # ip_output: skb->dev is still the VRF
-
-    def onward(self, decision: Decision) -> _Passage:
-        if decision.outcome == "forward":
-            return self.depart(decision.device, decision.next_hop)
-        if decision.outcome != "local":
-            return self.stop(decision.outcome, decision.reason, decision.detail)
-        # to an address of the host itself: over lo, where prerouting meets the packet with its connection
-        passage = self.filters_at("postrouting", _MIN, NAT_SRC, "lo").to_source("postrouting", "lo")
-        passage = dataclasses.replace(passage.filters_at("postrouting", NAT_SRC, _MAX, "lo"), iif="lo")
-        return passage.filters_at("prerouting").deliver()
-
-    def mark_doubt(self) -> str:
-        """Say so where a rule of routing selects a mark that netfilter may or may not have set."""
-        if not self.unknown_mark:
-            return ""
-        for rule in self.host.rules[self.family]:
-            if rule.fwmark is not None and rule.fwmask & self.unknown_mark:
-                return f"{self.host.name}: rule {rule.priority} selects a mark that a netfilter rule may set or not"
-        return ""
-
-    def finish(self) -> Transit:
-        """The fate, with the connection table that the packet leaves behind."""
-        survived = self.end in ("forward", "local")
-        entry = self.connection.entry
-        translated = entry is not None and (entry.source_translated or entry.destination_translated)
-        decision = self.decision
-        forwarded = self.end == "forward" and decision is not None
-        return Transit(
-            outcome=self.end or "unknown",
-            share=self.share,
-            packet=dataclasses.replace(self.packet, mark=0) if forwarded else self.packet,  # a mark stays on its host
-            tracker=self.tracker.commit(self.connection) if survived else self.tracker,
-            device=decision.device if forwarded and decision else None,
-            next_hop=decision.next_hop if forwarded and decision else None,
-            reason=self.reason,
-            detail=self.detail,
-            state=self.connection.state,
-            stateful=translated or any(result.stateful for result in self.filters),
-            lookup=decision.lookup if decision else None,
-            reverse_path=decision.reverse_path if decision else None,
-            filters=self.filters,
-        )
