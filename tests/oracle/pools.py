@@ -51,6 +51,7 @@ PREFIXES = {
         "2000::/3",
     ),
 }
+FAR = {4: ("30.0.0", "200.0.0"), 6: ("3000", "2600:1")}  # no interface has an address there
 WIDE = {
     4: ("default", "10.0.0.0/8", "0.0.0.0/1", "10.1.0.0/16", "20.0.0.0/8"),
     6: ("default", "2001:db8::/32", "2000::/3", "fd00::/8", "2001:db8:1::/48"),
@@ -93,41 +94,54 @@ class Theme(t.NamedTuple):
     multipath: float = 0.13
     objects: float = 0.13  # share of routes with a next-hop object, where the world has any
     equal_defaults: float = 0.05  # share of tables with several default routes alike
+    on_link: float = 0.25  # share of legs without a gateway
     near_gateways: float = 0.0  # share of gateways in a subnet of their interface
     strict: bool = False
     ends: float = 0.17  # share of routes that refuse
     devices: int = 7  # how many of the interfaces routes and arriving packets use
+    far: float = 0.25  # share of addresses that no interface is near to
+    few_addresses: bool = False
     to_host: float = 0.12  # share of questions about the host's own addresses
     link_down: float = 0.3  # share of worlds
 
 
 THEMES = (
-    (0.34, Theme()),
-    (0.06, Theme("input interfaces", iif_rules=0.6)),
+    (0.24, Theme()),
+    (0.05, Theme("input interfaces", iif_rules=0.6)),
     (
-        0.2,
-        Theme("sources", ipv4=0.6, arrives=0.12, without_source=0.92, many_addresses=True, near_gateways=0.75, ends=.1),
+        0.24,
+        Theme(
+            "sources",
+            arrives=0.08,
+            ipv4=0.55,
+            without_source=0.94,
+            many_addresses=True,
+            near_gateways=0.9,
+            on_link=0.1,
+            ends=0.08,
+            far=0.6,
+            to_host=0.05,
+        ),
     ),
     (0.04, Theme("no address", arrives=0.1, ipv4=0.9, without_source=0.95, no_ipv4=True, ends=0.05)),
+    (0.25, Theme("checks", 0.5, 0.5, 0.4, arrives=0.95, ipv4=0.98, strict=True, ends=0.03, devices=2, to_host=0.4)),
     (
-        0.2,
-        Theme("checks", 0.5, 0.5, 0.4, arrives=0.92, ipv4=0.96, strict=True, ends=0.05, devices=2, to_host=0.35),
-    ),
-    (
-        0.16,
+        0.18,
         Theme(
             "legs",
-            *(0.1, 0.12, 0.12),
-            arrives=0.2,
-            ipv4=0.8,
+            arrives=0.15,
+            ipv4=0.85,
             without_source=0.35,
-            multipath=0.45,
-            objects=0.3,
-            equal_defaults=0.4,
+            multipath=0.6,
+            objects=0.2,
+            equal_defaults=0.45,
             near_gateways=0.3,
-            ends=0.08,
+            ends=0.05,
             devices=3,
-            link_down=0.6,
+            link_down=0.7,
+            few_addresses=True,
+            far=0.7,
+            to_host=0.04,
         ),
     ),
 )

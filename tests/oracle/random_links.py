@@ -34,7 +34,7 @@ class Links:
             commands.append(f"link add {name} type veth peer name {name}p")
             if name != "v0":
                 commands.append(f"link set {name}p up")
-            if self.dice.maybe(0.35):
+            if self.dice.maybe(0.5):
                 commands.append(f"link set {name} group {self.dice.between(1, 2)}")
             commands.append(f"link set {name} up")
         if self.vrf:
@@ -45,7 +45,7 @@ class Links:
 
     def addresses(self) -> list[str]:
         commands = []
-        counts = (2, 3, 4) if self.theme.many_addresses else (1, 1, 2, 3)
+        counts = (2, 3, 4) if self.theme.many_addresses else (1,) if self.theme.few_addresses else (1, 1, 2, 3)
         for index, name in enumerate(DEVICES):
             if name in ("d2", "v0") and self.dice.maybe(0.5):
                 continue
@@ -68,9 +68,9 @@ class Links:
         self.own[4].append(own)
         nets = self.nets.setdefault((4, device), [])
         nets.append(net)
-        if self.dice.maybe(0.4 if self.theme.many_addresses else 0.12):
+        if self.dice.maybe(0.5 if self.theme.many_addresses else 0.12):
             nets.append(self.dice.pick(NETS[4]))
-            peer = f"{nets[-1]}.0/24" if self.dice.maybe(0.75) else "10.9.9.9/32"
+            peer = f"{nets[-1]}.0/24" if self.dice.maybe(0.85) else "10.9.9.9/32"
             return f"{own} peer {peer}"
         return f"{own}/{self.dice.pick((24, 24, 24, 25, 32))}"
 
@@ -98,7 +98,7 @@ class Links:
             base = f"ipv4/conf/{name}"
             everywhere = name == "all"
             modes = (0, 0, 0, 1, 2) if everywhere else _RP_FILTER
-            mode = dice.pick((0, 1, 1) if self.theme.strict else modes)
+            mode = dice.pick((0, 1, 1, 1) if self.theme.strict else modes)
             pairs.append((f"{base}/rp_filter", str(mode)))
             for key, share in (
                 ("src_valid_mark", 0.5 if self.theme.strict else 0.25),

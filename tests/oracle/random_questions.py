@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.netpath.symmetry.tests.oracle.pools import DEVICES, MARKS, NETS, TOS, UIDS, Dice, Theme
+from ansible_collections.netpath.symmetry.tests.oracle.pools import DEVICES, FAR, MARKS, NETS, TOS, UIDS, Dice, Theme
 from ansible_collections.netpath.symmetry.tests.oracle.world import Question
 
 _SPECIAL_V4 = (
@@ -24,6 +24,8 @@ class Questions:
         self.dice = dice
         self.theme = theme
         self.own = own
+        used = tuple(f"{mark}{number}" for mark in ".:" for number in range(1, theme.devices + 1))
+        self.senders = {family: [one for one in own[family] if one.endswith(used)] for family in own}
         self.devices = (*DEVICES, "red") if vrf else DEVICES
 
     def question(self) -> Question:
@@ -36,7 +38,8 @@ class Questions:
         if arrives:
             src: str | None = dice.pick(own) if own and dice.maybe(0.06) else self._address(family)
         else:
-            src = None if not own or dice.maybe(self.theme.without_source) else dice.pick(own)
+            senders = self.senders[family]
+            src = None if not senders or dice.maybe(self.theme.without_source) else dice.pick(senders)
         return Question(
             family,
             dice.pick(own) if own and dice.maybe(self.theme.to_host) else self._address(family),
@@ -57,10 +60,10 @@ class Questions:
         if family == 4:
             if dice.maybe(0.06):
                 return dice.pick(_SPECIAL_V4)
-            return f"{dice.pick((*NETS[4], '30.0.0', '200.0.0'))}.{last}"
-        if dice.maybe(0.06):
+            return f"{dice.pick(FAR[4] if dice.maybe(self.theme.far) else NETS[4])}.{last}"
+        if dice.maybe(0.08):
             return f"{dice.pick(NETS[6])}::"  # the anycast address of the routers of a link
-        return f"{dice.pick((*NETS[6], '3000', '3000', '2001:db8'))}::{last}"
+        return f"{dice.pick(FAR[6] if dice.maybe(self.theme.far) else (*NETS[6], '2001:db8'))}::{last}"
 
     def variants(self, question: Question, number: int) -> list[Question]:
         """Questions that differ where only a multipath hash may notice: in ports and in the last bits of addresses."""

@@ -29,6 +29,7 @@ class Routes:
         self.theme = theme
         self.links = links
         self.with_objects = dice.maybe(0.6) or theme.objects > 0.2
+        self.always_onlink = dice.maybe(0.7)
         self.objects: list[str] = []  # commands that the routes need
 
     def shared_objects(self) -> list[str]:
@@ -76,14 +77,17 @@ class Routes:
 
     def own_table(self, family: int, table: int) -> list[str]:
         """Routes of a table that one rule has for itself."""
+        if family == 4 and self.dice.maybe(self.theme.equal_defaults):
+            return self._equal_defaults(table)
         commands = [self.route(family, table, wide=True)]
         commands += [self.route(family, table) for _each in range(self.dice.pick((0, 1, 1, 2, 3)))]
-        if family == 4 and self.dice.maybe(self.theme.equal_defaults):
-            tos = self.dice.pick(("", "", "", " tos 0x10"))
-            commands += [
-                f"-4 route append default{tos} {self._way(4)} table {table}" for _each in range(self.dice.between(2, 4))
-            ]
         return commands
+
+    def _equal_defaults(self, table: int) -> list[str]:
+        """Several default routes that differ in their gateway alone, of which the kernel may take a living one."""
+        tos = self.dice.pick(("", "", "", " tos 0x10"))
+        count = self.dice.between(2, 4)
+        return [f"-4 route append default{tos} {self._way(4)} table {table}" for _each in range(count)]
 
     def route(self, family: int, table: int, wide: bool = False) -> str:
         """One command that adds a route."""
@@ -118,9 +122,11 @@ class Routes:
             if self.links.own[4] and dice.maybe(0.2):
                 tail += f" src {dice.pick(self.links.own[4])}"
             if dice.maybe(0.06):
-                tail += f" scope {dice.pick(('link', 'host', 'global'))}"
+                # a gateway that the kernel finds by a route of scope host is not used (rt_set_nexthop)
+                tail += f" scope {dice.pick(('link', 'host') if self.always_onlink else ('link',))}"
         elif dice.maybe(0.1):
-            tail += f" src {dice.pick(self.links.own[6])}"
+            # of siblings the kernel shows the source of one only: a metric of its own, so that it has none
+            tail = f" table {tail.split()[1]} metric 77 src {dice.pick(self.links.own[6])}"
         leg = self._leg(family)
         if family == 6 and "via" not in leg:
             words = words.replace("append", "add")  # between siblings it would be missing in the kernel's own dump
@@ -133,7 +139,7 @@ class Routes:
         )
 
     def _leg(self, family: int) -> str:
-        if self.dice.maybe(0.25):
+        if self.dice.maybe(self.theme.on_link):
             return f"dev {self._device()}"
         if family == 4 and self.dice.maybe(0.15):
             return self._way(4, self.dice.pick((6, 6, 0)))
@@ -148,7 +154,7 @@ class Routes:
         self.links.ways.append((of_family, gateway, device))
         via = f"via inet6 {gateway}" if of_family != family else f"via {gateway}"
         # now and then the kernel must know by itself that it is on link
-        return f"{via} dev {device}{'' if self.dice.maybe(0.1) else ' onlink'}"
+        return f"{via} dev {device}{' onlink' if self.always_onlink or self.dice.maybe(0.7) else ''}"
 
     def _device(self) -> str:
         return self.dice.pick((*DEVICES, "v0")[: self.theme.devices])

@@ -21,7 +21,7 @@ class Rules:
         self.theme = theme
         self.vrf = vrf
         self.dscp = dscp
-        self.priorities = [dice.between(1, _LAST_PRIORITY // 50) * 50 for _each in range(12)]
+        self.priorities = [dice.between(1, _LAST_PRIORITY // 50) * 50 for _each in range(8)]
         self.own_tables: dict[int, list[int]] = {4: [], 6: []}
         self.by_netlink: list[Rule] = []
 
@@ -50,11 +50,12 @@ class Rules:
     def _rule(self, family: int) -> str:
         words = [f"-{family} rule add"]
         words += ["not"] if self.dice.maybe(0.12) else []
-        words.append(f"pref {self._priority()}")
+        priority = self._priority()
+        words.append(f"pref {priority}")
         words += self._selectors(family)
         if self.vrf and self.dice.maybe(0.1):
             return " ".join([*words, "l3mdev"])
-        return " ".join([*words, self._action(family)])
+        return " ".join([*words, self._action(family, priority)])
 
     def _selectors(self, family: int) -> list[str]:
         dice, theme = self.dice, self.theme
@@ -81,18 +82,18 @@ class Rules:
                 chosen.setdefault(words.split()[0], words)
         return list(chosen.values())
 
-    def _action(self, family: int) -> str:
+    def _action(self, family: int, priority: int) -> str:
         dice = self.dice
         action = dice.random.random()
-        if action < 0.13:
-            return f"goto {self._priority()}"
-        if action < 0.18:
+        if action < 0.15:
+            return f"goto {dice.pick([one for one in self.priorities if one > priority] or [priority])}"
+        if action < 0.2:
             return "nop"
-        if action < 0.25:
+        if action < 0.27:
             return dice.pick(("unreachable", "prohibit", "blackhole"))
         words = [f"lookup {self._table(family)}"]
         words += [f"suppress_prefixlength {dice.pick((0, 0, 8, 16, 24))}"] if dice.maybe(0.15) else []
-        words += [f"suppress_ifgroup {dice.pick((0, 1, 2))}"] if dice.maybe(0.14) else []
+        words += [f"suppress_ifgroup {dice.pick((0, 1, 2))}"] if dice.maybe(0.2) else []
         return " ".join(words)
 
     def _prefix(self, family: int) -> str:

@@ -308,7 +308,8 @@ def _score_v6(route: Route, hop: NextHop | None, key: Key, around: Surroundings,
     score = 2 if not wanted or device == wanted else 0
     if not score and key.strict:
         return -1
-    if reachable_only and hop and hop.gateway and (device or "", hop.gateway) in around.failed_neighbours:
+    # rt6_check_neigh with CONFIG_IPV6_ROUTER_PREF: a neighbour that is still asked for may be well
+    if reachable_only and hop and around.neighbours.get((device or "", hop.gateway or "")) == "failed":
         return -1
     return score
 

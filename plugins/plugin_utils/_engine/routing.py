@@ -138,20 +138,21 @@ def _output_branch(host: Host, packet: Packet, branch: Branch, lookup: Lookup) -
     if branch.kind == "drop":
         return _refused(host, packet, branch, lookup)
     device = host.interfaces.get(branch.device or "")
+    source = branch.source or packet.flow.source
     if (
         branch.kind == "forward"
-        and _is_loopback(packet)
+        and _is_loopback(source)
         and device
         and device.name != "lo"
         and not device.is_set("route_localnet")
     ):
-        detail = f"{host.name}: source {packet.flow.source} may not leave by {device.name}: route_localnet is off"
+        detail = f"{host.name}: source {source} may not leave by {device.name}: route_localnet is off"
         return Decision("drop", branch.share, reason="martian", detail=detail, lookup=lookup)
     return Decision(branch.kind, branch.share, branch.device, branch.next_hop, branch.source, lookup=lookup)
 
 
-def _is_loopback(packet: Packet) -> bool:
-    return ":" not in packet.flow.source and number_of(packet.flow.source) >> 24 == 127
+def _is_loopback(address: str) -> bool:
+    return ":" not in address and number_of(address) >> 24 == 127
 
 
 def _invalid_output(host: Host, packet: Packet, oif: str | None) -> str:
