@@ -225,7 +225,7 @@ def _host(
                                             {"family": 6, "address": "::1", "prefixlen": 128, "scope": "host"}]}},
         "rules": [*KERNEL_RULES, *rules],
         "routes": [_local("127.0.0.0/8", "lo"), _local("127.0.0.1/32", "lo")],
-        "nexthop_groups": [], "neighbours": [],
+        "nexthop_groups": [], "neighbours": [], "local_table_merged": not rules,
         "sysctls": {"net/ipv4/ip_forward": forwarding, "net/ipv4/fib_multipath_hash_policy": 1,
                     "net/ipv6/conf/all/forwarding": 0},
         "interface_sysctls": sysctls,

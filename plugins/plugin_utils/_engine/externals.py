@@ -141,10 +141,17 @@ def return_candidates(network: Network, ours: str) -> tuple[list[Uplink], str]:
     Order of evidence: announced there; the address is of the uplink's own link; by inference, the uplink's host would
     carry a packet for the address inward.
     """
-    declared = [uplink for uplink in network.site.uplinks if any(contains(p, ours) for p in uplink.announces)]
+    found = network.remembered_candidates.get(ours)
+    if found is None:
+        found = network.remembered_candidates[ours] = _return_candidates(network, ours)
+    return found
+
+
+def _return_candidates(network: Network, ours: str) -> tuple[list[Uplink], str]:
+    declared = [uplink for uplink in network.site.announcing if any(contains(p, ours) for p in uplink.announces)]
     if declared:
         return declared, ""
-    edge = network.edge_uplinks()
+    edge = network.edge_uplinks
     own_link = [uplink for uplink in edge if any(
         contains(str(item.network), ours)
         for item in network.topology.addresses(uplink.host, uplink.interface, family_of(ours))
@@ -156,7 +163,7 @@ def return_candidates(network: Network, ours: str) -> tuple[list[Uplink], str]:
     if inferred:
         names = ", ".join(uplink.name for uplink in inferred)
         return inferred, f"inferred: {ours} can be reached by {names} (no announces declared)"
-    announced = any(family_of(p) == family_of(ours) for uplink in network.site.uplinks for p in uplink.announces)
+    announced = any(family_of(p) == family_of(ours) for uplink in network.site.announcing for p in uplink.announces)
     return [], f"no declared uplink announces {ours}" if announced else ""
 
 

@@ -88,7 +88,7 @@ def _no_origin(network: Network, flow: Flow, found: Entries) -> str:
         if network.unread:
             return (f"no host that was read has the source {flow.source}; it may be one of "
                     f"{', '.join(sorted(network.unread))}, which could not be read")
-        inside = any(contains(prefix, flow.source) for uplink in network.site.uplinks for prefix in uplink.announces)
+        inside = any(contains(prefix, flow.source) for uplink in network.site.announcing for prefix in uplink.announces)
         if inside and not network.topology.attached(flow.source):
             return (f"the source {flow.source} is announced by us, but no host that was read has it or is on its "
                     "segment; add its host to the inventory")

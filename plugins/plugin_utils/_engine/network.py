@@ -61,7 +61,14 @@ class Network:
 
     def new_tracker(self, host: str) -> Tracker:
         """The connection table with which an analysis begins: empty, with the host's own settings."""
-        return Tracker.new(self.facts[host])
+        found = self._trackers.get(host)
+        if found is None:
+            found = self._trackers[host] = Tracker.new(self.facts[host])
+        return found
+
+    @functools.cached_property
+    def _trackers(self) -> dict[str, Tracker]:
+        return {}
 
     def owners(self, address: str) -> list[tuple[str, str]]:
         """The (host, interface) pairs that take packets to the address as their own."""
@@ -97,8 +104,14 @@ class Network:
         joins = (self.topology.join(uplink.host, uplink.interface, gateway) for gateway in uplink.gateways)
         return all(join.neighbour is None and not join.unknown for join in joins)
 
-    def edge_uplinks(self) -> list[Uplink]:
-        return [uplink for uplink in self.site.uplinks if self.is_edge(uplink)]
+    @functools.cached_property
+    def edge_uplinks(self) -> tuple[Uplink, ...]:
+        return tuple(uplink for uplink in self.site.uplinks if self.is_edge(uplink))
+
+    @functools.cached_property
+    def remembered_candidates(self) -> dict[str, tuple[list[Uplink], str]]:
+        """What ``externals.return_candidates`` has found so far, by address."""
+        return {}
 
     def forwards(self, host: str, family: int) -> bool:
         """True where the host forwards packets of the family at all."""

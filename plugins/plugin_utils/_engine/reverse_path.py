@@ -30,8 +30,8 @@ def validate(host: Host, packet: Packet, iif: str, oif: str | None) -> ReversePa
     mode, origin = effective_mode(host, iif)
     if mode is None:
         return ReversePath("unknown", reason=f"rp_filter of {iif} on {host.name} was not read")
-    check = _Check(host, packet, iif, oif, mode)
-    return dataclasses.replace(check.run(), mode=mode, origin=origin)
+    found = _Check(host, packet, iif, oif, mode).run()
+    return ReversePath(found.verdict, mode, origin, found.reason, found.expected_devices, found.martian)
 
 
 def effective_mode(host: Host, iif: str) -> tuple[int | None, str]:
@@ -91,7 +91,9 @@ class _Check:
             return self._last_resort(f"no route back to {self.source} ({_why(answer)})")
         devices = tuple(dict.fromkeys(hop.device or "" for hop in answer.hit.route.nexthops))
         verdict = self._judge(answer.hit.route.type, answer.rule, devices)
-        return dataclasses.replace(verdict, expected_devices=devices)
+        if verdict.martian:
+            return dataclasses.replace(verdict, expected_devices=devices)
+        return ReversePath(verdict.verdict, reason=verdict.reason, expected_devices=devices)
 
     def _judge(self, kind: str, rule: Rule | None, devices: tuple[str, ...]) -> ReversePath:
         if kind != "unicast" and not (kind == "local" and self.device.is_set("accept_local")):

@@ -12,11 +12,13 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import functools
 import ipaddress
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import EXAMPLE, Flow, FlowError
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow_spec import FlowSpec, read_flow
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.fib import BITS, number_of, prefix_of
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.region import Region
 
 Facts = t.Mapping[str, t.Any]
@@ -107,20 +109,42 @@ class Site:
 
     def uplink_of(self, host: str, interface: str, gateway: str | None = None) -> Uplink | None:
         """The uplink of an interface; where two share it, the one with that gateway."""
-        here = [uplink for uplink in self.uplinks if (uplink.host, uplink.interface) == (host, interface)]
+        here = self._by_interface.get((host, interface), ())
         exact = [uplink for uplink in here if gateway in uplink.gateways]
         return next(iter(exact or here), None)
+
+    @functools.cached_property
+    def _by_interface(self) -> dict[tuple[str, str], list[Uplink]]:
+        found: dict[tuple[str, str], list[Uplink]] = {}
+        for uplink in self.uplinks:
+            found.setdefault((uplink.host, uplink.interface), []).append(uplink)
+        return found
+
+    @functools.cached_property
+    def announcing(self) -> tuple[Uplink, ...]:
+        """The uplinks that announce something."""
+        return tuple(uplink for uplink in self.uplinks if uplink.announces)
 
     def uplinks_of(self, host: str) -> tuple[Uplink, ...]:
         return tuple(uplink for uplink in self.uplinks if uplink.host == host)
 
     def external_of(self, address: str) -> External | None:
         """The declared external with the longest prefix that holds the address."""
-        fitting = [
-            (ipaddress.ip_network(prefix).prefixlen, external)
-            for external in self.externals for prefix in external.prefixes if contains(prefix, address)
-        ]
-        return max(fitting, key=lambda pair: pair[0])[1] if fitting else None
+        family, number = family_of(address), number_of(address)
+        for network, shift, external in self._external_prefixes[family]:
+            if (number ^ network) >> shift == 0:
+                return external
+        return None
+
+    @functools.cached_property
+    def _external_prefixes(self) -> dict[int, list[tuple[int, int, External]]]:
+        """Network, bits behind it and external of every prefix by family, the longest first."""
+        found: dict[int, list[tuple[int, int, External]]] = {4: [], 6: []}
+        for external in self.externals:
+            for prefix in external.prefixes:
+                network, length = prefix_of(prefix)
+                found[family_of(prefix)].append((network, BITS[family_of(prefix)] - length, external))
+        return {family: sorted(listed, key=lambda one: one[1]) for family, listed in found.items()}
 
 
 def family_of(address: str) -> int:
@@ -129,9 +153,11 @@ def family_of(address: str) -> int:
 
 def contains(prefix: str, address: str) -> bool:
     """True where the address lies in the prefix; of different families it never does."""
-    if family_of(prefix) != family_of(address):
+    family = family_of(address)
+    if family_of(prefix) != family:
         return False
-    return ipaddress.ip_address(address) in ipaddress.ip_network(prefix, strict=False)
+    network, length = prefix_of(prefix)
+    return (number_of(address) ^ network) >> (BITS[family] - length) == 0
 
 
 def read_site(variables: t.Mapping[str, Facts], facts: t.Mapping[str, Facts]) -> Site:

@@ -11,9 +11,11 @@ Two candidates that fit equally, or a MAC address that contradicts, give an unkn
 from __future__ import annotations
 
 import dataclasses
+import functools
 import ipaddress
 import typing as t
 
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.fib import number_of
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Neighbour
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.site import Facts, Site, family_of
 
@@ -41,6 +43,8 @@ class Topology:
         self._interfaces: dict[tuple[str, str], Facts] = {}
         self._addresses: dict[tuple[str, str], tuple[Interface, ...]] = {}
         self._networks: dict[tuple[str, str], set[ipaddress.IPv4Network | ipaddress.IPv6Network]] = {}
+        self._joins: dict[tuple[str, str, str], Join] = {}
+        self._by_host: dict[str, list[tuple[str, str]]] = {}
         self._by_address: dict[str, list[tuple[str, str]]] = {}
         self._by_mac: dict[str, list[tuple[str, str]]] = {}
         self._neighbours: dict[tuple[str, str, str], Facts] = {}
@@ -53,6 +57,7 @@ class Topology:
             if key in self._site.ignored:
                 continue
             self._interfaces[key] = interface
+            self._by_host.setdefault(host, []).append(key)
             listed = tuple(
                 ipaddress.ip_interface(f"{item['address']}/{item['prefixlen']}")
                 for item in interface.get("addresses", ())
@@ -93,18 +98,26 @@ class Topology:
 
     def interfaces(self, host: str) -> list[str]:
         """The names of the interfaces of a host that may carry paths."""
-        return [name for owner, name in self._interfaces if owner == host]
+        return [name for _host, name in self._by_host.get(host, ())]
 
     def attached(self, address: str) -> list[tuple[str, str]]:
         """The interfaces in whose connected prefix the address lies: where a box outside the inventory is on link."""
-        wanted = ipaddress.ip_address(address)
-        return [
-            key for key, listed in self._addresses.items()
-            if self.is_up(*key) and any(
-                wanted in item.network and item.network.prefixlen < item.max_prefixlen and not item.ip.is_link_local
-                for item in listed
-            )
-        ]
+        family, number = family_of(address), number_of(address)
+        found: dict[tuple[str, str], None] = {}
+        for shift, networks in self._connected[family].items():
+            found.update(dict.fromkeys(networks.get(number >> shift, ())))
+        return [key for key in found if self.is_up(*key)]
+
+    @functools.cached_property
+    def _connected(self) -> dict[int, dict[int, dict[int, list[tuple[str, str]]]]]:
+        """The interfaces by the networks of their addresses, by family and by the bits to shift an address by."""
+        found: dict[int, dict[int, dict[int, list[tuple[str, str]]]]] = {4: {}, 6: {}}
+        for key, listed in self._addresses.items():
+            for item in listed:
+                shift = item.max_prefixlen - item.network.prefixlen
+                if shift and not item.ip.is_link_local:
+                    found[item.version].setdefault(shift, {}).setdefault(int(item.ip) >> shift, []).append(key)
+        return found
 
     def is_up(self, host: str, interface: str) -> bool:
         """False where the interface is down, has no carrier, is ignored or is not there."""
@@ -129,6 +142,13 @@ class Topology:
 
     def join(self, host: str, device: str, next_hop: str) -> Join:
         """The interface that answers for ``next_hop`` on the segment of ``host``'s ``device``."""
+        key = (host, device, next_hop)
+        found = self._joins.get(key)
+        if found is None:
+            found = self._joins[key] = self._join(host, device, next_hop)
+        return found
+
+    def _join(self, host: str, device: str, next_hop: str) -> Join:
         if not self.is_up(host, device):
             return Join(down=f"{host}: interface {device} is down or has no carrier")
         owners = [key for key in self.owners(next_hop) if key[0] != host]
@@ -156,7 +176,7 @@ class Topology:
         """The interfaces of the owner's host that are on our segment by prefix: the owner itself, unless it is lo."""
         keys = [owner]
         if self._is_loopback(owner):
-            keys = [key for key in self._interfaces if key[0] == owner[0] and not self._is_loopback(key)]
+            keys = [key for key in self._by_host[owner[0]] if not self._is_loopback(key)]
         return [key for key in keys if self.share_prefix(here, key, next_hop)]
 
     def _by_proof_of_mac(

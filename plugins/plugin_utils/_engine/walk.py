@@ -23,6 +23,8 @@ HOP_LIMIT = 64
 BRANCH_LIMIT = 64
 
 Trackers = t.Mapping[str, Tracker]
+# what became of a packet at a host: by host, interface, packet and connection table
+Fates = dict[tuple[str, t.Optional[str], Packet, t.Optional[Tracker]], tuple[Transit, ...]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,13 +119,20 @@ def translation_of(transit: Transit) -> str:
     return "; ".join(f"{one.kind} to {one.address}" if one.address else one.kind for one in found)
 
 
-def send(network: Network, host: str, packet: Packet, trackers: Trackers, guide: Path | None = None) -> list[Path]:
-    """Every path of a packet that the host sends. ``guide``: keep to the branches of that earlier path of the flow."""
-    return _walk(network, _Step(host, None, packet, 1.0, trackers), None, guide)
+def send(
+    network: Network, host: str, packet: Packet, trackers: Trackers, guide: Path | None = None,
+    fates: Fates | None = None,
+) -> list[Path]:
+    """Every path of a packet that the host sends.
+
+    ``guide``: keep to the branches of that earlier path of the flow. ``fates``: what earlier walks of the flow met.
+    """
+    return _walk(network, _Step(host, None, packet, 1.0, trackers), None, guide, {} if fates is None else fates)
 
 
 def enter(
-    network: Network, entry: Entry, packet: Packet, trackers: Trackers, guide: Path | None = None
+    network: Network, entry: Entry, packet: Packet, trackers: Trackers, guide: Path | None = None,
+    fates: Fates | None = None,
 ) -> list[Path]:
     """Every path of a packet that comes in from outside by ``entry``; shares include the entry's."""
     if entry.host not in network.hosts:
@@ -132,7 +141,8 @@ def enter(
                      trackers=trackers, reason="unread",
                      detail=f"it comes in by {entry.uplink or entry.interface} of {entry.host}, which could not be "
                             f"read ({why}); read facts of {entry.host}")]
-    return _walk(network, _Step(entry.host, entry.interface, _bare(packet), entry.share, trackers), entry, guide)
+    first = _Step(entry.host, entry.interface, _bare(packet), entry.share, trackers)
+    return _walk(network, first, entry, guide, {} if fates is None else fates)
 
 
 class Walks:
@@ -143,14 +153,17 @@ class Walks:
     def __init__(self, network: Network) -> None:
         self.network = network
         self._done: dict[t.Hashable, list[Path]] = {}
+        self._fates: Fates = {}
 
     def send(self, host: str, packet: Packet, trackers: Trackers, guide: Path | None = None) -> list[Path]:
         """As the function ``send``."""
-        return self._once(host, packet, trackers, guide, lambda: send(self.network, host, packet, trackers, guide))
+        again = (self.network, host, packet, trackers, guide, self._fates)
+        return self._once(host, packet, trackers, guide, lambda: send(*again))
 
     def enter(self, entry: Entry, packet: Packet, trackers: Trackers, guide: Path | None = None) -> list[Path]:
         """As the function ``enter``."""
-        return self._once(entry, packet, trackers, guide, lambda: enter(self.network, entry, packet, trackers, guide))
+        again = (self.network, entry, packet, trackers, guide, self._fates)
+        return self._once(entry, packet, trackers, guide, lambda: enter(*again))
 
     def _once(
         self, start: t.Hashable, packet: Packet, trackers: Trackers, guide: Path | None,
@@ -168,7 +181,7 @@ def _bare(packet: Packet) -> Packet:
     return dataclasses.replace(packet, mark=0, uid=None) if packet.mark or packet.uid is not None else packet
 
 
-def _walk(network: Network, first: _Step, entry: Entry | None, guide: Path | None) -> list[Path]:
+def _walk(network: Network, first: _Step, entry: Entry | None, guide: Path | None, fates: Fates) -> list[Path]:
     done: list[Path] = []
     todo = [first]
     while todo:
@@ -177,7 +190,7 @@ def _walk(network: Network, first: _Step, entry: Entry | None, guide: Path | Non
         if trouble:
             done.append(_end(step, *trouble))
             continue
-        for transit in _guided(_fates(network, step), step, guide):
+        for transit in _guided(_fates(network, step, fates), step, guide):
             result: Path | _Step = _advance(network, step, transit)
             if isinstance(result, _Step) and len(done) + len(todo) >= BRANCH_LIMIT:
                 detail = f"more than {BRANCH_LIMIT} branches; the rest is not followed"
@@ -201,7 +214,16 @@ def _names(hops: t.Sequence[Hop]) -> list[str]:
     return [f"{hop.host}:{hop.iif}" for hop in hops]
 
 
-def _fates(network: Network, step: _Step) -> tuple[Transit, ...]:
+def _fates(network: Network, step: _Step, fates: Fates) -> tuple[Transit, ...]:
+    """What becomes of the packet at the host; the same packet by another way meets the same again."""
+    key = (step.host, step.iif, step.packet, step.trackers.get(step.host))
+    found = fates.get(key)
+    if found is None:
+        found = fates[key] = _at_host(network, step)
+    return found
+
+
+def _at_host(network: Network, step: _Step) -> tuple[Transit, ...]:
     tracker = step.trackers.get(step.host) or network.new_tracker(step.host)
     host = network.hosts[step.host]
     if step.iif is None:
