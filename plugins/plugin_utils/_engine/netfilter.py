@@ -33,7 +33,7 @@ _CHANGES = ("set_mark", "set_ct_mark", "set_tos", "set_zone", "notrack", "ct_tem
 _USES_CONNTRACK = ("snat", "dnat", "masquerade", "redirect", "netmap")
 _TRACKING = ("set_ct_mark", "set_zone", "ct_template", "ct_helper", "ct_timeout", "flow_offload")
 # what a firewall that keeps state could see the packet as
-_STATES = (("new", "original"), ("established", "original"), ("established", "reply"), ("invalid", ""))
+_STATES = (("invalid", ""), ("new", "original"), ("established", "original"), ("established", "reply"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,6 +73,7 @@ class Filtered:
     changed_route: bool = False  # a chain of type route changed what routing asks for
     untracked: bool = False
     zone: int = 0
+    met: bool = True  # False: there is no chain for the packet here
 
 
 class Ruleset:
@@ -87,6 +88,7 @@ class Ruleset:
             for family in (4, 6)
         }
         self._conntrack = {family: self._asks_for_conntrack(family) for family in (4, 6)}
+        self._orders_found: dict[tuple[str, int, str | None, tuple[str, ...], int, int], list[list[Chain]]] = {}
         self._hooked = any(chain.hook for chain in chains)
         self._on_devices = tuple(
             chain for chain in chains if chain.rules and (chain.hook in _DEVICE_HOOKS or chain.family == "bridge")
@@ -150,6 +152,8 @@ class Ruleset:
         self, situation: Situation, kind: tuple[str, ...] = ("filter", "route"), low: int = -_ALL, high: int = _ALL
     ) -> Filtered:
         """Follow a packet through the chains of its hook whose priority is in [low, high)."""
+        if not self._orders(situation, kind, low, high)[0]:
+            return Filtered(FilterResult("accept", mark=situation.mark), situation, met=False)
         outcome, walk = self._walk(situation, kind, low, high)
         if outcome.is_drop and self._may_be_offloaded(situation):
             why = "a flowtable may take the connection past it (from documentation only)"
@@ -182,8 +186,9 @@ class Ruleset:
         return outcome.is_drop if outcome.verdict != "unknown" else None
 
     def _walk(self, situation: Situation, kind: tuple[str, ...], low: int, high: int) -> tuple[Outcome, ChainWalk]:
-        outcome, walk = self._through(self.base_chains(situation, kind, low, high), situation)
-        for chains in self._other_orders(situation, kind, low, high):
+        first, *others = self._orders(situation, kind, low, high)
+        outcome, walk = self._through(first, situation)
+        for chains in others:
             other, also = self._through(chains, situation)
             if (other.fate, also.left_behind) != (outcome.fate, walk.left_behind):
                 why = "chains of several tables have its priority, and which comes first decides"
@@ -207,17 +212,28 @@ class Ruleset:
     def _sets_of(self, chain: Chain) -> t.Mapping[str, SetView]:
         return self.sets.get(("ipset", "") if chain.backend else (chain.family, chain.table), {})
 
-    def base_chains(self, situation: Situation, kind: tuple[str, ...], low: int, high: int) -> list[Chain]:
-        """The chains that a packet meets at a hook, in the order of their priority."""
-        families = _FAMILIES[situation.family]
+    def _orders(self, situation: Situation, kind: tuple[str, ...], low: int, high: int) -> list[list[Chain]]:
+        """The chains that a packet meets at a hook in their order, and in every other order that they may have."""
+        hook = situation.hook
         device = None  # chains on devices see the packets of these only
-        if situation.hook in _DEVICE_HOOKS:
-            families = ("netdev", "inet")
-            device = situation.iif if situation.hook == "ingress" else situation.oif
+        if hook in _DEVICE_HOOKS:
+            device = situation.iif if hook == "ingress" else situation.oif
+        key = (hook, situation.family, device, kind, low, high)
+        found = self._orders_found.get(key)
+        if found is None:
+            chains = self._base_chains(*key)
+            found = self._orders_found[key] = [chains, *self._other_orders(chains)]
+        return found
+
+    def _base_chains(
+        self, hook: str, family: int, device: str | None, kind: tuple[str, ...], low: int, high: int
+    ) -> list[Chain]:
+        """The chains at a hook in the order of their priority."""
+        families = ("netdev", "inet") if hook in _DEVICE_HOOKS else _FAMILIES[family]
         found = [
             chain
             for chain in self.chains
-            if chain.hook == situation.hook
+            if chain.hook == hook
             and chain.family in families
             and chain.type in kind
             and low <= chain.priority < high
@@ -228,11 +244,8 @@ class Ruleset:
         found.sort(key=lambda chain: chain.priority)
         return found
 
-    def _other_orders(
-        self, situation: Situation, kind: tuple[str, ...], low: int, high: int
-    ) -> t.Iterator[list[Chain]]:
+    def _other_orders(self, chains: list[Chain]) -> t.Iterator[list[Chain]]:
         """The other order of tables that share a priority: which was there first is not known."""
-        chains = self.base_chains(situation, kind, low, high)
         ties = [
             (one, other) for one, other in itertools.pairwise(chains)
             if one.priority == other.priority and one.space != other.space and one.rules and other.rules

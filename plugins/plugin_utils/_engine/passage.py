@@ -113,7 +113,8 @@ class Passage:
     def filters_at(self, hook: str, low: int = _MIN, high: int = _MAX, oif: str | None = None) -> Passage:
         if self.end is not None:
             return self
-        return self.take(self.run(hook, oif, _FILTERS, low, high))
+        filtered = self.run(hook, oif, _FILTERS, low, high)
+        return self.take(filtered) if filtered.met else self
 
     def run(self, hook: str, oif: str | None, kind: tuple[str, ...], low: int, high: int) -> Filtered:
         situation = Situation(
