@@ -17,6 +17,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import (
     findings_reboot,
     findings_redirect,
     findings_reverse_path,
+    findings_reverse_path_v6,
     findings_spread,
     findings_state,
     findings_uplink,
@@ -70,7 +71,7 @@ def _rank(severity: str) -> int:
 def flow_findings(network: Network, told: FlowVerdict) -> list[Finding]:
     """What one flow's verdict and paths show."""
     if told.verdict == "unknown":
-        return [_unknown(told)]
+        return [_unknown(told), *findings_reverse_path_v6.of_flow(network, told)]
     found: list[Finding] = []
     if told.failing:
         severity = "critical" if told.verdict == "broken" else "warning"
@@ -78,12 +79,13 @@ def flow_findings(network: Network, told: FlowVerdict) -> list[Finding]:
             dataclasses.replace(item, severity=severity, flows=(told.name,), evidence=told.evidence)
             for item in (
                 *findings_reverse_path.of_failing_flow(told), *findings_state.of_failing_flow(told),
-                *findings_uplink.of_failing_flow(network, told), *findings_spread.of_failing_flow(told),
+                *findings_uplink.of_failing_flow(network, told), *findings_spread.of_failing_flow(network, told),
             )
         ]
     return [
         *found, *findings_uplink.of_flow(network, told), *findings_redirect.of_flow(told),
         *findings_state.of_flow(told), *findings_mtu.of_flow(network, told),
+        *findings_reverse_path_v6.of_flow(network, told),
     ]
 
 
@@ -93,7 +95,9 @@ def host_findings(network: Network, host: str) -> t.Iterator[Finding]:
     yield from findings_redirect.of_host(network, host)
     yield from findings_state.of_host(network, host)
     yield from findings_reboot.of_host(network, host)
+    yield from findings_spread.of_host(network, host)
     yield from findings_reverse_path.of_host(network, host)
+    yield from findings_reverse_path_v6.of_host(network, host)
 
 
 def _unknown(told: FlowVerdict) -> Finding:

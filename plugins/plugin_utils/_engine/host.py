@@ -158,7 +158,7 @@ class Host:
             prefer_source=self.kernel >= kernel_version.SOURCE_OF_LEG,
             reachable_only=family == 6 and not self.all_sysctls.get("forwarding6", 0),
             source_of_leg=self.source_of_leg,
-            has_address=lambda device, address: self.local_addresses.get(address) == device,
+            has_address=self._has_address,
         )
 
     def _remember(self, family: int) -> Remembered:
@@ -201,6 +201,12 @@ class Host:
             family == other and (address ^ network) >> (BITS[family] - length) == 0
             for network, length, other in self._covered
         )
+
+    def _has_address(self, device: str, address: int) -> bool:
+        """ipv6_chk_addr: any interface of the VRF will do, but for link-local addresses."""
+        owner = self.local_addresses.get(address)
+        return owner == device or (
+            owner is not None and address >> 118 != 0xFE80 >> 6 and self.vrf_of(owner) == self.vrf_of(device))
 
     def source_of_leg(self, route: Route, hop: NextHop) -> int:
         """The address that the host would use over a leg (IPv4)."""

@@ -42,6 +42,11 @@ def evaluate(now: Situation, flags: frozenset[str], result: str) -> str | None:
     return _chosen_v6(now, answer, devices, device)
 
 
+def reverse_answer(now: Situation, flags: frozenset[str]) -> Answer:
+    """The route that the expression finds with these flags, before it is compared with the packet's interface."""
+    return now.host.answer(_key(now, flags, now.iif if "iif" in flags else now.oif))
+
+
 def _chosen_v6(now: Situation, answer: Answer, devices: list[str], device: str) -> str | None:
     """IPv6 compares with the one leg that the hash chose, so several legs are a matter of chance (kernel.md 5.5)."""
     if answer.hit is not None and answer.hit.route.type == "anycast":

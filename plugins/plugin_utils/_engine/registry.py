@@ -64,7 +64,7 @@ REGISTRY: dict[str, Kind] = {
         "Strict rp_filter breaks ARP: silent, no counter", needs=("rules", "routes", "neighbours", "rp_filter")),
     "SYM203": Kind(
         "The rp_filter of all overrides what an interface asks for", "warning", needs=("interface_sysctls",)),
-    "SYM204": Kind("IPv6 reverse-path check drops by ECMP hash or metric", awaiting=True),
+    "SYM204": Kind("IPv6 reverse-path check drops by ECMP hash or metric", "warning", needs=PATHS),
     "SYM205": Kind(
         "What is set now is not what comes back after reboot or hot-plug", "warning", needs=("sysctl_files",)),
     "SYM301": Kind("A return flow crosses a stateful firewall that never saw the forward flow", needs=PATHS),
@@ -77,8 +77,8 @@ REGISTRY: dict[str, Kind] = {
     "SYM403": Kind("Health checks take another path than users", awaiting=True),
     "SYM404": Kind("An inspector sees one direction only", "warning", needs=PATHS),
     "SYM501": Kind("ECMP spreads flows over independent stateful devices", needs=PATHS),
-    "SYM502": Kind("The ECMP hash is not symmetric or not predictable", awaiting=True),
-    "SYM503": Kind("Spreading ignores connections", awaiting=True),
+    "SYM502": Kind("The ECMP hash is not symmetric or not predictable", "warning", needs=(*PATHS, "sysctls")),
+    "SYM503": Kind("Spreading ignores connections", "warning", needs=("rules", "netfilter")),
     "SYM601": Kind("The two directions have different path MTUs", "warning", needs=(*PATHS, "exceptions")),
     "SYM602": Kind("Two gateways answer for one virtual address", awaiting=True),
     "SYM701": Kind("An HA pair is assumed to share state and does not", awaiting=True),

@@ -7,6 +7,7 @@ import pathlib
 
 import pytest
 
+from ansible_collections.netpath.symmetry.plugins.module_utils._linux import iptables_rules
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.diagnose import diagnose
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.registry import REGISTRY
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.site import SiteError
@@ -142,6 +143,46 @@ def test_spreading_over_firewalls():
     assert not findings(spread(firewalls=False), flow="tcp 10.0.0.20 > 10.9.0.20:443")
 
 
+POLICY, FIELDS, SEED = (f"net/ipv4/fib_multipath_hash_{name}" for name in ("policy", "fields", "seed"))
+ALIKE = {POLICY: 3, FIELDS: 0x37, SEED: 7}
+
+
+def hashing(left, right, firewalls=True):
+    hosts = spread(firewalls=firewalls)
+    hosts["left"]["sysctls"].update(left)
+    hosts["right"]["sysctls"].update(right)
+    return hosts
+
+
+@pytest.mark.parametrize(("left", "right", "words"), [
+    ({}, {}, "a seed that is not set"),
+    ({SEED: 7}, {SEED: 8}, "their seeds are 7 and 8"),
+    ({SEED: 7}, {SEED: 7, POLICY: 3}, "their policies are 0x0 and 0x3"),
+    (ALIKE, {**ALIKE, FIELDS: 0x7}, "their fields are 0x37 and 0x7"),
+    ({**ALIKE, POLICY: 1}, {**ALIKE, POLICY: 1}, "network card"),
+    ({**ALIKE, FIELDS: 0x35}, {**ALIKE, FIELDS: 0x35}, "only one of the addresses"),
+])
+def test_a_hash_that_is_not_the_same_for_both_directions(left, right, words):
+    found = [one for one in diagnose(hashing(left, right), {}, ["tcp 10.0.0.20 > 10.9.0.20:443"]).findings
+             if one.id == "SYM502"]
+    assert found and any(words in one.text for one in found), found
+    assert not findings(hashing(left, right, firewalls=False), flow="tcp 10.0.0.20 > 10.9.0.20:443")
+
+
+@pytest.mark.parametrize(("line", "raised"), [
+    ("-m statistic --mode nth --every 2 --packet 0 -j MARK --set-xmark 0x1/0xffffffff", True),
+    ("-m statistic --mode random --probability 0.5 -j MARK --set-xmark 0x2/0x2", False),  # no rule selects that bit
+    ("-j HMARK --hmark-tuple src,dst --hmark-mod 2 --hmark-offset 1 --hmark-rnd 0x0", False),  # sorts both ends
+    ("-p tcp -j MARK --set-xmark 0x1/0xffffffff", False),
+])
+def test_marks_of_iptables_that_are_drawn_for_each_packet(line, raised):
+    saved = f"*mangle\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING {line}\nCOMMIT\n"
+    rules = [{"family": 4, "priority": 100, "table": 100, "fwmark": 1, "fwmask": 1}]
+    facts = networks.host({"eth0": ["10.0.0.1/24"]}, rules=rules,
+                          chains=iptables_rules.parse(saved, 4, "iptables-legacy", {}))
+    assert ids({"one": facts}) == ({"SYM503"} if raised else set())
+
+
 def test_a_reply_that_misses_the_destination_translation():
     found = findings(balancer(["default via 10.9.0.2 dev eth0"]), flow="tcp 10.0.0.20 > 10.5.0.1:443")
     assert ("SYM402", "lb") in found and "dnat to 10.9.0.20" in found["SYM402", "lb"].text
@@ -246,8 +287,7 @@ def test_what_could_not_be_read_is_a_finding():
 
 
 def test_every_id_has_a_title_and_awaiting_ones_are_never_raised():
-    awaiting = {"SYM204", "SYM302", "SYM303", "SYM305", "SYM403", "SYM502", "SYM503", "SYM602", "SYM701",
-                "SYM702", "SYM801", "SYM802"}
+    awaiting = {"SYM302", "SYM303", "SYM305", "SYM403", "SYM602", "SYM701", "SYM702", "SYM801", "SYM802"}
     assert {id for id, kind in REGISTRY.items() if kind.awaiting} == awaiting
     assert len(REGISTRY) == 30 and all(kind.title for kind in REGISTRY.values())
 
