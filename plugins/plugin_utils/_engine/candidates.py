@@ -13,9 +13,10 @@ import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.forecast import Step
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network import Network
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import ReversePath
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.site import Uplink, family_of
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.verdict import FlowVerdict
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.walk import Path
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.walk import Path, refusal_of
 
 NO_COST = "none: no packet passes that would not have passed before"
 
@@ -163,8 +164,8 @@ def _source_rules(network: Network, told: FlowVerdict) -> t.Iterator[Candidate]:
     """source_routing on a host with several uplinks that answers by the wrong one, or whose check expects another."""
     family = told.named.flow.family
     hosts = [path.hops[0].host for path in told.return_paths() if path.hops and path.hops[0].iif is None]
-    if told.dies_at and told.dies_at.reason == "reverse_path":
-        hosts.append(told.dies_at.host)
+    hosts += [dropped[0] for pair in told.journey.pairs if pair.result == "broken" and pair.culprit
+              and (dropped := _strictly_dropped(network, told, pair.culprit))]
     hosts += [hop.host for path in _ways_out(told) for hop in path.hops if len(_choice(network, hop.host, family)) > 1]
     for host in dict.fromkeys(host for host in hosts if host in network.hosts):
         uplinks = [entry for name in network.topology.interfaces(host)
@@ -208,19 +209,31 @@ def _gateway(network: Network, host: str, interface: str, family: int, told: Flo
 
 
 def _loose(network: Network, told: FlowVerdict) -> t.Iterator[Candidate]:
-    """rp_filter loose on the one interface where the strict check drops the flow."""
+    """rp_filter loose on the one interface where the strict check drops the flow, or the ARP requests for it."""
     for pair in told.journey.pairs:
-        dead = pair.culprit
-        if pair.result != "broken" or dead is None or dead.reason != "reverse_path" or not dead.hops:
+        dropped = _strictly_dropped(network, told, pair.culprit) if pair.result == "broken" and pair.culprit else None
+        if dropped is None:
             continue
-        check = dead.hops[-1].transit.reverse_path
-        if check is None or check.mode != 1:
-            continue
-        source = dead.hops[-2].transit.packet.flow.source if len(dead.hops) > 1 else told.named.flow.source
-        reason = f"{source} reaches {dead.host} by {dead.interface}, but its route leaves by " \
+        host, interface, source, check = dropped
+        reason = f"{source} reaches {host} by {interface}, but its route leaves by " \
                  f"{' or '.join(check.expected_devices) or 'no interface'}"
-        entry = {"name": dead.interface, "mode": "loose", "reason": reason}
+        entry = {"name": interface, "mode": "loose", "reason": reason}
         yield Candidate(
-            Step("rp_filter", dead.host, {"rp_filter_interfaces": [entry]}), 1,
-            f"low: {dead.host} then accepts on {dead.interface} any source that it has a route to",
-            reason, f"set rp_filter to loose on {dead.interface} of {dead.host}")
+            Step("rp_filter", host, {"rp_filter_interfaces": [entry]}), 1,
+            f"low: {host} then accepts on {interface} any source that it has a route to",
+            reason, f"set rp_filter to loose on {interface} of {host}")
+
+
+def _strictly_dropped(
+    network: Network, told: FlowVerdict, dead: Path
+) -> tuple[str, str, str, ReversePath] | None:
+    """Host, interface, source and check of a packet, or of an ARP request, that a strict filter refuses."""
+    if dead.reason == "reverse_path" and dead.hops:
+        source = dead.hops[-2].transit.packet.flow.source if len(dead.hops) > 1 else told.named.flow.source
+        found = (dead.host, dead.interface, source, dead.hops[-1].transit.reverse_path)
+    elif dead.reason == "neighbour" and (refused := refusal_of(network, dead)):
+        found = (refused.neighbour.host, refused.neighbour.interface, refused.asking, refused.reverse_path)
+    else:
+        return None
+    host, interface, source, check = found
+    return (host, interface, source, check) if check and check.verdict == "drop" and check.mode == 1 else None

@@ -78,7 +78,7 @@ def flow_findings(network: Network, told: FlowVerdict) -> list[Finding]:
         found = [
             dataclasses.replace(item, severity=severity, flows=(told.name,), evidence=told.evidence)
             for item in (
-                *findings_reverse_path.of_failing_flow(told), *findings_state.of_failing_flow(told),
+                *findings_reverse_path.of_failing_flow(network, told), *findings_state.of_failing_flow(told),
                 *findings_uplink.of_failing_flow(network, told), *findings_spread.of_failing_flow(network, told),
             )
         ]

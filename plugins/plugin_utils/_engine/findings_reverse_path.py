@@ -14,13 +14,18 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network i
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Packet
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.registry import Finding, finding
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.verdict import FlowVerdict
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.walk import refusal_of
 
 STRICT, LOOSE = 1, 2
 
 
-def of_failing_flow(told: FlowVerdict) -> t.Iterator[Finding]:
-    """SYM201 and SYM202 for the packets of a flow."""
+def of_failing_flow(network: Network, told: FlowVerdict) -> t.Iterator[Finding]:
+    """SYM201 and SYM202 for the packets of a flow, and for the ARP requests that they wait for."""
     yield from _dropped(told)
+    for _direction, dead, _forward in deaths(told, "neighbour"):
+        refused = refusal_of(network, dead)
+        if refused and refused.reverse_path and refused.reverse_path.verdict == "drop":
+            yield finding("SYM202", refused.neighbour.host, dead.detail, refused.neighbour.interface)
 
 
 def of_host(network: Network, host: str) -> t.Iterator[Finding]:

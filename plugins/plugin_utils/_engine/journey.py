@@ -20,7 +20,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network i
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Packet
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.site import NamedFlow, contains
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.transit import answer
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.walk import Path, Trackers, Walks
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.walk import Path, Walks
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +30,7 @@ class Pair:
     forward: Path
     back: Path | None = None
     again: Path | None = None  # the acknowledgement of a TCP handshake
+    data: Path | None = None  # what the server sends after it
     share: float = 1.0
     result: str = "ok"  # ok, broken, unknown
     direction: str = ""  # forward or return: where it ended early
@@ -73,13 +74,13 @@ def _out(walks: Walks, flow: Flow, observed: Observed, notes: list[str]) -> tupl
         detail = f"the source {flow.source} is an address of {' and '.join(owners)}: which of them sends is not known"
         return [Path("unknown", 1.0, packet, host=owners[0], reason="join", detail=detail)], False
     if owners:
-        return _beyond(walks, walks.send(owners[0], packet, {}), observed, notes)
+        return _beyond(walks, walks.send(owners[0], packet), observed, notes)
     found = entries(network, flow.destination, flow.source, observed)
     unknown = _no_origin(network, flow, found)
     if unknown:
         return [Path("unknown", 1.0, packet, reason="origin", detail=unknown)], False
     notes += found.assumptions
-    return _come_in(walks, found, packet, {}), found.undecided
+    return _come_in(walks, found, packet), found.undecided
 
 
 def _no_origin(network: Network, flow: Flow, found: Entries) -> str:
@@ -111,20 +112,21 @@ def _beyond(walks: Walks, paths: list[Path], observed: Observed, notes: list[str
         found = entries(network, flow.destination, flow.source, observed, beyond=True)
         notes += found.assumptions
         undecided = undecided or found.undecided
-        for rest in _come_in(walks, found, path.packet, path.trackers):
+        for rest in _come_in(walks, found, path.packet, path):
             result.append(dataclasses.replace(rest, hops=(*path.hops, *rest.hops), share=path.share * rest.share))
     return result, undecided
 
 
 def _come_in(
-    walks: Walks, found: Entries, packet: Packet, trackers: Trackers, guide: Path | None = None
+    walks: Walks, found: Entries, packet: Packet, before: Path | None = None, guide: Path | None = None
 ) -> list[Path]:
+    trackers = before.trackers if before else {}
     if found.unknown:
         return [Path("unknown", 1.0, packet, trackers=trackers, reason="entry", detail=found.unknown)]
     if not found.ways:
         return [Path("dropped", 1.0, packet, trackers=trackers, reason="not_announced",
                      detail="; ".join(found.assumptions) or f"nothing leads to {packet.flow.destination}")]
-    return [path for way in found.ways for path in walks.enter(way, packet, trackers, guide)]
+    return [path for way in found.ways for path in walks.enter(way, packet, before, guide)]
 
 
 def _back(walks: Walks, forward: Path, observed: Observed, notes: list[str]) -> tuple[list[Path], bool]:
@@ -132,13 +134,13 @@ def _back(walks: Walks, forward: Path, observed: Observed, notes: list[str]) -> 
     network = walks.network
     if forward.outcome == "delivered":
         reply = answer(network.hosts[forward.host], forward.hops[-1].transit)
-        return _beyond(walks, walks.send(forward.host, reply, forward.trackers), observed, notes)
+        return _beyond(walks, walks.send(forward.host, reply, forward), observed, notes)
     flow = forward.packet.flow.reversed()
     reply = Packet(flow, first=False, tcp="syn_ack" if flow.protocol == "tcp" else "")
     on_link = Entry(forward.host, forward.interface) if forward.next_hop == flow.source else None
     found = entries(network, flow.destination, flow.source, observed, on_link)
     notes += found.assumptions
-    return _come_in(walks, found, reply, forward.trackers), found.undecided
+    return _come_in(walks, found, reply, forward), found.undecided
 
 
 def _judge(walks: Walks, flow: Flow, observed: Observed, pair: Pair) -> Pair:
@@ -152,16 +154,42 @@ def _judge(walks: Walks, flow: Flow, observed: Observed, pair: Pair) -> Pair:
         return _ended(pair, dataclasses.replace(back, outcome="dropped", reason=astray[0], detail=astray[1]), "return")
     if flow.protocol != "tcp":
         return pair
-    packet = Packet(flow, first=False, tcp="ack")
-    forward = pair.forward
-    if forward.entry:
-        paths = walks.enter(forward.entry, packet, back.trackers, forward)
-    else:
-        sent = walks.send(forward.hops[0].host, packet, back.trackers, forward)
-        paths, _undecided = _beyond(walks, sent, observed, [])
-    again = paths[0]
+    again = _later(walks, observed, pair.forward, Packet(flow, first=False, tcp="ack"), back)
     complete = dataclasses.replace(pair, again=again)
-    return complete if again.arrived else _ended(complete, again, "forward")
+    if not again.arrived:
+        return _ended(complete, again, "forward")
+    return _with_data(walks, flow, observed, complete, again)
+
+
+def _with_data(walks: Walks, flow: Flow, observed: Observed, pair: Pair, again: Path) -> Pair:
+    """The server's first data. Where rules look at packets it may fare otherwise than the SYN-ACK did.
+
+    A host that sees replies only takes the SYN-ACK for invalid, and then picks the connection up from the data
+    (tcp_loose): as a new one, which it may drop or translate.
+    """
+    back = t.cast(Path, pair.back)
+    if not any(walks.network.hosts[hop.host].ruleset.chains for hop in back.hops):
+        return pair
+    sent = Packet(again.packet.flow.reversed(), first=False, tcp="ack")
+    if again.outcome == "delivered":
+        sent = answer(walks.network.hosts[again.host], again.hops[-1].transit)
+    data = _later(walks, observed, back, sent, again)
+    complete = dataclasses.replace(pair, data=data)
+    if not data.arrived:
+        return _ended(complete, data, "return")
+    astray = _astray(walks.network, flow, data)
+    if astray:
+        data = dataclasses.replace(data, outcome="dropped", reason=astray[0], detail=astray[1])
+        return _ended(dataclasses.replace(complete, data=data), data, "return")
+    return complete
+
+
+def _later(walks: Walks, observed: Observed, guide: Path, packet: Packet, before: Path) -> Path:
+    """A later packet of the flow on the way that an earlier one took."""
+    if guide.entry:
+        return walks.enter(guide.entry, packet, before, guide)[0]
+    paths, _undecided = _beyond(walks, walks.send(guide.hops[0].host, packet, before, guide), observed, [])
+    return paths[0]
 
 
 def _astray(network: Network, flow: Flow, back: Path) -> tuple[str, str] | None:

@@ -19,6 +19,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.fib impor
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Neighbour
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.site import Facts, Site, family_of
 
+_SILENT = ("failed", "incomplete")  # states of a neighbour entry that was asked for in vain
 Interface = ipaddress.IPv4Interface | ipaddress.IPv6Interface
 
 
@@ -29,10 +30,11 @@ class Join:
     neighbour: Neighbour | None = None
     unknown: str = ""
     down: str = ""  # the link cannot carry a packet, and why
+    unanswered: str = ""  # nobody answers there for the next hop: the host has asked in vain
 
     @property
     def outside(self) -> bool:
-        return self.neighbour is None and not self.unknown and not self.down
+        return self.neighbour is None and not self.unknown and not self.down and not self.unanswered
 
 
 class Topology:
@@ -170,6 +172,9 @@ class Topology:
             return Join(unknown=f"{host}: next hop {next_hop} on {device} is an address of {_names(possible)}, but no "
                         "neighbour entry, connected prefix or declared segment shows that they share a segment; "
                         "declare symmetry_segments on both")
+        state = self._neighbours.get((host, device, next_hop), {}).get("state")
+        if state in _SILENT:
+            return Join(unanswered=f"{host}: next hop {next_hop} on {device} does not answer (neighbour entry {state})")
         return Join()
 
     def _receivers(self, here: tuple[str, str], owner: tuple[str, str], next_hop: str) -> list[tuple[str, str]]:

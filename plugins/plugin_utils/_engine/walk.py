@@ -18,6 +18,12 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.conntrack
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.externals import Entry, unread_might_be
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network import Network
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Branch, Packet, Transit
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.resolution import (
+    Known,
+    Refusal,
+    refusal,
+    resolve,
+)
 
 HOP_LIMIT = 64
 BRANCH_LIMIT = 64
@@ -82,6 +88,7 @@ class Path:
     next_hop: str = ""  # left: the address beyond
     reason: str = ""
     detail: str = ""
+    known: Known = frozenset()  # neighbours that hosts have learned on the way
 
     @property
     def arrived(self) -> bool:
@@ -111,6 +118,7 @@ class _Step:
     share: float
     trackers: Trackers
     hops: tuple[Hop, ...] = ()
+    known: Known = frozenset()
 
 
 def translation_of(transit: Transit) -> str:
@@ -119,29 +127,42 @@ def translation_of(transit: Transit) -> str:
     return "; ".join(f"{one.kind} to {one.address}" if one.address else one.kind for one in found)
 
 
+def refusal_of(network: Network, dead: Path) -> Refusal | None:
+    """Who left the ARP requests unanswered for which a packet waits in vain."""
+    last = dead.hops[-1].transit
+    return refusal(network, dead.host, dead.interface, last.next_hop or "", last.packet.flow.source)
+
+
 def send(
-    network: Network, host: str, packet: Packet, trackers: Trackers, guide: Path | None = None,
+    network: Network, host: str, packet: Packet, before: Path | None = None, guide: Path | None = None,
     fates: Fates | None = None,
 ) -> list[Path]:
-    """Every path of a packet that the host sends.
+    """Every path of a packet that the host sends, after what the packet of the path ``before`` left behind.
 
     ``guide``: keep to the branches of that earlier path of the flow. ``fates``: what earlier walks of the flow met.
     """
-    return _walk(network, _Step(host, None, packet, 1.0, trackers), None, guide, {} if fates is None else fates)
+    trackers, known = _left_by(before)
+    step = _Step(host, None, packet, 1.0, trackers, known=known)
+    return _walk(network, step, None, guide, {} if fates is None else fates)
+
+
+def _left_by(before: Path | None) -> tuple[Trackers, Known]:
+    return (before.trackers, before.known) if before else ({}, frozenset())
 
 
 def enter(
-    network: Network, entry: Entry, packet: Packet, trackers: Trackers, guide: Path | None = None,
+    network: Network, entry: Entry, packet: Packet, before: Path | None = None, guide: Path | None = None,
     fates: Fates | None = None,
 ) -> list[Path]:
     """Every path of a packet that comes in from outside by ``entry``; shares include the entry's."""
+    trackers, known = _left_by(before)
     if entry.host not in network.hosts:
         why = network.unread.get(entry.host, "no facts of it are there")
         return [Path("unknown", entry.share, packet, entry=entry, host=entry.host, interface=entry.interface,
-                     trackers=trackers, reason="unread",
+                     trackers=trackers, known=known, reason="unread",
                      detail=f"it comes in by {entry.uplink or entry.interface} of {entry.host}, which could not be "
                             f"read ({why}); read facts of {entry.host}")]
-    first = _Step(entry.host, entry.interface, _bare(packet), entry.share, trackers)
+    first = _Step(entry.host, entry.interface, _bare(packet), entry.share, trackers, known=known)
     return _walk(network, first, entry, guide, {} if fates is None else fates)
 
 
@@ -155,21 +176,26 @@ class Walks:
         self._done: dict[t.Hashable, list[Path]] = {}
         self._fates: Fates = {}
 
-    def send(self, host: str, packet: Packet, trackers: Trackers, guide: Path | None = None) -> list[Path]:
+    def send(
+        self, host: str, packet: Packet, before: Path | None = None, guide: Path | None = None
+    ) -> list[Path]:
         """As the function ``send``."""
-        again = (self.network, host, packet, trackers, guide, self._fates)
-        return self._once(host, packet, trackers, guide, lambda: send(*again))
+        again = (self.network, host, packet, before, guide, self._fates)
+        return self._once(host, packet, before, guide, lambda: send(*again))
 
-    def enter(self, entry: Entry, packet: Packet, trackers: Trackers, guide: Path | None = None) -> list[Path]:
+    def enter(
+        self, entry: Entry, packet: Packet, before: Path | None = None, guide: Path | None = None
+    ) -> list[Path]:
         """As the function ``enter``."""
-        again = (self.network, entry, packet, trackers, guide, self._fates)
-        return self._once(entry, packet, trackers, guide, lambda: enter(*again))
+        again = (self.network, entry, packet, before, guide, self._fates)
+        return self._once(entry, packet, before, guide, lambda: enter(*again))
 
     def _once(
-        self, start: t.Hashable, packet: Packet, trackers: Trackers, guide: Path | None,
+        self, start: t.Hashable, packet: Packet, before: Path | None, guide: Path | None,
         walk: t.Callable[[], list[Path]],
     ) -> list[Path]:
-        key = (start, packet, frozenset(trackers.items()), _branches_of(guide) if guide else None)
+        trackers, known = _left_by(before)
+        key = (start, packet, frozenset(trackers.items()), known, _branches_of(guide) if guide else None)
         found = self._done.get(key)
         if found is None:
             found = self._done[key] = walk()
@@ -253,7 +279,8 @@ def _advance(network: Network, step: _Step, transit: Transit) -> Path | _Step:
     if tracker.entries or step.host in trackers:  # an empty table is what a host begins with
         trackers = {**trackers, step.host: tracker}
     after = _Step(
-        step.host, step.iif, _bare(transit.packet), step.share * transit.share, trackers, (*step.hops, hop)
+        step.host, step.iif, _bare(transit.packet), step.share * transit.share, trackers, (*step.hops, hop),
+        step.known,
     )
     if transit.outcome == "local":
         return _end(after, "delivered", interface=step.iif or "")
@@ -272,13 +299,21 @@ def _cross(network: Network, after: _Step, hop: Hop) -> Path | _Step:
     join = network.topology.join(host, device, next_hop)
     if join.down:
         return _end(after, "dropped", "link_down", join.down, device)
+    if join.unanswered:
+        return _end(after, "dropped", "neighbour", join.unanswered, device)
     if join.unknown:
         return _end(after, "unknown", "join", join.unknown, device)
     proof = join.neighbour.proof if join.neighbour else "external"
     hops = (*after.hops[:-1], Hop(hop.host, hop.iif, hop.transit, proof, hop.ways))
     if join.neighbour is None:
         return _leave(network, dataclasses.replace(after, hops=hops), device, next_hop)
-    return _Step(join.neighbour.host, join.neighbour.interface, after.packet, after.share, after.trackers, hops)
+    source = after.packet.flow.source
+    found = resolve(network, host, device, next_hop, source, join.neighbour, after.known)
+    if found.unanswered or found.unknown:
+        outcome = "dropped" if found.unanswered else "unknown"
+        return _end(after, outcome, "neighbour", found.unanswered or found.unknown, device)
+    return _Step(join.neighbour.host, join.neighbour.interface, after.packet, after.share, after.trackers, hops,
+                 found.known)
 
 
 def _leave(network: Network, step: _Step, device: str, next_hop: str) -> Path:
@@ -299,4 +334,4 @@ def _leave(network: Network, step: _Step, device: str, next_hop: str) -> Path:
 def _end(step: _Step, outcome: str, reason: str = "", detail: str = "", interface: str | None = "") -> Path:
     host, device = step.host, interface or ""
     return Path(outcome, step.share, step.packet, step.hops, step.trackers, host=host, interface=device,
-                reason=reason, detail=detail)
+                reason=reason, detail=detail, known=step.known)

@@ -19,7 +19,7 @@ def packet(text, **more):
 
 def test_a_packet_is_followed_to_the_edge():
     network = Network.build(*networks.dual_wan_partner())
-    path, = send(network, "client", packet("tcp 192.0.2.20 > 203.0.113.10:80"), {})
+    path, = send(network, "client", packet("tcp 192.0.2.20 > 203.0.113.10:80"))
     assert (path.outcome, path.host, path.interface, path.next_hop) == ("left", "fwa", "out", "100.64.1.1")
     assert path.links() == [("client", None, "eth0"), ("gw", "lan", "wan_a"), ("fwa", "in", "out")]
     told = path.to_dict()["hops"][1]
@@ -38,7 +38,7 @@ def test_every_branch_is_followed_with_its_share():
     equal = networks.route("default nexthop 10.1.0.2%up nexthop 10.2.0.2%down")
     equal["nexthops"][0]["weight"] = 3
     hosts["gw"]["routes"].append(equal)
-    paths = send(Network.build(hosts, {}), "client", packet("udp 10.0.0.20 > 203.0.113.1:53"), {})
+    paths = send(Network.build(hosts, {}), "client", packet("udp 10.0.0.20 > 203.0.113.1:53"))
     assert {path.host: path.share for path in paths} == {"one": 0.75, "two": 0.25}
     assert paths[0].to_dict()["hops"][1]["ways"] == 2
 
@@ -50,11 +50,11 @@ def test_later_packets_keep_to_the_branch_of_the_first():
         "two": networks.host({"eth0": ["10.0.0.2/24"], "out": ["100.64.2.2/30"]}, ["default via 100.64.2.1 dev out"]),
     }
     hosts["client"]["routes"].append(networks.route("default nexthop 10.0.0.1%eth0 nexthop 10.0.0.2%eth0"))
-    network = Network.build(hosts, {})
-    first = send(network, "client", packet("udp 10.0.0.20 > 203.0.113.1:53"), {})
+    network = Network.build(hosts)
+    first = send(network, "client", packet("udp 10.0.0.20 > 203.0.113.1:53"))
     assert len(first) == 2
     for path in first:
-        later, = send(network, "client", packet("udp 10.0.0.20 > 203.0.113.1:53"), path.trackers, guide=path)
+        later, = send(network, "client", packet("udp 10.0.0.20 > 203.0.113.1:53"), path, guide=path)
         assert later.host == path.host and later.share == 1.0
 
 
@@ -64,7 +64,7 @@ def test_a_loop_ends_and_is_named():
         "one": networks.host({"eth0": ["10.0.0.1/30"], "lan": ["10.9.0.1/24"]}, ["default via 10.0.0.2 dev eth0"]),
         "two": networks.host({"eth0": ["10.0.0.2/30"]}, ["default via 10.0.0.1 dev eth0"]),
     }
-    path, = send(Network.build(hosts, {}), "client", packet("icmp 10.9.0.20 > 203.0.113.1"), {})
+    path, = send(Network.build(hosts, {}), "client", packet("icmp 10.9.0.20 > 203.0.113.1"))
     assert (path.outcome, path.reason) == ("dropped", "loop")
     assert "two:eth0 > one:eth0 > two:eth0" in path.detail
 
@@ -72,14 +72,14 @@ def test_a_loop_ends_and_is_named():
 def test_a_packet_from_outside_comes_in_by_an_interface():
     network = Network.build(*networks.dual_wan_partner())
     feed = packet("udp 203.0.113.10 > 192.0.2.20:514")
-    path, = enter(network, Entry("fwb", "out", 1.0, "B"), feed, {})
+    path, = enter(network, Entry("fwb", "out", 1.0, "B"), feed)
     assert (path.outcome, path.reason, path.host, path.interface) == ("dropped", "reverse_path", "gw", "wan_b")
 
 
 def test_a_host_that_was_not_read_is_unknown():
     hosts, variables = networks.dual_wan_partner()
     network = Network.build({**hosts, "fwb": None}, variables)
-    path, = enter(network, Entry("fwb", "out", 1.0, "B"), packet("udp 203.0.113.10 > 192.0.2.20:514"), {})
+    path, = enter(network, Entry("fwb", "out", 1.0, "B"), packet("udp 203.0.113.10 > 192.0.2.20:514"))
     assert path.outcome == "unknown" and "read facts of fwb" in path.detail
 
 
@@ -89,14 +89,14 @@ def test_a_packet_that_leaves_by_an_inferred_edge_may_reach_a_host_that_was_not_
     for values in variables.values():
         del values["symmetry_externals"]
     network = Network.build({**hosts, "fwb": None}, variables)
-    path, = send(network, "client", packet("tcp 192.0.2.20 > 203.0.113.10:80"), {})
+    path, = send(network, "client", packet("tcp 192.0.2.20 > 203.0.113.10:80"))
     assert path.outcome == "unknown" and "may be fwb" in path.detail
 
 
 def test_ignored_interfaces_carry_no_paths():
     hosts, variables = networks.dual_wan_partner()
     variables["gw"]["symmetry_ignore_interfaces"] = ["wan_a"]
-    path, = send(Network.build(hosts, variables), "client", packet("tcp 192.0.2.20 > 203.0.113.10:80"), {})
+    path, = send(Network.build(hosts, variables), "client", packet("tcp 192.0.2.20 > 203.0.113.10:80"))
     assert path.outcome == "unknown" and "symmetry_ignore_interfaces" in path.detail
 
 
@@ -108,6 +108,6 @@ def test_branches_are_bounded_and_the_rest_is_unknown(branches):
              "next": networks.host({**others, "out": ["100.64.1.2/30"]}, ["default via 100.64.1.1 dev out"])}
     legs = " ".join(f"nexthop 10.{n}.0.2%up{n}" for n in range(branches))
     hosts["gw"]["routes"].append(networks.route(f"default {legs}"))
-    paths = send(Network.build(hosts, {}), "gw", packet("icmp 10.250.0.1 > 203.0.113.1"), {})
+    paths = send(Network.build(hosts, {}), "gw", packet("icmp 10.250.0.1 > 203.0.113.1"))
     assert sum(path.share for path in paths) == pytest.approx(1.0)
     assert any(path.outcome == "unknown" for path in paths) == (branches > 64)
