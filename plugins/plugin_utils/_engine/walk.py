@@ -11,6 +11,7 @@ keeps its own connection tables, so that a reply meets exactly what the request 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import transit as host_transit
@@ -226,8 +227,9 @@ def _walk(network: Network, first: _Step, entry: Entry | None, guide: Path | Non
 
 
 def _trouble(step: _Step) -> tuple[str, str, str] | None:
-    for hop in step.hops:
-        if hop.host == step.host and hop.iif == step.iif and hop.transit.packet.flow == step.packet.flow:
+    arrived = step.packet.flow
+    for before, hop in itertools.pairwise(step.hops):  # with the addresses that it came with then
+        if hop.host == step.host and hop.iif == step.iif and before.transit.packet.flow == arrived:
             round_trip = " > ".join([*_names(step.hops), f"{step.host}:{step.iif}"])
             return "dropped", "loop", f"the packet is back at {step.host}: {round_trip}"
     if len(step.hops) >= HOP_LIMIT:

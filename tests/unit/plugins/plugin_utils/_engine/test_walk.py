@@ -50,7 +50,7 @@ def test_later_packets_keep_to_the_branch_of_the_first():
         "two": networks.host({"eth0": ["10.0.0.2/24"], "out": ["100.64.2.2/30"]}, ["default via 100.64.2.1 dev out"]),
     }
     hosts["client"]["routes"].append(networks.route("default nexthop 10.0.0.1%eth0 nexthop 10.0.0.2%eth0"))
-    network = Network.build(hosts)
+    network = Network.build(hosts, {})
     first = send(network, "client", packet("udp 10.0.0.20 > 203.0.113.1:53"))
     assert len(first) == 2
     for path in first:
@@ -67,6 +67,20 @@ def test_a_loop_ends_and_is_named():
     path, = send(Network.build(hosts, {}), "client", packet("icmp 10.9.0.20 > 203.0.113.1"))
     assert (path.outcome, path.reason) == ("dropped", "loop")
     assert "two:eth0 > one:eth0 > two:eth0" in path.detail
+
+
+def test_a_packet_that_comes_back_translated_is_another_packet():
+    """The second time it has an address of the router for its source, which the router refuses before any loop."""
+    nat = networks.chain("postrouting", [
+        {"handle": 4, "text": "snat ip to 10.0.0.1", "matches": [], "statements": [],
+         "verdict": {"do": "snat", "address": "10.0.0.1"}}], type="nat", priority=100)
+    hosts = {
+        "client": networks.host({"eth0": ["10.9.0.20/24"]}, ["default via 10.9.0.1 dev eth0"]),
+        "two": networks.host({"lan": ["10.9.0.1/24"], "eth0": ["10.0.0.2/30"]}, ["default via 10.0.0.1 dev eth0"]),
+        "one": networks.host({"eth0": ["10.0.0.1/30"]}, ["default via 10.0.0.2 dev eth0"], chains=[nat]),
+    }
+    path, = send(Network.build(hosts, {}), "client", packet("udp 10.9.0.20:4000 > 203.0.113.1:53"))
+    assert (path.host, path.reason) == ("one", "martian")
 
 
 def test_a_packet_from_outside_comes_in_by_an_interface():
