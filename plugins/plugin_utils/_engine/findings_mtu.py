@@ -96,8 +96,7 @@ def _untold(network: Network, pair: Pair, path: Path, link: Link, first: Flow) -
     protocol, unset = ("icmpv6", "::") if about.family == 6 else ("icmp", "0.0.0.0")
     inside = dataclasses.replace(link.hop.transit.packet, flow=about, mark=0)
     error = Packet(Flow(protocol, unset, before.source), first=False, error="too_big", about=inside)
-    trackers = (pair.again or pair.back or path).trackers
-    fates = send(network, link.hop.host, error, trackers)
+    fates = send(network, link.hop.host, error, pair.data or pair.again or pair.back or path)
     dead = next((fate for fate in fates if fate.outcome == "dropped"), None)
     if dead:
         return dead.detail or f"the ICMP error dies at {dead.host}", ""
