@@ -13,6 +13,7 @@ import dataclasses
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import (
+    findings_awaiting,
     findings_mtu,
     findings_reboot,
     findings_redirect,
@@ -96,6 +97,7 @@ def host_findings(network: Network, host: str) -> t.Iterator[Finding]:
     yield from findings_state.of_host(network, host)
     yield from findings_reboot.of_host(network, host)
     yield from findings_spread.of_host(network, host)
+    yield from findings_awaiting.of_host(network, host)
     yield from findings_reverse_path.of_host(network, host)
     yield from findings_reverse_path_v6.of_host(network, host)
 

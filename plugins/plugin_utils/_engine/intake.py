@@ -97,6 +97,10 @@ def _text(value: t.Any) -> bool:
     return isinstance(value, str) and bool(value)
 
 
+def _duration(value: t.Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0
+
+
 def _anything(value: t.Any) -> bool:
     return True
 
@@ -237,6 +241,18 @@ _EVIDENCE: dict[str, Check] = {
     "rp_filter": _dict_of(_record({"mode": _number, "origin": _text}, {}, closed=False)),
     "route_counts": _dict_of(_COUNTS),
     "counters": _COUNTS,
+    # what no collector reads yet (findings_awaiting.py)
+    "out_of_state": _list_of(_record({"flow": _text, "packets": _number}, {"rule": _text, "interface": _text})),
+    "reroutes": _list_of(_record({"flow": _text, "before": _text, "after": _text}, {})),
+    "resets": _list_of(_record({"flow": _text, "ttl": _number, "expected_ttl": _number}, {"interface": _text})),
+    "health_checks": _list_of(_record({"service": _text, "checked_by": _text, "used_by": _text}, {})),
+    "gateway_answers": _list_of(_record({"address": _address, "device": _text, "macs": _TEXTS}, {})),
+    "state_sync": _list_of(_record({"peer": _text}, {
+        "configured": _flag, "synchronised": _flag, "left_out": _TEXTS, "errors_growing": _number,
+        "latency_ms": _duration, "return_ms": _duration,
+    })),
+    "will_undo": _list_of(_record({"manager": _text, "what": _text, "how": _text}, {})),
+    "applied": _list_of(_record({"what": _text, "change": _text, "present": _flag}, {})),
     "exceptions": _list_of(_of_one_family(_record({"family": _family, "table": _number, "dst": _address}, {
         "device": _text, "gateway": _address, "mtu": _number,
     }), "dst", "gateway")),
