@@ -114,6 +114,10 @@ def _same_route(decisions: t.Sequence[Decision], routes: t.Sequence[Route | None
 
 
 def _plain(route: Route) -> Route:
-    """The route with its legs in one order: IPv6 begins with the leg that the hash chose."""
+    """The route with its legs in one order: IPv6 begins with the leg that the hash chose.
+
+    Of equal IPv4 default routes the kernel shows the tos of the first, whichever it takes.
+    """
+    tos = 0 if route.dst == "0.0.0.0/0" else route.tos
     legs = tuple(sorted(route.nexthops, key=lambda leg: (leg.device or "", leg.gateway or "", leg.weight)))
-    return dataclasses.replace(route, nexthops=legs)
+    return dataclasses.replace(route, nexthops=legs, tos=tos)

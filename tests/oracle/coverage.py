@@ -38,6 +38,17 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "rp_filter: decided by": deciding_checks.SYSCTLS,
     "outcome": _OUTCOMES,
 }
+# what few questions depend on: for these a question is chosen among several
+RARE = frozenset(
+    (
+        *("rule: action: goto", "rule: action: suppress_ifgroup", "route: next hop: leg with the packet's source"),
+        *("route: next hop: equal defaults by neighbour", "source address (IPv4): subnet of the gateway"),
+        *("source address (IPv4): peer address", "source address (IPv6): label"),
+        "source address (IPv6): longest match",
+        *("rp_filter: decided by: src_valid_mark", "rp_filter: decided by: egress as iif"),
+        *("rp_filter: decided by: lo as iif", "rp_filter: decided by: ports swapped"),
+    )
+)
 ROWS = tuple(f"{section}: {row}" for section, rows in SECTIONS.items() for row in rows)
 
 

@@ -37,18 +37,26 @@ class Path(rules._Walk):
     def __init__(self, host: Host, key: Key) -> None:
         super().__init__(host, host.rules[key.family], key)
         self._looked_up: dict[int, rules.Answer | None] = {}
-        self.steps_taken: list[tuple[int, bool]] = []
-        self.answer = rules.Answer()
-        index = 0
-        while index < len(self.rules):
-            rule = self.rules[index]
-            matched = bool(rules.matches(rule, key, host.vrf_tables))
-            self.steps_taken.append((index, matched))
-            answer, target = self._act(rule, index) if matched else (None, index + 1)
-            if answer is not None:
-                self.answer = answer
-                break
-            index = target
+        self._acted: list[tuple[int, int]] = []  # the rules that matched, with the one to go on with
+        self.answer = self.run(0)
+        self.steps_taken = self._steps()
+
+    def _act(self, rule: Rule, index: int) -> tuple[rules.Answer | None, int]:
+        answer, target = super()._act(rule, index)
+        self._acted.append((index, target))
+        return answer, target
+
+    def _steps(self) -> list[tuple[int, bool]]:
+        """The rules that the walk came to, and whether they matched: all those in between did not."""
+        steps: list[tuple[int, bool]] = []
+        start = 0
+        for index, target in self._acted:
+            steps += [(at, False) for at in range(start, index)]
+            steps.append((index, True))
+            start = target
+        if self.answer.rule is None:
+            steps += [(at, False) for at in range(start, len(self.rules))]
+        return steps
 
     def look_up(self, rule: Rule, table: Table) -> rules.Answer | None:
         if id(rule) not in self._looked_up:
@@ -88,7 +96,7 @@ def deciding(host: Host, path: Path) -> set[str]:
     real = path.fate(path.answer)
     for index, matched in path.steps_taken:
         rule = path.rules[index]
-        flips = _flips(host, path.key, rule, matched)
+        flips = _flips(path, rule)
         if (flips or matched) and path.fate(path.with_opposite(index, matched)) != real:
             rows.update(flips)
             rows.update(_action(rule) if matched else ())
@@ -103,9 +111,9 @@ def _action(rule: Rule) -> list[str]:
     return [] if rule.action == "nop" else [rule.action]
 
 
-def _flips(host: Host, key: Key, rule: Rule, matched: bool) -> list[str]:
+def _flips(path: Path, rule: Rule) -> list[str]:
     """The selectors whose opposite would turn the rule over."""
-    truths = [(name, bool(rules.matches(single, key, host.vrf_tables))) for name, single in _alone(rule)]
+    truths = [(name, bool(rules.matches(single, path.key, path.vrfs))) for name, single in _alone(rule)]
     false = [name for name, truth in truths if not truth]
     flips = ["not"] if rule.invert else []
     if not false:  # all hold: each that did not would turn the rule over

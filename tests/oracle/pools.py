@@ -83,6 +83,7 @@ class Theme(t.NamedTuple):
     """What a world has more of than others, so that it decides often enough."""
 
     name: str = "any"
+    candidates: int = 1  # questions of which the first is asked that something rare decides
     iif_rules: float = 0.1  # weights of selectors: those that decide most reverse-path checks
     mark_rules: float = 0.12
     port_rules: float = 0.12
@@ -101,20 +102,23 @@ class Theme(t.NamedTuple):
     devices: int = 7  # how many of the interfaces routes and arriving packets use
     far: float = 0.25  # share of addresses that no interface is near to
     few_addresses: bool = False
+    bare: float = 0.0  # share of worlds whose d1 has no address
+    from_host: float = 0.06  # share of arriving packets with a source that is the host's
     to_host: float = 0.12  # share of questions about the host's own addresses
     link_down: float = 0.3  # share of worlds
 
 
 THEMES = (
-    (0.24, Theme()),
+    (0.2, Theme()),
     (0.05, Theme("input interfaces", iif_rules=0.6)),
     (
         0.24,
         Theme(
             "sources",
+            candidates=3,
             arrives=0.08,
-            ipv4=0.55,
-            without_source=0.94,
+            ipv4=0.5,
+            without_source=0.96,
             many_addresses=True,
             near_gateways=0.9,
             on_link=0.1,
@@ -124,16 +128,34 @@ THEMES = (
         ),
     ),
     (0.04, Theme("no address", arrives=0.1, ipv4=0.9, without_source=0.95, no_ipv4=True, ends=0.05)),
-    (0.25, Theme("checks", 0.5, 0.5, 0.4, arrives=0.95, ipv4=0.98, strict=True, ends=0.03, devices=2, to_host=0.4)),
     (
-        0.18,
+        0.27,
+        Theme(
+            "checks",
+            candidates=3,
+            iif_rules=1.2,
+            mark_rules=0.5,
+            port_rules=0.5,
+            arrives=0.97,
+            ipv4=0.99,
+            strict=True,
+            ends=0.02,
+            devices=2,
+            bare=0.25,
+            from_host=0.12,
+            to_host=0.4,
+        ),
+    ),
+    (
+        0.2,
         Theme(
             "legs",
+            candidates=3,
             arrives=0.15,
-            ipv4=0.85,
-            without_source=0.35,
-            multipath=0.6,
-            objects=0.2,
+            ipv4=0.88,
+            without_source=0.3,
+            multipath=0.7,
+            objects=0.18,
             equal_defaults=0.45,
             near_gateways=0.3,
             ends=0.05,

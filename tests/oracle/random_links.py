@@ -46,8 +46,10 @@ class Links:
     def addresses(self) -> list[str]:
         commands = []
         counts = (2, 3, 4) if self.theme.many_addresses else (1,) if self.theme.few_addresses else (1, 1, 2, 3)
+        bare = [name for name in ("d2", "v0") if self.dice.maybe(0.5)]
+        bare += ["d1"] if self.dice.maybe(self.theme.bare) else []
         for index, name in enumerate(DEVICES):
-            if name in ("d2", "v0") and self.dice.maybe(0.5):
+            if name in bare:
                 continue
             for _each in range(0 if self.theme.no_ipv4 else self.dice.pick(counts)):
                 commands.append(f"-4 addr add {self._address(name, index)} dev {name}{self._scope()}")
@@ -97,8 +99,8 @@ class Links:
         for name in ("all", *DEVICES, *(("red",) if self.vrf else ())):
             base = f"ipv4/conf/{name}"
             everywhere = name == "all"
-            modes = (0, 0, 0, 1, 2) if everywhere else _RP_FILTER
-            mode = dice.pick((0, 1, 1, 1) if self.theme.strict else modes)
+            modes = (0, 0, 0, 0, 1, 2) if everywhere else _RP_FILTER
+            mode = dice.pick((0, 1, 1, 2) if self.theme.strict and not everywhere else modes)
             pairs.append((f"{base}/rp_filter", str(mode)))
             for key, share in (
                 ("src_valid_mark", 0.5 if self.theme.strict else 0.25),

@@ -36,7 +36,7 @@ class Questions:
         arrives = dice.maybe(self.theme.arrives)
         own = self.own[family]
         if arrives:
-            src: str | None = dice.pick(own) if own and dice.maybe(0.06) else self._address(family)
+            src: str | None = dice.pick(own) if own and dice.maybe(self.theme.from_host) else self._address(family)
         else:
             senders = self.senders[family]
             src = None if not senders or dice.maybe(self.theme.without_source) else dice.pick(senders)

@@ -62,7 +62,7 @@ class Rules:
         choices = (
             (0.35, f"from {self._prefix(family)}"),
             (0.25, f"to {self._prefix(family)}"),
-            (theme.iif_rules, f"iif {dice.pick((*DEVICES[:4], 'lo', 'lo', 'red', 'absent'))}"),
+            (theme.iif_rules, f"iif {dice.pick((*DEVICES[: min(4, theme.devices)], 'lo', 'lo', 'red', 'absent'))}"),
             (0.12, f"oif {dice.pick((*DEVICES, 'red'))}"),
             (theme.mark_rules, f"fwmark {dice.pick(('1', '0x11', '0x10'))}"),
             (theme.mark_rules, f"fwmark {dice.pick(('0x10/0xf0', '0/0xff', '0x1/0x0f'))}"),

@@ -23,6 +23,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host impo
 from ansible_collections.netpath.symmetry.tests.oracle import asking, coverage, kernel, shrink, spread
 from ansible_collections.netpath.symmetry.tests.oracle.compare import decide, difference
 from ansible_collections.netpath.symmetry.tests.oracle.generator import Generator
+from ansible_collections.netpath.symmetry.tests.oracle.random_questions import Questions
 from ansible_collections.netpath.symmetry.tests.oracle.tally import Tally
 from ansible_collections.netpath.symmetry.tests.oracle.world import Question
 
@@ -42,13 +43,16 @@ class Asked(t.NamedTuple):
 
 
 def run_world(seed: int, cases: int, decides: bool = True) -> Tally:
-    """Build one world, ask it questions, and compare; ``decides``: count what decides each case, too."""
+    """Build one world, ask it questions, and compare.
+
+    With ``decides`` the questions are chosen for what decides them, and that is counted.
+    """
     tally = Tally()
     generator = Generator(seed, kernel.has_vrfs(), kernel.has_dscp_rules())
     world = generator.world()
     kernel.enter_new_namespace()
     kernel.build(world)
-    asked = _ask(generator, cases, tally)
+    asked = _ask(generator, cases, decides, tally)
     if asked is None:
         tally.skipped += cases
         return tally
@@ -72,11 +76,12 @@ def run_world(seed: int, cases: int, decides: bool = True) -> Tally:
     return tally
 
 
-def _ask(generator: Generator, cases: int, tally: Tally) -> Asked | None:
+def _ask(generator: Generator, cases: int, chosen: bool, tally: Tally) -> Asked | None:
     """The answers of the namespace, which must be the same before and after; None where it never stands still."""
     host = Host.from_facts("oracle", kernel.read_settled_facts())
     questions = generator.questions(own_addresses(host))
-    wanted = [questions.question() for _each in range(cases)]
+    candidates = generator.theme.candidates if chosen else 1
+    wanted = [_choose(host, questions, candidates) for _each in range(cases)]
     for _attempt in range(_ATTEMPTS):
         answers, matched = asking.ask(wanted), asking.matched_routes(wanted)
         facts = kernel.read_settled_facts()
@@ -85,6 +90,16 @@ def _ask(generator: Generator, cases: int, tally: Tally) -> Asked | None:
         tally.moved += 1
         host = Host.from_facts("oracle", facts)
     return None
+
+
+def _choose(host: Host, questions: Questions, candidates: int) -> Question:
+    """The first question that something rare decides, by the engine's account, else the last."""
+    question = questions.question()
+    for _each in range(candidates - 1):
+        if coverage.deciding(host, question, decide(host, question)) & coverage.RARE:
+            break
+        question = questions.question()
+    return question
 
 
 def own_addresses(host: Host) -> dict[int, list[str]]:

@@ -223,7 +223,7 @@ def _select_v4(routes: list[Route], route: Route, found: NextHop, key: Key, arou
         return Hit(route, (Leg(found, 1.0),), found)
     taken = default_routes.possible(routes, route, key.tos & TOS_MASK, around.neighbours)
     legs = tuple(Leg(one.nexthops[0], 1 / len(taken), one) for one in taken)
-    return Hit(taken[0], legs, legs[0].hop)
+    return Hit(route, legs, found)  # a rule suppresses by the route that matched
 
 
 def _multipath(route: Route, found: NextHop, key: Key, around: Surroundings) -> tuple[Leg, ...]:

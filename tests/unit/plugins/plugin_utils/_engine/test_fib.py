@@ -11,6 +11,7 @@ import typing as t
 import pytest
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import Flow
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import routing
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host import Host
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Lookup, Packet
 
@@ -352,3 +353,31 @@ def test_a_processor_takes_the_prefix_of_another_ipv6_route_with_the_same_next_h
     groups = [{"id": 9, "members": [{"id": 5, "weight": 1}]}]
     lookup = look(a_host([*routes, sharing], rules, nexthop_groups=groups), question)
     assert "another route with its next-hop object" in lookup.unknown
+
+
+def test_a_rule_suppresses_equal_default_routes_by_the_one_that_matched() -> None:
+    routes = [
+        route("0.0.0.0/0", "a", table=100, gateway="10.0.1.2"),
+        route("0.0.0.0/0", "b", table=100, gateway="10.0.2.2"),
+        route("0.0.0.0/0", "c"),
+    ]
+    failed = [{"family": 4, "device": "a", "address": "10.0.1.2", "state": "failed"}]
+    host = a_host(routes, [rule(50, suppress_ifgroup=7)], neighbours=failed)  # the group of b
+    assert device_of(look(host, "tcp 10.0.1.1:1000 > 20.1.1.5:80", iif=None)) == "b"
+
+
+def test_a_source_that_the_scope_of_a_route_lets_be_loopback_may_not_leave() -> None:
+    loopback = {"index": 1, "kind": "loopback", "addresses": [{"family": 4, "address": "127.0.0.1", "prefixlen": 8,
+                                                               "scope": "host"}]}
+    interfaces = {"lo": loopback, "a": {"index": 2}}
+    host = Host.from_facts("r", {"interfaces": interfaces, "routes": [route("0.0.0.0/0", "a", scope="host")]})
+    (decision,) = routing.route_output(host, Packet(Flow.parse("udp 0.0.0.0:9 > 20.1.1.5:53")))
+    assert (decision.outcome, decision.reason) == ("drop", "martian")
+
+
+def test_an_ipv6_host_passes_over_a_router_that_failed_but_not_over_one_that_is_still_asked_for() -> None:
+    routes = [six(254, "::/0", "a", metric=10), six(254, "::/0", "b")]
+    question = "udp [2001:db8::5]:9 > [2001:db8:9::1]:53"
+    for state, device in (("failed", "b"), ("incomplete", "a")):
+        neighbours = [{"family": 6, "address": "fe80::1", "device": "a", "state": state}]
+        assert device_of(look(a_host(routes, neighbours=neighbours), question, iif="c")) == device
