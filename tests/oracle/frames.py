@@ -30,7 +30,6 @@ class Seen:
     number: int
     flow: Flow
     about: Flow | None = None
-    flags: int = 0  # of TCP
 
 
 def build(packet: Packet, number: int) -> bytes:
@@ -108,8 +107,7 @@ def parse(data: bytes) -> Seen | None:
     if name in _ECHO:
         return _parse_icmp(number, Flow(name, source, destination), rest)
     sport, dport = struct.unpack("!HH", rest[:4])
-    flags = rest[13] if name == "tcp" and len(rest) > 13 else 0
-    return Seen(number, Flow(name, source, destination, sport, dport), flags=flags)
+    return Seen(number, Flow(name, source, destination, sport, dport))
 
 
 def _parse_icmp(number: int, flow: Flow, rest: bytes) -> Seen | None:

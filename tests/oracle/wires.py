@@ -13,7 +13,7 @@ import time
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import PROTOCOLS, Flow
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Packet
-from ansible_collections.netpath.symmetry.tests.oracle.frames import NUMBERS, Seen, build, parse
+from ansible_collections.netpath.symmetry.tests.oracle.frames import NUMBERS, build, parse
 
 _OUTGOING = 4  # PACKET_OUTGOING: our own frames
 _ALL = 0x0003  # ETH_P_ALL
@@ -77,9 +77,9 @@ class Wires:
         self.number = self.number % NUMBERS + 1
         return self.number
 
-    def catch(self, seconds: float, answer: bool = False) -> Caught | None:
-        """The packet last sent, where it comes out, or with ``answer`` one that the router made; None for neither
-        within the time."""
+    def catch(self, seconds: float, answer: Caught | None = None) -> Caught | None:
+        """The packet last sent, where it comes out, or what the router makes itself, where it is ``answer``; None for
+        neither within the time."""
         end = time.monotonic() + seconds
         while True:
             ready, _w, _x = select.select(list(self.sockets.values()), [], [], max(0.0, end - time.monotonic()))
@@ -89,10 +89,6 @@ class Wires:
                 if one in ready:
                     frame, address = one.recvfrom(4096)
                     seen = parse(frame[14:]) if address[2] != _OUTGOING else None
-                    if seen is not None and (seen.number == self.number or (answer and _is_answer(seen))):
-                        return Caught(device, seen.flow, seen.about)
-
-
-def _is_answer(seen: Seen) -> bool:
-    """What a host sends by itself: a reset, an ICMP error, an echo reply; never what it forwards late."""
-    return bool(seen.flags & 0x04) or seen.about is not None or seen.flow.protocol in ("icmp", "icmpv6")
+                    caught = Caught(device, seen.flow, seen.about) if seen is not None else None
+                    if seen is not None and (seen.number == self.number or caught == answer):
+                        return caught

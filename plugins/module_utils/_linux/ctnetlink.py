@@ -31,6 +31,7 @@ _NFNL_SUBSYS_CTNETLINK = 1
 _GET, _GET_STATS_CPU = (_NFNL_SUBSYS_CTNETLINK << 8) | 1, (_NFNL_SUBSYS_CTNETLINK << 8) | 4
 _NFGENMSG = struct.Struct("!BBH")  # family, version, resource id
 IPS_SEEN_REPLY = 2
+_BE_LIBERAL = 8  # IP_CT_TCP_FLAG_BE_LIBERAL: a connection that was picked up in the middle
 STATUS = (  # enum ip_conntrack_status, in the order of its bits
     *("expected", "seen_reply", "assured", "confirmed", "src_nat", "dst_nat", "seq_adjust", "src_nat_done"),
     *("dst_nat_done", "dying", "fixed_timeout", "template", "untracked", "helper", "offload", "hw_offload"),
@@ -175,6 +176,8 @@ def decode(body: bytes) -> Dict | None:
         tcp = attributes(attributes(got[4]).get(1, b""))
         if 1 in tcp and tcp[1][0] < len(TCP_STATES):
             entry["state"] = TCP_STATES[tcp[1][0]]
+        if 4 in tcp and tcp[4][0] & _BE_LIBERAL:  # CTA_PROTOINFO_TCP_FLAGS_ORIGINAL
+            entry["liberal"] = True
     entry["status"] = [name for bit, name in enumerate(STATUS) if status & 1 << bit]
     entry["unreplied"] = not status & IPS_SEEN_REPLY
     entry.update(mark=be(got.get(8, b"")), zone=be(got.get(18, b"")), timeout=be(got.get(7, b"")))

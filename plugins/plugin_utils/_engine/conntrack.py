@@ -18,6 +18,8 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import co
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.conntrack_tcp import Settings, Tcp
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Packet
 
+MAYBE = "?"
+
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
@@ -32,7 +34,8 @@ class Entry:
     tcp: Tcp | None = None
     mark: int = 0
     seen_reply: bool = False
-    masquerade: str = ""  # the interface whose address the source became: the connection may not leave by another
+    # the interface whose address the source became: the connection may not leave by another; MAYBE: that is not known
+    masquerade: str = ""
 
     @property
     def tcp_state(self) -> str:
@@ -85,7 +88,8 @@ class Tracker:
     def from_facts(cls, facts: t.Mapping[str, t.Any]) -> Tracker:
         """The table as it is now, for "what happens to the flows that are alive" (``facts`` of the schema)."""
         flows = facts.get("conntrack", {}).get("flows", ())
-        return cls(tuple(_entry(flow) for flow in flows if flow["protocol"] in PROTOCOLS), _settings(facts))
+        known = [flow for flow in flows if flow["protocol"] in PROTOCOLS]
+        return cls(tuple(_entry(flow, _masquerade_of(flow, facts)) for flow in known), _settings(facts))
 
     def classify(self, packet: Packet, zone: int = 0) -> Connection:
         """The connection of a packet as it arrives, before any translation (nf_conntrack_in)."""
@@ -190,19 +194,43 @@ def _settings(facts: t.Mapping[str, t.Any]) -> Settings:
     )
 
 
-def _entry(flow: t.Mapping[str, t.Any]) -> Entry:
+def _masquerade_of(flow: t.Mapping[str, t.Any], facts: t.Mapping[str, t.Any]) -> str:
+    """The interface that a live connection is masqueraded by: the table does not tell, the rules do.
+
+    Where addresses are also translated to by name, it may be either.
+    """
+    address = flow["reply"]["destination"]
+    if "src_nat" not in flow.get("status", ()):
+        return ""
+    verdicts = [
+        rule.get("verdict") or {} for chain in facts.get("netfilter", {}).get("chains", ()) for rule in chain["rules"]
+    ]
+    kinds = {verdict.get("do") for verdict in verdicts}
+    if "masquerade" not in kinds:
+        return ""
+    if kinds & {"snat", "unknown", "vmap"}:
+        return MAYBE
+    interfaces = facts.get("interfaces", {}).items()
+    owners = [name for name, one in interfaces for own in one.get("addresses", ()) if own["address"] == address]
+    return owners[0] if owners else MAYBE
+
+
+def _entry(flow: t.Mapping[str, t.Any], masquerade: str) -> Entry:
     original, reply = (
         Flow(flow["protocol"], side["source"], side["destination"], side.get("sport"), side.get("dport"))
         for side in (flow["original"], flow["reply"])
     )
-    is_tcp = flow["protocol"] == "tcp"
+    tcp = None
+    if flow["protocol"] == "tcp":
+        tcp = Tcp(_state(flow), assured="assured" in flow.get("status", ()), picked_up=bool(flow.get("liberal")))
     return Entry(
         original,
         reply,
         int(flow.get("zone", 0)),
-        Tcp(_state(flow), assured="assured" in flow.get("status", ())) if is_tcp else None,
+        tcp,
         int(flow.get("mark", 0)),
         seen_reply=not flow.get("unreplied", False),
+        masquerade=masquerade,
     )
 
 

@@ -71,6 +71,7 @@ class Tcp:
     original: Side | None = None
     reply: Side | None = None
     assured: bool = False
+    picked_up: bool = False  # in the middle: its windows are not held against it
     closing: bool = False  # a FIN was the first to end it (IP_CT_TCP_FLAG_CLOSE_INIT)
     simultaneous: bool = False
     challenged: bool = False  # an ACK may answer the last SYN as a challenge (RFC 5961)
@@ -109,15 +110,21 @@ def open_connection(kind: str, segment: Segment | None, settings: Settings) -> T
     if state == _INVALID or (state != "SS" and not settings.loose):
         return None
     if segment is None:
-        begun = Tcp()
+        begun = Tcp(picked_up=state != "SS")
     elif state == "SS":
         end = _end(segment, kind)
         begun = Tcp(original=_with_options(Side(end, end, max(1, segment.window)), segment), reply=Side())
     else:
         end, window = _end(segment, kind), max(1, segment.window)
         side = Side(end, _add(end, window), window, sack=True, liberal=True)
-        begun = Tcp(original=side, reply=Side(sack=True, liberal=True))
+        begun = Tcp(original=side, reply=Side(sack=True, liberal=True), picked_up=True)
     return arrive(begun, "original", kind, segment, settings, False).tcp
+
+
+def in_step(tcp: Tcp, number: int, window: int) -> Tcp:
+    """The connection with the windows that it has when both ends have sent up to ``number``, and all of it was seen."""
+    side = Side(number, _add(number, window), window, number, liberal=tcp.picked_up)
+    return dataclasses.replace(tcp, original=side, reply=side)
 
 
 def arrive(

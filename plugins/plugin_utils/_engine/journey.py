@@ -52,7 +52,8 @@ def travel(network: Network, named: NamedFlow, observed: Observed) -> Journey:
     notes: list[str] = [named.note] if named.note else []
     undecided = False
     pairs: list[Pair] = []
-    forwards, undecided = _out(walks, named.flow, observed, notes)
+    first = Packet(named.flow, tcp="syn" if named.flow.protocol == "tcp" else "")
+    forwards, undecided = send_out(walks, first, None, observed, notes)
     for forward in forwards:
         if not forward.arrived:
             pairs.append(_ended(Pair(forward, share=forward.share), forward, "forward"))
@@ -65,22 +66,23 @@ def travel(network: Network, named: NamedFlow, observed: Observed) -> Journey:
     return Journey(tuple(pairs), tuple(dict.fromkeys(notes)), undecided)
 
 
-def _out(walks: Walks, flow: Flow, observed: Observed, notes: list[str]) -> tuple[list[Path], bool]:
-    """The paths of the first packet, from its source host or from where it comes in."""
-    network = walks.network
-    packet = Packet(flow, tcp="syn" if flow.protocol == "tcp" else "")
+def send_out(
+    walks: Walks, packet: Packet, before: Path | None, observed: Observed, notes: list[str]
+) -> tuple[list[Path], bool]:
+    """The paths of a packet, from the host of its source or from where it comes in, after that of ``before``."""
+    network, flow = walks.network, packet.flow
     owners = sorted({host for host, _interface in network.owners(flow.source)})
     if len(owners) > 1:
         detail = f"the source {flow.source} is an address of {' and '.join(owners)}: which of them sends is not known"
         return [Path("unknown", 1.0, packet, host=owners[0], reason="join", detail=detail)], False
     if owners:
-        return _beyond(walks, walks.send(owners[0], packet), observed, notes)
+        return _beyond(walks, walks.send(owners[0], packet, before), observed, notes)
     found = entries(network, flow.destination, flow.source, observed)
     unknown = _no_origin(network, flow, found)
     if unknown:
         return [Path("unknown", 1.0, packet, reason="origin", detail=unknown)], False
     notes += found.assumptions
-    return _come_in(walks, found, packet), found.undecided
+    return _come_in(walks, found, packet, before), found.undecided
 
 
 def _no_origin(network: Network, flow: Flow, found: Entries) -> str:
@@ -131,16 +133,25 @@ def _come_in(
 
 def _back(walks: Walks, forward: Path, observed: Observed, notes: list[str]) -> tuple[list[Path], bool]:
     """The paths of the reply to a packet that arrived, through the connection tables that it left."""
+    if forward.outcome == "delivered":
+        reply = answer(walks.network.hosts[forward.host], forward.hops[-1].transit)
+    else:
+        flow = forward.packet.flow.reversed()
+        reply = Packet(flow, first=False, tcp="syn_ack" if flow.protocol == "tcp" else "")
+    return send_back(walks, forward, reply, forward, observed, notes)
+
+
+def send_back(
+    walks: Walks, forward: Path, reply: Packet, before: Path, observed: Observed, notes: list[str]
+) -> tuple[list[Path], bool]:
+    """The paths of a packet of the end where that of ``forward`` arrived, after that of ``before``."""
     network = walks.network
     if forward.outcome == "delivered":
-        reply = answer(network.hosts[forward.host], forward.hops[-1].transit)
-        return _beyond(walks, walks.send(forward.host, reply, forward), observed, notes)
-    flow = forward.packet.flow.reversed()
-    reply = Packet(flow, first=False, tcp="syn_ack" if flow.protocol == "tcp" else "")
-    on_link = Entry(forward.host, forward.interface) if forward.next_hop == flow.source else None
-    found = entries(network, flow.destination, flow.source, observed, on_link)
+        return _beyond(walks, walks.send(forward.host, reply, before), observed, notes)
+    on_link = Entry(forward.host, forward.interface) if forward.next_hop == reply.flow.source else None
+    found = entries(network, reply.flow.destination, reply.flow.source, observed, on_link)
     notes += found.assumptions
-    return _come_in(walks, found, reply, forward), found.undecided
+    return _come_in(walks, found, reply, before), found.undecided
 
 
 def _judge(walks: Walks, flow: Flow, observed: Observed, pair: Pair) -> Pair:
@@ -149,9 +160,9 @@ def _judge(walks: Walks, flow: Flow, observed: Observed, pair: Pair) -> Pair:
     back = t.cast(Path, pair.back)
     if not back.arrived:
         return _ended(pair, back, "return")
-    astray = _astray(network, flow, back)
-    if astray:
-        return _ended(pair, dataclasses.replace(back, outcome="dropped", reason=astray[0], detail=astray[1]), "return")
+    wrong = astray(network, flow, back)
+    if wrong:
+        return _ended(pair, dataclasses.replace(back, outcome="dropped", reason=wrong[0], detail=wrong[1]), "return")
     if flow.protocol != "tcp":
         return pair
     again = _later(walks, observed, pair.forward, Packet(flow, first=False, tcp="ack"), back)
@@ -177,9 +188,9 @@ def _with_data(walks: Walks, flow: Flow, observed: Observed, pair: Pair, again: 
     complete = dataclasses.replace(pair, data=data)
     if not data.arrived:
         return _ended(complete, data, "return")
-    astray = _astray(walks.network, flow, data)
-    if astray:
-        data = dataclasses.replace(data, outcome="dropped", reason=astray[0], detail=astray[1])
+    wrong = astray(walks.network, flow, data)
+    if wrong:
+        data = dataclasses.replace(data, outcome="dropped", reason=wrong[0], detail=wrong[1])
         return _ended(dataclasses.replace(complete, data=data), data, "return")
     return complete
 
@@ -192,7 +203,7 @@ def _later(walks: Walks, observed: Observed, guide: Path, packet: Packet, before
     return paths[0]
 
 
-def _astray(network: Network, flow: Flow, back: Path) -> tuple[str, str] | None:
+def astray(network: Network, flow: Flow, back: Path) -> tuple[str, str] | None:
     """Why a reply that arrived somewhere is not the reply that was waited for."""
     asking = sorted({host for host, _interface in network.owners(flow.source)})
     if asking and back.outcome != "delivered":

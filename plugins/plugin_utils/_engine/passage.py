@@ -14,7 +14,12 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import (
     routing,
     translation,
 )
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.conntrack import Connection, Entry, Tracker
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.conntrack import (
+    MAYBE,
+    Connection,
+    Entry,
+    Tracker,
+)
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.netfilter import (
     CONNTRACK,
     NAT_DST,
@@ -222,6 +227,11 @@ class Passage:
         """nf_nat_oif_changed: a masqueraded connection may not leave by another interface: dropped, and forgotten."""
         if entry.masquerade in ("", oif):
             return self
+        if entry.masquerade == MAYBE:
+            if self.host.owns(entry.reply.destination) == oif:
+                return self
+            why = f"whether the connection {entry.original} is masqueraded is not known, and it leaves by {oif}"
+            return self.stop("unknown", "", f"{self.host.name}: {why}")
         gone = dataclasses.replace(
             self, connection=Connection(self.connection.state), tracker=self.tracker.forget(entry)
         )
