@@ -50,7 +50,7 @@ def _hashes(network: Network, told: FlowVerdict, there: list[str], back: list[st
                           f"or by connection: {why}")
     for one in there:
         for other in back:
-            why = difference(network.hosts[one], network.hosts[other], flow.family) if one != other else ""
+            why = difference(network.hosts[one], network.hosts[other], flow) if one != other else ""
             if why:
                 yield finding("SYM502", other, f"{one} and {other} spread the two directions of a flow, and do not "
                               f"hash alike: {why}")

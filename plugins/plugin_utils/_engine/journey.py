@@ -10,6 +10,7 @@ import dataclasses
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import Flow
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.branch_pairs import together
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.externals import (
     Entries,
     Entry,
@@ -59,6 +60,7 @@ def travel(network: Network, named: NamedFlow, observed: Observed) -> Journey:
             pairs.append(_ended(Pair(forward, share=forward.share), forward, "forward"))
             continue
         backs, doubt = _back(walks, forward, observed, notes)
+        backs = together(network, forward, backs, named.flow)
         undecided = undecided or doubt
         for back in backs:
             pair = Pair(forward, back, share=forward.share * back.share)

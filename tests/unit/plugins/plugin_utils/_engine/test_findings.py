@@ -144,6 +144,23 @@ def test_spreading_over_firewalls():
     assert not findings(spread(firewalls=False), flow="tcp 10.0.0.20 > 10.9.0.20:443")
 
 
+def test_routers_that_hash_alike_lead_both_directions_over_one_firewall():
+    flow = "tcp 10.0.0.20 > 10.9.0.20:443"
+    alike = hashing(ALIKE, ALIKE)
+    (told,) = diagnose(alike, {}, [flow]).verdicts
+    assert told.verdict == "symmetric" and told.share == "0 of 2" and not findings(alike, flow=flow)
+    assert round(sum(pair.share for pair in told.journey.pairs), 6) == 1
+    alike["right"]["kernel"] = "6.1.0"  # no promise that another kernel hashes the same
+    assert diagnose(alike, {}, [flow]).verdicts[0].verdict == "at_risk"
+    swapped = hashing(ALIKE, ALIKE)
+    swapped["right"]["routes"][-1]["nexthops"].reverse()
+    assert diagnose(swapped, {}, [flow]).verdicts[0].verdict == "broken"
+    weighted = hashing(ALIKE, ALIKE)
+    weighted["right"]["routes"][-1]["nexthops"][0]["weight"] = 3
+    (told,) = diagnose(weighted, {}, [flow]).verdicts
+    assert (told.verdict, told.share, told.share_broken) == ("at_risk", "1 of 3", 0.25)
+
+
 POLICY, FIELDS, SEED = (f"net/ipv4/fib_multipath_hash_{name}" for name in ("policy", "fields", "seed"))
 ALIKE = {POLICY: 3, FIELDS: 0x37, SEED: 7}
 
