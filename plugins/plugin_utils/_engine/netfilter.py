@@ -11,11 +11,13 @@ match, is followed both ways: where the two differ the result is ``unknown`` and
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.netfilter_chain import ChainWalk, Outcome
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.netfilter_match import SetView
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.netfilter_quick import Ready, make_ready
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import FilterResult
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.situation import Situation
 
@@ -50,6 +52,11 @@ class Chain:
     rules: tuple[t.Mapping[str, t.Any], ...] = ()
     backend: str = ""  # iptables-legacy, iptables-nft; empty for nft itself
     devices: tuple[str, ...] = ()  # with the hooks ingress and egress
+
+    @functools.cached_property
+    def ready(self) -> tuple[Ready, ...]:
+        """The rules made ready to be followed, when a packet comes by for the first time."""
+        return tuple(make_ready(rule) for rule in self.rules)
 
     @property
     def space(self) -> tuple[str, ...]:

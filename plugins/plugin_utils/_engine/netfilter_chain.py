@@ -12,7 +12,8 @@ import typing as t
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import netfilter_translation
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.netfilter_effects import Effects
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.netfilter_fields import ABSENT
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.netfilter_match import asks_for_state, holds
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.netfilter_match import holds
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.netfilter_quick import Ready, Values
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Translation
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.situation import Situation
 
@@ -22,7 +23,6 @@ if t.TYPE_CHECKING:
 Rule = t.Mapping[str, t.Any]
 _DEPTH = {"": 16, "iptables-nft": 16}  # NFT_JUMP_STACK_SIZE; iptables-legacy has a stack for all of its chains
 _LEGACY_DEPTH = 200
-_MAY_MATCH = ("limit", "quota")  # statements that stop the rule, or not
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,6 +51,7 @@ class ChainWalk(Effects):
     def __init__(self, chains: t.Mapping[tuple[str, ...], Chain], situation: Situation) -> None:
         super().__init__(situation)
         self.chains = chains
+        self._values = Values(situation)
         self.asked_state = False  # a rule that was reached asked for the connection's state or direction
         self.changed_route = False  # a chain of type route changed what routing asks for
         self._possible: list[Outcome] = []  # how the chain may end by rules that only may match
@@ -89,10 +90,11 @@ class ChainWalk(Effects):
         """
         if depth > _DEPTH.get(chain.backend, _LEGACY_DEPTH):
             return Outcome("unknown", chain.describe(None), "chains jump deeper than the kernel allows")
-        for rule in chain.rules:
-            matched = self._matches(rule)
+        for ready in chain.ready:
+            matched = self._matches(ready)
             if matched is False:
                 continue
+            rule = ready.rule
             doubt = unsure or matched is None
             if not self._effects(rule, chain, doubt or self._accepted):
                 continue
@@ -116,18 +118,20 @@ class ChainWalk(Effects):
                 unsure = True
         return None
 
-    def _matches(self, rule: Rule) -> bool | None:
-        answer: bool | None = True
-        for match in rule.get("matches", ()):
+    def _matches(self, ready: Ready) -> bool | None:
+        answer = ready.may_match(self._values)
+        if answer is False or (not ready.others and not ready.limited):
+            return answer
+        if ready.limited:
+            answer = None
+        for match, asks_for_state in ready.others:
             one = holds(match, self.now, self.sets)
-            if not self.asked_state and asks_for_state(match):
+            if asks_for_state:
                 self.asked_state = True
             if one is False:
                 return False
             if one is None:
                 answer = None
-        if any(statement.get("do") in _MAY_MATCH for statement in rule.get("statements", ())):
-            return None
         return answer
 
     def _effects(self, rule: Rule, chain: Chain, doubt: bool) -> bool:

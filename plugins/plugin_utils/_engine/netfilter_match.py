@@ -145,8 +145,8 @@ def within(value: t.Any, right: t.Any, left: str, sets: Sets) -> Answer:
     if isinstance(value, (tuple, set, str)):
         if not isinstance(right, (str, int)):
             return None
-        return _name_matches(value, str(right)) if isinstance(value, str) else right in value
-    bounds = _bounds(right, left)
+        return name_matches(value, str(right)) if isinstance(value, str) else right in value
+    bounds = bounds_of(right, left)
     return None if bounds is None else bounds[0] <= value <= bounds[1]
 
 
@@ -176,11 +176,11 @@ def _each_within(value: Concat, element: t.Any, sets: Sets) -> Answer:
     return found
 
 
-def _name_matches(name: str, pattern: str) -> bool:
+def name_matches(name: str, pattern: str) -> bool:
     return name.startswith(pattern[:-1]) if pattern.endswith("*") else name == pattern
 
 
-def _bounds(element: t.Any, left: str) -> tuple[int, int] | None:
+def bounds_of(element: t.Any, left: str) -> tuple[int, int] | None:
     """An element as the numbers it spans; None where it is not understood."""
     if isinstance(element, bool):
         return None
@@ -188,7 +188,7 @@ def _bounds(element: t.Any, left: str) -> tuple[int, int] | None:
         return element, element
     if isinstance(element, dict):
         if "range" in element:
-            ends = [_bounds(end, left) for end in element["range"]]
+            ends = [bounds_of(end, left) for end in element["range"]]
             return (ends[0][0], ends[1][1]) if ends[0] and ends[1] else None
         return None
     return _text_bounds(str(element), left)
@@ -225,7 +225,7 @@ def _names_of(left: str) -> t.Mapping[str, int]:
 
 
 def _ordered(value: t.Any, op: str, right: t.Any) -> Answer:
-    bounds = _bounds(right, "")
+    bounds = bounds_of(right, "")
     if not isinstance(value, int) or bounds is None:
         return None
     return {"<": value < bounds[0], ">": value > bounds[0], "<=": value <= bounds[0], ">=": value >= bounds[0]}[op]
@@ -286,7 +286,7 @@ def _fib(left: str, op: str, right: t.Any, now: Situation) -> Answer:
     elif isinstance(right, bool) or right in ("missing", "exists", 0, 1):
         inside = bool(found) == (right in (True, "exists", 1))
     elif isinstance(right, str) and result in ("oif", "oifname"):
-        inside = _name_matches(found, right)
+        inside = name_matches(found, right)
     else:
         return None
     return inside if op != "!=" else not inside
