@@ -20,6 +20,7 @@ import random
 import re
 import subprocess
 import sys
+import time
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux import netfilter, sysctls
@@ -37,6 +38,7 @@ DEVICES = {"a0": ("10.0.1.", "fd00:0:0:1::"), "b0": ("10.0.2.", "fd00:0:0:2::"),
 PER_WORLD = 60
 MAX_UNKNOWN = 0.02
 PATIENCE = 1.0  # seconds for a packet that should come out; a busy machine may take some of it
+_TENTATIVE = 0x40  # IFA_F_TENTATIVE
 _NEIGHBOURS = (2, 3, 4, 8, 9, 77, 78)
 Links = t.Callable[[], list[str]]  # ip commands
 _SETTINGS = ("tcp_loose", "tcp_be_liberal", "tcp_ignore_invalid_rst")
@@ -48,8 +50,7 @@ def veth_links() -> list[str]:
 
 
 def build_router(
-    ruleset: str, loose: bool, links: Links = veth_links, table: str = "main",
-    settings: t.Mapping[str, int] | None = None,
+    loose: bool, links: Links = veth_links, table: str = "main", settings: t.Mapping[str, int] | None = None
 ) -> None:
     """A router in a new namespace of this process, with a second way out by c0 for packets marked 0x10.
 
@@ -81,7 +82,17 @@ def build_router(
         _write(path, value)
     for name, number in (settings or {}).items():
         _write(f"netfilter/nf_conntrack_{name}", str(number))
-    load(ruleset)
+    _await_addresses()
+
+
+def _await_addresses() -> None:
+    """An IPv6 address is not used, for masquerading say, before the kernel has got round to it."""
+    for _each in range(200):
+        with open("/proc/net/if_inet6", encoding="ascii") as file:
+            if not any(int(line.split()[4], 16) & _TENTATIVE for line in file):
+                return
+        time.sleep(0.01)
+    raise RuntimeError("an IPv6 address stays tentative")
 
 
 def _batch(family: int, lines: t.Sequence[str]) -> None:
@@ -124,6 +135,7 @@ class World:
     settings: t.Mapping[str, int] = dataclasses.field(default_factory=dict)
     links: Links = veth_links
     table: str = "main"
+    load: t.Callable[[str], None] = load  # what puts the rules in place
 
     def text(self) -> str:
         return f"rp_filter {2 if self.loose else 0}, nf_conntrack {dict(self.settings)}\n{self.ruleset}"
@@ -154,7 +166,8 @@ class Router:
     """A real router and the engine's idea of it, side by side. Close it after use."""
 
     def __init__(self, world: World) -> None:
-        build_router(world.ruleset, world.loose, world.links, world.table, world.settings)
+        build_router(world.loose, world.links, world.table, world.settings)
+        world.load(world.ruleset)
         self.world = world
         self.host = read_router()
         macs = {name: bytes.fromhex(str(self.host.interfaces[name].mac).replace(":", "")) for name in DEVICES}
@@ -231,12 +244,20 @@ def random_world(dice: random.Random, links: Links = veth_links, table: str = "m
     return World(random_ruleset(dice), dice.random() < 0.2, numbers, links, table)
 
 
+MakeWorld = t.Callable[[random.Random, Links, str], World]
+
+
 def run_world(
-    seed: int, tally: Tally, links: Links = veth_links, table: str = "main", shrunk: bool = True
+    seed: int,
+    tally: Tally,
+    links: Links = veth_links,
+    table: str = "main",
+    shrunk: bool = True,
+    make_world: MakeWorld = random_world,
 ) -> None:
     """One router, and PER_WORLD packets through it; stops where the engine does not know."""
     dice = random.Random(seed)
-    world = random_world(dice, links, table)
+    world = make_world(dice, links, table)
     sent: list[Sent] = []
     with Router(world) as router:
         problem = _converse(dice, router, tally, sent)
@@ -321,23 +342,29 @@ def run(cases: int, seed: int, most_mismatches: int = 1, shrunk: bool = True) ->
     return tally
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+def read_arguments(title: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=title)
     parser.add_argument("--cases", type=int, default=5000, help="how many packets at least (default: 5000)")
     parser.add_argument("--seed", type=int, default=1, help="of the first router; each has the next (default: 1)")
     parser.add_argument("--mismatches", type=int, default=1, help="stop after so many (default: 1)")
-    options = parser.parse_args()
-    tally = run(options.cases, options.seed, options.mismatches)
+    return parser.parse_args()
+
+
+def report(tally: Tally, seed: int) -> int:
+    """Print what was compared; the exit status."""
     for counts in (tally.counts, tally.kinds):
         for kind, count in sorted(counts.items()):
             print(f"{count:9} {kind}")
         print()
     for text in tally.mismatches:
         print(text)
-    print(
-        f"packets: cases={tally.total} mismatches={len(tally.mismatches)} unknown={tally.unknown} seed={options.seed}"
-    )
+    print(f"packets: cases={tally.total} mismatches={len(tally.mismatches)} unknown={tally.unknown} seed={seed}")
     return 1 if tally.mismatches or tally.unknown > MAX_UNKNOWN * tally.total else 0
+
+
+def main() -> int:
+    options = read_arguments((__doc__ or "").splitlines()[0])
+    return report(run(options.cases, options.seed, options.mismatches), options.seed)
 
 
 if __name__ == "__main__":

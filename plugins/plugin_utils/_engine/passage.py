@@ -310,7 +310,14 @@ class Passage:
         # to an address of the host itself: over lo, where prerouting meets the packet with its connection
         passage = self.filters_at("postrouting", _MIN, NAT_SRC, "lo").to_source("postrouting", "lo")
         passage = dataclasses.replace(passage.filters_at("postrouting", NAT_SRC, _MAX, "lo"), iif="lo")
-        return passage.filters_at("prerouting").deliver()
+        return passage.confirm().filters_at("prerouting").deliver()
+
+    def confirm(self) -> Passage:
+        """nf_conntrack_confirm: from here on the connection is in the table, whatever becomes of the packet."""
+        if self.end is not None or not self.connection.fresh:
+            return self
+        connection = dataclasses.replace(self.connection, fresh=False)
+        return dataclasses.replace(self, connection=connection, tracker=self.tracker.commit(connection))
 
     def mark_doubt(self) -> str:
         """Say so where a rule of routing selects a mark that netfilter may or may not have set."""

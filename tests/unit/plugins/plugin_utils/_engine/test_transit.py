@@ -216,6 +216,20 @@ def test_local_delivery_and_the_answer() -> None:
         )
 
 
+def test_a_packet_to_the_host_itself_has_its_connection_before_it_comes_back_in() -> None:
+    """Redirected in output, it passes postrouting, where the entry is confirmed, before prerouting drops it."""
+    redirect = chain("output", {"verdict": {"do": "redirect"}}, kind="nat", priority=-100)
+    raw = chain("prerouting", {"verdict": {"do": "drop"}}, priority=-300)
+    sent = Packet(Flow.parse("udp 10.0.2.1:4000 > 20.0.0.5:53"))
+    local = [
+        {"family": 4, "table": 255, "dst": dst, "type": "local", "nexthops": [{"device": device}]}
+        for dst, device in (("127.0.0.0/8", "lo"), ("10.0.2.1/32", "a"))
+    ]
+    fate = one(transit.originate(router(redirect, raw, routes=local), Tracker(), sent))
+    assert (fate.outcome, fate.reason) == ("drop", "filter")
+    assert [str(entry.reply) for entry in tracker_of(fate).entries] == ["udp 127.0.0.1:53 > 10.0.2.1:4000"]
+
+
 def test_what_was_not_read_is_unknown() -> None:
     host = router(parts={"netfilter": {"complete": False, "why": "iptables-legacy holds rules"}})
     out = one(transit.forward(host, Tracker(), SYN, "in"))
