@@ -95,6 +95,8 @@ FILTER: dict[str, Facts] = {
     "tcp flags syn / fin,syn,rst,ack": match("tcp flags", "syn", mask=["fin", "syn", "rst", "ack"]),
     "tcp flags & (fin|syn) != 0": match("tcp flags", ["fin", "syn"], "in"),
     "tcp flags ! ack": match("tcp flags", 0, mask="ack"),
+    "exthdr frag exists": match("exthdr frag", True),
+    "rt type 0": match("exthdr rt type", 0),
     "icmp type echo-request": match("icmp type", "echo-request"),
     # reverse path
     "fib saddr . iif oif missing": match("fib saddr . iif oif", False),
@@ -201,7 +203,6 @@ UNKNOWN = {
     "ct count over 20 drop": "matches",
     "tcp option maxseg size 1000 drop": "matches",
     "rt ip nexthop 10.0.0.1 drop": "matches",
-    "exthdr frag exists drop": "matches",
     "add @dyn { ip saddr limit rate 10/second } drop": "matches",
     "meter m { ip saddr limit rate 5/second } drop": "matches",
     "ip daddr set 10.0.0.1": "statements",

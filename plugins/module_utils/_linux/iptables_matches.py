@@ -314,5 +314,7 @@ _MODULES: dict[str, t.Callable[[list[Option], int], list[Dict]]] = {
     "tos": _field("tos"),
     "pkttype": _pkttype,
     "devgroup": _devgroup,
+    # headers that no packet of a flow has: without the header these never match, inverted or not
+    **dict.fromkeys(("rt", "frag", "hbh", "dst", "ah", "esp", "mh", "ipcomp"), lambda options, family: [NEVER]),
     "nfacct": lambda options, family: [],  # it counts
 }

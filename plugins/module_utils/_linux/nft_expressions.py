@@ -67,6 +67,8 @@ def left_of(data: t.Any) -> str:
     if kind == "fib":
         flags = what["flags"] if isinstance(what["flags"], list) else [what["flags"]]
         return f"fib {' . '.join(flags)} {what['result']}"
+    if kind == "exthdr":
+        return " ".join(["exthdr", what["name"], *([what["field"]] if "field" in what else [])])
     if kind == "concat":
         parts = [left_of(part) for part in what]
         if not any(part.startswith("fib ") for part in parts):  # those have dots of their own

@@ -361,11 +361,11 @@ IPV6 = [
     ),
     (
         "-m frag --fragfirst -j ACCEPT",
-        "unknown(-m frag --fragfirst) => accept",
+        "any() => accept",
     ),
     (
         "-m rt --rt-type 0 -j DROP",
-        "unknown(-m rt --rt-type 0) => drop",
+        "any() => drop",
     ),
     (
         "-m ipv6header --header ipv6-frag --soft -j DROP",

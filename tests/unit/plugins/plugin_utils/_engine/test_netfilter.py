@@ -101,6 +101,10 @@ def result(*rules: Dict, **options: t.Any) -> FilterResult:
         (("ip daddr", "==", "@partners"), True),
         (("ip dscp", "==", "cs0"), True),
         (("icmp type", "==", "echo-request"), False),
+        (("exthdr rt", "==", True), False),
+        (("exthdr rt", "!=", True), True),
+        (("exthdr rt", "==", False), True),
+        (("exthdr rt type", "!=", 0), False),
     ],
 )
 def test_matches(match: tuple[t.Any, ...], expected: bool) -> None:
