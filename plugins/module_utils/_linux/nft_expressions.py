@@ -37,7 +37,7 @@ def match_of(data: Dict) -> Dict:
         right = _bits(left, mask, operator, right)
     elif left.startswith("fib "):
         right = _fib_value(left, right)
-    else:
+    elif not (left.startswith("exthdr ") and isinstance(right, bool)):
         right = right_of(right)
     match: Dict = {"left": left, "op": operator, "right": right}
     if mask is not None:
