@@ -8,6 +8,7 @@ SHELL := /bin/bash
 ROOT := $(CURDIR)
 TOPOLOGY ?= dual_wan_partner
 CASES ?= 1000000
+NETWORKS ?= 500
 SEED ?= 1
 
 export PATH := $(ROOT)/.venv/bin:$(PATH)
@@ -20,10 +21,10 @@ ifneq ($(shell id -u),0)
 AS_ROOT := sudo -E env PATH="$$PATH" PYTHONPATH="$$PYTHONPATH" ANSIBLE_COLLECTIONS_PATH="$$ANSIBLE_COLLECTIONS_PATH" ANSIBLE_CONFIG="$$ANSIBLE_CONFIG"
 endif
 
-TEST_KINDS := lint unit sanity lab-test integration oracle-sample kernels-sample artifact-test
+TEST_KINDS := lint unit sanity lab-test integration oracle-sample networks-sample kernels-sample artifact-test
 
 .DEFAULT_GOAL := help
-.PHONY: help setup replay test $(TEST_KINDS) oracle kernels lab-up lab-down bench clean
+.PHONY: help setup replay test $(TEST_KINDS) oracle networks kernels lab-up lab-down bench clean
 
 help: ## show this list
 	@echo "netpath.symmetry: make TARGET"
@@ -45,6 +46,7 @@ sanity: ## ansible-test sanity, and the unit tests on the oldest and newest Pyth
 lab-test: ## tests on labs: real namespaces, kernels and packets
 integration: ## ansible-test integration targets
 oracle-sample: ## the engine against the kernel on random cases, a sample of seconds
+networks-sample: ## verdicts and forecasts against real packets through random networks, a sample of seconds
 kernels-sample: ## the engine against the distribution's stock kernel in an emulated machine, a sample
 artifact-test: ## build the collection, install it elsewhere, use it from there
 $(TEST_KINDS): setup
@@ -52,6 +54,9 @@ $(TEST_KINDS): setup
 
 oracle: setup ## the engine against the kernel: CASES=1000000 SEED=1, in about ten minutes
 	@$(AS_ROOT) python -m ansible_collections.netpath.symmetry.tests.oracle.run --cases $(CASES) --seed $(SEED) $(ARGS)
+
+networks: setup ## verdicts and forecasts against real packets: NETWORKS=500 SEED=1, in about ten minutes
+	@$(AS_ROOT) python -m ansible_collections.netpath.symmetry.tests.networks.run --networks $(NETWORKS) --seed $(SEED) $(ARGS)
 
 kernels: CASES := 6000
 kernels: setup ## the engine against this kernel and, in an emulated machine, the stock one: CASES=6000 SEED=1

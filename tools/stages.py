@@ -78,6 +78,7 @@ STAGES = (
           _ansible_test("integration", "--allow-destructive", "--allow-root"),
           root=True, lane="networks", needs="tests/integration/targets/*/aliases"),
     _pytest("oracle-sample", "tests/oracle", lane="networks"),
+    _pytest("networks-sample", "tests/networks", lane="networks"),
     _pytest("kernels-sample", "tests/kernels", lane="networks"),
     _pytest("artifact-test", "tests/artifact"),
     Stage("replay", "replay", ("ansible-playbook", "netpath.symmetry.incident_replay"), root=True,

@@ -1,0 +1,104 @@
+# Copyright (c) 2026 netpath.symmetry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A sample of random networks: verdicts and forecasts against real packets. Needs root.
+
+With a semantic of the engine broken, the same networks must show wrong verdicts: so the comparison can fail.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import typing as t
+
+import pytest
+
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import (
+    fib,
+    journey,
+    reverse_path,
+    translation,
+    walk,
+)
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.conntrack import Connection, Tracker
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Packet, ReversePath
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.resolution import Resolution
+from ansible_collections.netpath.symmetry.tests.networks import traffic
+from ansible_collections.netpath.symmetry.tests.networks.network import plausible, run_network
+from ansible_collections.netpath.symmetry.tests.networks.run import MAX_UNKNOWN, run, total_of
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="makes network namespaces, which needs root")
+SEED = os.environ.get("NETWORKS_SEED")
+SAMPLE = range(int(SEED), int(SEED) + 14) if SEED else (1, 2, 3, 7, 12, 14, 16, 18, 21, 31, 40, 45, 47, 49)
+# a sample without one of these has not compared what it is for
+MUST_OCCUR = ("filter: rule on state", "filter: policy", "reverse_path", "neighbour", "no_route", "not_forwarding",
+              "loop", "translation")
+
+
+def test_verdicts_and_forecasts_say_what_real_packets_do() -> None:
+    total = total_of(run(SAMPLE, 4))
+    print(f"{total.flows} flows, {total.plans} plans, seeds {list(SAMPLE)}: {dict(sorted(total.reasons.items()))}")
+    assert not total.wrong, "\n".join(total.wrong)
+    assert total.unknown <= MAX_UNKNOWN * total.flows, total.unknowns
+    assert total.plans
+    assert SEED or [reason for reason in MUST_OCCUR if not total.reasons[reason]] == []
+
+
+def _replies_ignore_rp_filter(monkeypatch: pytest.MonkeyPatch) -> None:
+    validate = reverse_path.validate
+
+    def mutated(host: t.Any, packet: Packet, iif: str, oif: str | None) -> ReversePath:
+        return validate(host, packet, iif, oif) if packet.first else ReversePath("pass")
+
+    monkeypatch.setattr(reverse_path, "validate", mutated)
+
+
+def _firewalls_pass_invalid_packets(monkeypatch: pytest.MonkeyPatch) -> None:
+    classify = Tracker.classify
+
+    def mutated(tracker: Tracker, *arguments: t.Any) -> Connection:
+        found = classify(tracker, *arguments)
+        return dataclasses.replace(found, state="established") if found.state == "invalid" else found
+
+    monkeypatch.setattr(Tracker, "classify", mutated)
+
+
+def _replies_go_to_the_source_before_nat(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(translation, "translate_source", lambda flow, _connection: flow)
+
+
+def _arp_is_always_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(walk, "resolve", lambda *arguments: Resolution(arguments[-1]))
+
+
+def _ecmp_takes_the_first_branch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fib, "_multipath", lambda _route, found, *_rest: (fib.Leg(found, 1.0),))
+
+
+def _handshakes_are_the_whole_of_a_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journey, "_with_data", lambda _walks, _flow, _observed, pair, _again: pair)
+
+
+@pytest.mark.parametrize(
+    ("mutate", "seeds"),
+    [
+        (_replies_ignore_rp_filter, (21, 18)),
+        (_firewalls_pass_invalid_packets, (7, 16)),
+        (_replies_go_to_the_source_before_nat, (12, 40)),
+        (_arp_is_always_answered, (21, 45)),
+        (_ecmp_takes_the_first_branch, (14, 7)),
+        (_handshakes_are_the_whole_of_a_connection, (49,)),
+    ],
+)
+def test_a_broken_semantic_is_noticed(
+    mutate: t.Callable[[pytest.MonkeyPatch], None], seeds: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mutate(monkeypatch)
+    monkeypatch.setattr(traffic, "PATIENCE", 0.5)
+    assert any(run_network(seed, brief=True).wrong for seed in seeds), "every verdict of these networks still fits"
+
+
+def test_what_is_plausible() -> None:
+    assert plausible(0, 10, 0.5) and plausible(5, 10, 0.5) and plausible(10, 10, 1.0) and plausible(9, 10, 0.5)
+    assert not plausible(10, 10, 0.1) and not plausible(1, 10, 1.0) and not plausible(1, 10, 0.0)
