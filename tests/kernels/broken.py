@@ -9,9 +9,11 @@ import contextlib
 import typing as t
 from unittest import mock
 
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import flowtable
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host import Host
 
 _PATCHES: dict[str, tuple[object, str, t.Any]] = {
+    "flowtables": (flowtable, "pass_by", lambda host, tracker, packet, iif: (None, tracker)),
     "VRFs": (Host, "vrf_of", lambda host, interface: None),  # a packet stays on the link that it came by
 }
 NAMES = tuple(_PATCHES)

@@ -19,7 +19,7 @@ import sys
 import time
 import typing as t
 
-from ansible_collections.netpath.symmetry.tests.kernels import broken, delays, oracles, routers, vrf_replies
+from ansible_collections.netpath.symmetry.tests.kernels import broken, delays, flowtables, oracles, routers, vrf_replies
 from ansible_collections.netpath.symmetry.tests.kernels.outcome import Outcome
 from ansible_collections.netpath.symmetry.tests.oracle import kernel
 
@@ -32,6 +32,7 @@ class Kind(t.NamedTuple):
 
 
 _VETH = "ip link add pa type veth peer name pb"
+_FLOWTABLE = "nft add flowtable inet f ft { hook ingress priority 0 ; devices = { pa } ; }"
 _VRF = ("ip link add red type vrf table 7",)
 KINDS = {
     "routing": Kind(oracles.routing),
@@ -40,6 +41,7 @@ KINDS = {
     "VRF packets": Kind(routers.vrf_packets, _VRF),
     "VRF replies": Kind(vrf_replies.vrf_replies, _VRF),
     "delayed packets": Kind(delays.delayed_packets, (_VETH, "tc qdisc add dev pa root netem delay 1ms")),
+    "offloaded packets": Kind(flowtables.offloaded_packets, (_VETH, "nft add table inet f", _FLOWTABLE)),
 }
 
 

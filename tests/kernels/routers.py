@@ -42,7 +42,6 @@ def vrf_packets(cases: int, seed: int) -> Outcome:
 def _run(cases: int, seed: int, links: packets.Links, table: str) -> Outcome:
     tally = packets.Tally()
     while tally.total < cases and not tally.mismatches:
-        packets.run_world(seed, tally, links, table)
+        packets.run_world(seed, tally, links, table, shrunk=False)  # shrinking takes minutes in an emulated machine
         seed += 1
-    unknown = sum(count for kind, count in tally.counts.items() if " unknown " in kind)
-    return Outcome(tally.total, unknown, 0, tally.mismatches)
+    return Outcome(tally.total, tally.unknown, 0, tally.mismatches)

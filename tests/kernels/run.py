@@ -23,7 +23,7 @@ from ansible_collections.netpath.symmetry.tests.kernels import guest, image, job
 MAX_UNKNOWN = 0.001
 _SHARES = {
     **{"routing": 1.0, "packets": 0.2, "VLAN packets": 0.1, "VRF packets": 0.1},
-    **{"VRF replies": 0.05, "delayed packets": 0.02},
+    **{"VRF replies": 0.05, "delayed packets": 0.02, "offloaded packets": 0.05},
 }
 _SECONDS_PER_CASE = 0.5  # in the emulated machine at the very most; with a start of 100 s
 

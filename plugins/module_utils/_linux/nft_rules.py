@@ -67,8 +67,21 @@ def parse(ruleset: t.Mapping[str, t.Any], dormant: t.Collection[tuple[str, str]]
             chain["rules"] += parse_rule(data, counters)
         elif kind in ("set", "map"):
             sets.append(_set(data))
+    _name_devices(chains.values(), objects)
     _doubt_dynamic_sets(chains.values(), sets)
     return {"chains": list(chains.values()), "sets": sets}
+
+
+def _name_devices(chains: t.Iterable[Dict], objects: t.Iterable[Dict]) -> None:
+    """Tell with each rule that hands connections to a flowtable for which devices that works."""
+    tables = [item["flowtable"] for item in objects if "flowtable" in item]
+    devices = {(one["family"], one["table"], one["name"]): one.get("dev", ()) for one in tables}
+    for chain in chains:
+        for rule in chain["rules"]:
+            for statement in rule["statements"]:
+                if statement["do"] == "flow_offload":
+                    named = devices.get((chain["family"], chain["table"], statement["flowtable"]), ())
+                    statement["devices"] = [named] if isinstance(named, str) else list(named)
 
 
 def _doubt_dynamic_sets(chains: t.Iterable[Dict], sets: t.Iterable[Dict]) -> None:
@@ -227,7 +240,7 @@ def _statement(kind: str, what: t.Any, expression: Dict) -> list[Dict]:
     if kind == "notrack":
         return [{"do": "notrack"}]
     if kind == "flow":
-        return [{"do": "flow_offload"}]
+        return [{"do": "flow_offload", "flowtable": str(what.get("flowtable", "")).lstrip("@")}]
     if kind in ("limit", "quota"):
         named = {"name": what} if isinstance(what, str) else {key: value for key, value in what.items() if key != "inv"}
         over = {"over": True} if isinstance(what, dict) and what.get("inv") else {}

@@ -22,6 +22,25 @@ MAYBE = "?"
 
 
 @dataclasses.dataclass(frozen=True)
+class Way:
+    """How a flowtable sends the packets of one direction that arrive on ``iif``; next hop None: not known."""
+
+    direction: str
+    iif: str
+    oif: str
+    next_hop: str | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Offload:
+    """A connection that a flowtable has taken up, for packets from its devices; without ways: which is not known."""
+
+    devices: frozenset[str] = frozenset()
+    ways: tuple[Way, ...] = ()
+    stale: bool = False  # routes have changed: the next packet that the flowtable sees ends it
+
+
+@dataclasses.dataclass(frozen=True)
 class Entry:
     """One tracked connection: the packets of one direction look like ``original``, those of the other like ``reply``.
 
@@ -36,6 +55,8 @@ class Entry:
     seen_reply: bool = False
     # the interface whose address the source became: the connection may not leave by another; MAYBE: that is not known
     masquerade: str = ""
+    offload: Offload | None = None
+    followed: bool = False  # from its first packet on, so that what a flowtable has of it is known
 
     @property
     def tcp_state(self) -> str:
@@ -129,9 +150,7 @@ class Tracker:
     def _classify_tcp(self, packet: Packet, entry: Entry | None, direction: str, zone: int) -> Connection:
         if entry is None or entry.tcp is None:
             return self._pick_up(packet, zone)
-        step = conntrack_tcp.arrive(
-            entry.tcp, direction, packet.tcp_kind, packet.segment, self.tcp, entry.seen_reply
-        )
+        step = conntrack_tcp.arrive(entry.tcp, direction, packet.tcp_kind, packet.segment, self.tcp, entry.seen_reply)
         if step.verdict == "reopen":  # the kernel drops the entry and looks again
             return dataclasses.replace(self._pick_up(packet, zone), replaces=entry)
         after = entry if step.tcp == entry.tcp else dataclasses.replace(entry, tcp=step.tcp)
@@ -175,7 +194,7 @@ class Tracker:
 
 
 def _fresh(flow: Flow, zone: int) -> Entry:
-    return Entry(flow, flow.reversed(), zone)
+    return Entry(flow, flow.reversed(), zone, followed=True)
 
 
 def _known(entry: Entry, direction: str) -> Connection:

@@ -80,6 +80,7 @@ class Filtered:
     changed_route: bool = False  # a chain of type route changed what routing asks for
     untracked: bool = False
     zone: int = 0
+    offload: tuple[str, ...] | None = None  # the devices of a flowtable that takes up the connection
     met: bool = True  # False: there is no chain for the packet here
 
 
@@ -131,6 +132,10 @@ class Ruleset:
         """Whether any rule makes the kernel track the connections of a family (nf_ct_netns_get)."""
         return self._conntrack[family]
 
+    def offloads(self, family: int) -> bool:
+        """Whether any rule hands connections of a family to a flowtable."""
+        return self._offloads[family]
+
     def translates(self, family: int) -> bool:
         """Whether any nat chain makes the kernel give every new connection of a family a tuple of its own."""
         return self._translates[family]
@@ -147,9 +152,13 @@ class Ruleset:
         )
 
     def _may_be_offloaded(self, situation: Situation) -> bool:
-        """Packets of an offloaded connection go from ingress straight to the output; a FIN or RST ends that."""
+        """Whether a flowtable may hold the connection: it was not followed from its first packet, or a rule that is not
+        understood took it up. Its packets then go from ingress straight to the output; a FIN or RST ends that."""
+        entry = situation.connection.entry
+        known = entry is not None and entry.followed and (entry.offload is None or bool(entry.offload.ways))
         return (
-            self._offloads[situation.family]
+            not known
+            and self._offloads[situation.family]
             and situation.hook in ("prerouting", "forward", "postrouting")
             and situation.connection.state == "established"
             and situation.packet.tcp_kind not in ("syn", "fin", "rst")
@@ -163,7 +172,7 @@ class Ruleset:
             return Filtered(FilterResult("accept", mark=situation.mark), situation, met=False)
         outcome, walk = self._walk(situation, kind, low, high)
         if outcome.is_drop and self._may_be_offloaded(situation):
-            why = "a flowtable may take the connection past it (from documentation only)"
+            why = "a flowtable may take the connection past it"
             outcome = Outcome("unknown", outcome.rule, why)
         # `reject` drops the packet as `drop` does, so only accept and drop tell states apart
         stateful = (
@@ -180,7 +189,7 @@ class Ruleset:
             stateful=stateful,
             counter=outcome.counter,
         )
-        return Filtered(result, walk.now, walk.changed_route, walk.untracked, walk.zone)
+        return Filtered(result, walk.now, walk.changed_route, walk.untracked, walk.zone, walk.offload)
 
     def _fate_in(
         self, situation: Situation, kind: tuple[str, ...], low: int, high: int, state: str, direction: str

@@ -11,7 +11,8 @@ import functools
 import operator
 import typing as t
 
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.conntrack import Connection
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import flowtable
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.conntrack import Connection, Entry, Offload
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.netfilter_fields import ABSENT, value_of
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.netfilter_match import Sets, within
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.situation import Situation
@@ -19,7 +20,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.situation
 Statement = t.Mapping[str, t.Any]
 # statements that neither stop a packet nor change what routing sees of it
 _HARMLESS = (
-    *("counter", "log", "limit", "quota", "last", "flow_offload", "update_set", "set_mss", "ct_helper", "ct_timeout"),
+    *("counter", "log", "limit", "quota", "last", "update_set", "set_mss", "ct_helper", "ct_timeout"),
     "dup",
 )
 _BITS32 = 0xFFFFFFFF
@@ -34,6 +35,7 @@ class Effects:
         self.sets: Sets = {}
         self.untracked = False
         self.zone = 0
+        self.offload: tuple[str, ...] | None = None  # the devices of a flowtable that takes up the connection
         self._template = False  # a zone, helper or timeout policy is set for the connection to come
 
     def apply(self, statement: Statement, doubt: bool) -> tuple[bool, str]:
@@ -50,6 +52,8 @@ class Effects:
             if self.now.connection.entry is None:
                 return True, ""
             return self._set_mark(statement, "ct_mark", doubt), ""
+        if do == "flow_offload":
+            return self._offload(statement, doubt)
         if do == "set_tos":
             return True, self._set_tos(statement, doubt)
         if do in ("notrack", "set_zone", "ct_template"):
@@ -132,6 +136,17 @@ class Effects:
             return "it may change the type of service"
         self.now = dataclasses.replace(self.now, packet=dataclasses.replace(self.now.packet, tos=new))
         return ""
+
+    def _offload(self, statement: Statement, doubt: bool) -> tuple[bool, str]:
+        connection = self.now.connection
+        if self.now.hook != "forward" or not flowtable.takes_up(connection, self.now.packet):
+            return False, ""
+        if doubt:
+            return True, "it may hand the connection to a flowtable"
+        self.offload = tuple(statement.get("devices", ()))
+        entry = dataclasses.replace(t.cast(Entry, connection.entry), offload=Offload())  # a second rule finds it so
+        self.now = dataclasses.replace(self.now, connection=dataclasses.replace(connection, entry=entry))
+        return True, ""
 
     def _set_tracking(self, statement: Statement, doubt: bool) -> tuple[bool, str]:
         """nft_notrack_eval, nft_ct_set_zone_eval, xt_ct_target: nothing is done once the packet has its connection."""

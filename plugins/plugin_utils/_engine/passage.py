@@ -10,6 +10,7 @@ import dataclasses
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import (
+    flowtable,
     resets,
     routing,
     translation,
@@ -142,6 +143,8 @@ class Passage:
         connection = self.connection
         if connection.entry is not None and connection.entry.mark != now.ct_mark:
             connection = dataclasses.replace(connection, entry=dataclasses.replace(connection.entry, mark=now.ct_mark))
+        if filtered.offload is not None:
+            connection = flowtable.begin(self.host, connection, now.packet, self.iif, self.decision, filtered.offload)
         tracker = self.tracker if connection.fresh else self.tracker.commit(connection)
         kept = (result,) if result.rule or result.stateful else ()
         passage = dataclasses.replace(

@@ -10,6 +10,7 @@ import dataclasses
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import (
+    flowtable,
     routing,
     sending,
 )
@@ -34,8 +35,11 @@ def forward(host: Host, tracker: Tracker, packet: Packet, iif: str) -> tuple[Tra
     routed_from = ingress if ":" in packet.flow.destination else iif
     if _only_routed(host, tracker, packet):
         return tuple([_routed(packet, tracker, one) for one in routing.route_input(host, packet, routed_from)])
-    passage = Passage.start(host, tracker, packet, iif)
-    passage = passage.arrive(iif)
+    if host.ruleset.offloads(packet.flow.family):
+        taken, tracker = flowtable.pass_by(host, tracker, packet, iif)
+        if taken is not None:
+            return (taken,)
+    passage = Passage.start(host, tracker, packet, iif).arrive(iif)
     if ingress != iif:
         passage = dataclasses.replace(passage, iif=ingress).filters_at("prerouting")
     if passage.end is not None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
 import pytest
@@ -219,10 +220,14 @@ def test_translations(verdict: Dict, hook: str, expected: tuple[str, str, int | 
 def test_an_offloaded_connection_may_go_past_a_drop() -> None:
     flow = rule(statements=[{"do": "flow_offload"}])
     drop = rule("drop")
-    known = Connection("established", "original", Tracker().classify(PACKET).entry)
+    entry = Tracker().classify(PACKET).entry
+    assert entry is not None
+    known = Connection("established", "original", dataclasses.replace(entry, followed=False))  # as read from facts
     ack = Packet(PACKET.flow, first=False, tcp="ack")
     told = run(chain(flow, drop), connection=known, packet=ack).result
-    assert told.verdict == "unknown" and "documentation" in told.reason
+    assert told.verdict == "unknown" and "flowtable" in told.reason
+    followed = Connection("established", "original", entry)
+    assert run(chain(flow, drop), connection=followed, packet=ack).result.verdict == "drop"
     assert run(chain(flow, drop), connection=Tracker().classify(PACKET)).result.verdict == "drop"
     assert run(chain(flow), connection=known, packet=ack).result.verdict == "accept"
     fin = Packet(PACKET.flow, first=False, tcp="fin")
