@@ -15,6 +15,7 @@ from ansible.utils.display import Display
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import FlowError
 from ansible_collections.netpath.symmetry.plugins.plugin_utils import _edge
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.diagnose import diagnose
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.failures import FailureError
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.proof import plan_proof, steering
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.site import SiteError
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.verdict import ORDER
@@ -40,6 +41,7 @@ class ActionModule(ActionBase):
                 "write_draft": {"type": "path"},
                 "report_dir": {"type": "path"},
                 "fail_on": {"type": "list", "elements": "str", "choices": list(ORDER), "default": []},
+                "what_if": {"type": "list", "elements": "str", "default": []},
                 "quiet": {"type": "bool", "default": False},
             },
         )
@@ -49,8 +51,11 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail("no host to diagnose: the inventory, or the pattern in symmetry_hosts, is empty")
         facts, variables = _edge.gathered((task_vars or {})["hostvars"], hosts)
         try:
-            found = diagnose(facts, variables, [options["flow"]] if options["flow"] else None).to_dict()
-        except (SiteError, FlowError) as error:
+            diagnosis = diagnose(facts, variables, [options["flow"]] if options["flow"] else None)
+            found = diagnosis.to_dict()
+            if options["what_if"]:
+                found["what_if"] = diagnosis.what_if(options["what_if"]).to_dict()
+        except (SiteError, FlowError, FailureError) as error:
             raise AnsibleActionFail(str(error)) from error
         text = diagnosis_text(found)
         if not options["quiet"]:

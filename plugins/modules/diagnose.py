@@ -44,7 +44,18 @@ options:
     description:
       - Judge this flow instead of the C(symmetry_flows) of the inventory.
       - For example V(tcp 10.0.0.5 > 203.0.113.10:443).
+      - With prefixes or ranges of ports, as V(tcp 10.1.4.0/22 > 203.0.113.0/25:443-445), all flows between them are
+        judged, and divided into classes that fare alike.
     type: str
+  what_if:
+    description:
+      - Judge every flow again after failures, one at a time. V(single) takes all that the inventory shows.
+      - Else failures by name. V(node fwa) is a host that is gone, V(link gw:wan_a) an interface that goes down,
+        V(carrier gw:wan_a) a cable that is cut, V(uplink A) the provider beyond an uplink, and V(sessions fwb) a lost
+        connection table. The name of an uplink may stand for its interface, and a colon for the space.
+    type: list
+    elements: str
+    default: []
   write_draft:
     description: Save the YAML of what was assumed in this file on the control node.
     type: path
@@ -78,11 +89,20 @@ EXAMPLES = r"""
   delegate_to: localhost
   run_once: true
   register: diagnosis
+
+- name: Ask which single failure breaks which flow
+  netpath.symmetry.diagnose:
+    hosts: "{{ ansible_play_hosts_all }}"
+    what_if: single
+  delegate_to: localhost
+  run_once: true
 """
 
 RETURN = r"""
 verdicts:
-  description: One entry per flow, with its paths, the place where it dies, the state boundaries and the evidence.
+  description:
+    - One entry per flow, with its paths, the place where it dies, the state boundaries and the evidence.
+    - That of a prefix flow is its worst class, with every class in C(partition).
   returned: success
   type: list
   elements: dict
@@ -119,6 +139,15 @@ change:
   type: list
   elements: dict
   sample: [{role: policy_route, host: gw, variables: {}}]
+what_if:
+  description:
+    - The flows that a failure treats otherwise than now, the worst first, and the failures that break flows which work.
+  returned: when O(what_if) is given
+  type: dict
+  sample:
+    failures: [node fwa, link gw:wan_a]
+    rows: [{failure: node fwa, flow: web, before: symmetric, after: broken, own: false}]
+    single_points: [{failure: node fwa, flows: [web]}]
 draft:
   description: The variables that the diagnosis assumed.
   returned: success

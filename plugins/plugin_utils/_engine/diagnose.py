@@ -27,6 +27,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.prefix_fl
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.registry import Finding
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.site import Facts, read_flows
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.verdict import ORDER, FlowVerdict
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.what_if import WhatIf, what_if
 
 SCHEMA = "netpath.symmetry/diagnosis/1"
 
@@ -58,6 +59,10 @@ class Diagnosis:
     def forecast(self, steps: t.Sequence[Step]) -> Forecast:
         """Every flow's verdict before and after the steps; raises ForecastError."""
         return forecast(self.network, self.verdicts, steps, self.observed)
+
+    def what_if(self, asked: t.Sequence[str]) -> WhatIf:
+        """What failures do to every flow: ``single`` for all single ones, or names; raises FailureError."""
+        return what_if(self.network, self.verdicts, self.observed, asked)
 
     def to_dict(self) -> dict[str, t.Any]:
         """Plain data for reports and artifacts."""

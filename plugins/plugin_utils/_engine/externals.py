@@ -132,6 +132,8 @@ def _way(uplink: Uplink, share: float) -> Entry:
 
 def _is_up(network: Network, uplink: Uplink) -> bool:
     """An uplink of a host that was not read counts as up: nothing shows that it is not."""
+    if uplink.name in network.site.lost:
+        return False
     return uplink.host not in network.hosts or network.topology.is_up(uplink.host, uplink.interface)
 
 

@@ -102,7 +102,9 @@ class Network:
         if uplink.host not in self.hosts:
             return bool(uplink.announces)
         joins = (self.topology.join(uplink.host, uplink.interface, gateway) for gateway in uplink.gateways)
-        return all(join.neighbour is None and not join.unknown for join in joins)
+        # a gateway that a host of the inventory has is no edge while that host is down
+        link_up = self.topology.is_up(uplink.host, uplink.interface)
+        return all(join.neighbour is None and not join.unknown and not (join.down and link_up) for join in joins)
 
     @functools.cached_property
     def edge_uplinks(self) -> tuple[Uplink, ...]:

@@ -18,12 +18,12 @@ import typing as t
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import classes
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.classes import Cuts, Range
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.externals import Observed
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host import Host
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network import Network
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.outcome import outcome
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.region import SIDES, Box, Region, merge
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.site import NamedFlow
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.verdict import ORDER, FlowVerdict, judge
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.watched import Watched
 
 LIMIT = 20_000
 _SOME_PORT = 40_000  # of those that clients take
@@ -78,24 +78,12 @@ def _with_one_measure(leaves: list[tuple[Box, FlowVerdict]]) -> list[tuple[Box, 
     return [(box.with_source_ports(), told) for box, told in leaves]
 
 
-class _Watched(dict[str, Host]):
-    """The hosts of a network; notes which of them were asked."""
-
-    def __init__(self, hosts: t.Mapping[str, Host]) -> None:
-        super().__init__(hosts)
-        self.asked: set[str] = set()
-
-    def __getitem__(self, name: str) -> Host:
-        self.asked.add(name)
-        return super().__getitem__(name)
-
-
 class _Search:
     """The division of one region into boxes in which all flows fare alike."""
 
     def __init__(self, network: Network, named: NamedFlow, region: Region, observed: Observed, limit: int) -> None:
-        self.hosts = _Watched(network.hosts)
-        self.network = dataclasses.replace(network, hosts=self.hosts)
+        self.watched = Watched(network)
+        self.network = network
         self.named = named
         self.region = region
         self.observed = observed
@@ -154,10 +142,8 @@ class _Search:
         self.judged += 1
         if self.judged > self.limit:
             raise TooManyClasses(self._too_many())
-        self.hosts.asked.clear()
         flow = box.example(self.region.protocol, self.region.family)
-        told = judge(self.network, dataclasses.replace(self.named, flow=flow), self.observed)
-        return told, frozenset(self.hosts.asked)
+        return self.watched.judge(dataclasses.replace(self.named, flow=flow), self.observed)
 
     def _divide(self, box: Box, asked: frozenset[str]) -> tuple[Box, Box] | None:
         """The box in two parts; None where no constant divides it."""

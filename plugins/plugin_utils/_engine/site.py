@@ -106,6 +106,7 @@ class Site:
     segments: t.Mapping[tuple[str, str], str] = dataclasses.field(default_factory=dict)
     ignored: frozenset[tuple[str, str]] = frozenset()
     problems: tuple[tuple[str, str], ...] = ()  # (host, what does not fit the facts)
+    lost: frozenset[str] = frozenset()  # uplinks beyond which nothing answers, though their links are up
 
     def uplink_of(self, host: str, interface: str, gateway: str | None = None) -> Uplink | None:
         """The uplink of an interface; where two share it, the one with that gateway."""

@@ -10,6 +10,7 @@ Two candidates that fit equally, or a MAC address that contradicts, give an unkn
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import functools
 import ipaddress
@@ -52,6 +53,20 @@ class Topology:
         self._neighbours: dict[tuple[str, str, str], Facts] = {}
         for host, host_facts in facts.items():
             self._read(host, host_facts)
+
+    def with_facts(self, changed: t.Mapping[str, Facts]) -> Topology:
+        """The same joins after interfaces went down or lost their carrier, or neighbours stopped to answer."""
+        other = copy.copy(self)
+        interfaces, neighbours = dict(self._interfaces), dict(self._neighbours)
+        for host, facts in changed.items():
+            for name, interface in facts.get("interfaces", {}).items():
+                if (host, name) in interfaces:
+                    interfaces[host, name] = interface
+            for key in [key for key in neighbours if key[0] == host]:
+                del neighbours[key]
+            neighbours.update({(host, one["device"], one["address"]): one for one in facts.get("neighbours", ())})
+        other._interfaces, other._neighbours, other._joins = interfaces, neighbours, {}
+        return other
 
     def _read(self, host: str, facts: Facts) -> None:
         for name, interface in facts.get("interfaces", {}).items():

@@ -321,6 +321,8 @@ def _cross(network: Network, after: _Step, hop: Hop) -> Path | _Step:
 def _leave(network: Network, step: _Step, device: str, next_hop: str) -> Path:
     """Beyond the next hop nothing is known; where it may be a host that was not read, that is said."""
     uplink = network.site.uplink_of(step.host, device, next_hop)
+    if uplink and uplink.name in network.site.lost:
+        return _end(step, "dropped", "uplink_lost", f"{step.host}: what is beyond uplink {uplink.name} is lost", device)
     if network.unread and not (uplink and uplink.announces):
         what = f"the packet leaves {step.host} by {device} to {next_hop}"
         return dataclasses.replace(

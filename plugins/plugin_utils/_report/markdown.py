@@ -19,6 +19,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._report.layout im
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._report.paths import mermaid
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._report.text import partition_text
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._report.variables import as_yaml
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._report.what_if import own_ends, what_if_rows
 
 Data = t.Mapping[str, t.Any]
 PER_ID = 50  # a report has more room than a terminal
@@ -61,6 +62,8 @@ def diagnosis_markdown(diagnosis: Data, title: str = "Diagnosis") -> str:
                 "```",
                 "",
             ]
+    if diagnosis.get("what_if"):
+        lines += ["", *_what_if(diagnosis["what_if"])]
     if diagnosis["assumptions"]:
         lines += ["", "## Assumed", "", *(f"- {escape(text)}" for text in diagnosis["assumptions"])]
     return "\n".join(lines).rstrip() + "\n"
@@ -78,6 +81,15 @@ def _findings(findings: t.Sequence[Data]) -> list[str]:
             lines.append(f"  - remedy: {escape(finding['remedy'])}")
         lines.append(f"  - {escape(finding['title'])}: `{finding['page']}` of the collection")
     return [*lines, *(f"- {escape(text)}" for text in excerpt.more)]
+
+
+def _what_if(found: Data) -> list[str]:
+    lines = ["## What if", "", "Single points of failure:", ""]
+    lines += [f"- {escape(one['failure'])}: breaks {escape(', '.join(one['flows']))}" for one in found["single_points"]]
+    lines += [] if found["single_points"] else ["- none of those that were looked at"]
+    lines += ["", *md_table(["failure", "new flows", "which, and why"], what_if_rows(found)), ""]
+    lines += [escape(own_ends(found))]
+    return [*lines, "", "Assumed of failures:", "", *(f"- {escape(text)}" for text in found["assumptions"])]
 
 
 def _verdicts(verdicts: t.Sequence[Data]) -> list[str]:

@@ -17,6 +17,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._report.findings 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._report.layout import MARKS, marked, paragraph, table
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._report.paths import path_lines
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._report.variables import as_yaml
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._report.what_if import what_if_lines
 
 Data = t.Mapping[str, t.Any]
 EVIDENCE = 3  # items that are shown for a finding; those of a flow stand with the flow
@@ -41,6 +42,8 @@ def diagnosis_text(diagnosis: Data) -> str:
     lines.append("")
     if diagnosis["remedies"]:
         lines += ["REMEDIES", *remedy_lines(diagnosis["remedies"]), ""]
+    if diagnosis.get("what_if"):
+        lines += [*what_if_lines(diagnosis["what_if"]), ""]
     if diagnosis["assumptions"]:
         lines += ["ASSUMED (declare it to be sure)"]
         for text in diagnosis["assumptions"]:
