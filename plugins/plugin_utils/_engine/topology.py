@@ -51,6 +51,7 @@ class Topology:
         self._by_address: dict[str, list[tuple[str, str]]] = {}
         self._by_mac: dict[str, list[tuple[str, str]]] = {}
         self._neighbours: dict[tuple[str, str, str], Facts] = {}
+        self._strict_arp: set[tuple[str, str]] = set()  # they answer for their own addresses only
         for host, host_facts in facts.items():
             self._read(host, host_facts)
 
@@ -69,8 +70,12 @@ class Topology:
         return other
 
     def _read(self, host: str, facts: Facts) -> None:
+        sysctls = facts.get("interface_sysctls", {})
+        everywhere = sysctls.get("all", {}).get("arp_ignore", 0)
         for name, interface in facts.get("interfaces", {}).items():
             key = (host, name)
+            if max(everywhere, sysctls.get(name, {}).get("arp_ignore", 0)):
+                self._strict_arp.add(key)
             if key in self._site.ignored:
                 continue
             self._interfaces[key] = interface
@@ -157,6 +162,13 @@ class Topology:
         owners = self.owners(address)
         return "its owner" if len(owners) == 1 and self._by_mac.get(mac.lower()) == owners else None
 
+    def on_link(self, host: str, device: str, address: str) -> bool:
+        """Whether the address may be asked for on the interface: it is connected there, or nobody needs to ask."""
+        wanted = ipaddress.ip_address(address)
+        if wanted.is_link_local or not self._interfaces.get((host, device), {}).get("mac"):
+            return True
+        return any(wanted in network for network in self._networks.get((host, device), ()))
+
     def join(self, host: str, device: str, next_hop: str) -> Join:
         """The interface that answers for ``next_hop`` on the segment of ``host``'s ``device``."""
         key = (host, device, next_hop)
@@ -173,6 +185,8 @@ class Topology:
         if declared:
             return self._only(declared, "declared", host, device, next_hop)
         possible = [key for key in owners if self._declared(host, device, key) is None]
+        if ":" not in next_hop:
+            possible = [key for key in possible if not self._is_quiet(key)]
         mac = self.mac_of(host, device, next_hop)
         if mac:
             elsewhere = [key for key in owners if key not in possible and key in self._by_mac.get(mac, ())]
@@ -192,6 +206,11 @@ class Topology:
             return Join(unanswered=f"{host}: next hop {next_hop} on {device} does not answer (neighbour entry {state})")
         return Join()
 
+    def _is_quiet(self, owner: tuple[str, str]) -> bool:
+        """arp_ignore: the servers of a balancer have its address on lo, and answer no ARP request for it."""
+        wires = [key for key in self._by_host[owner[0]] if not self._is_loopback(key)]
+        return self._is_loopback(owner) and bool(wires) and all(key in self._strict_arp for key in wires)
+
     def _receivers(self, here: tuple[str, str], owner: tuple[str, str], next_hop: str) -> list[tuple[str, str]]:
         """The interfaces of the owner's host that are on our segment by prefix: the owner itself, unless it is lo."""
         keys = [owner]
@@ -202,7 +221,9 @@ class Topology:
     def _by_proof_of_mac(
         self, possible: list[tuple[str, str]], mac: str, host: str, device: str, next_hop: str
     ) -> Join:
-        holders = [key for key in self._by_mac.get(mac, ()) if key[0] != host]
+        having = [key for key in self._by_mac.get(mac, ()) if key[0] != host]
+        # a bridge has the MAC address of a port, and speaks for it
+        holders = [key for key in having if (key[0], self._interfaces[key].get("master")) not in having]
         fitting = [key for key in possible if key in holders]
         if fitting:
             return self._only(fitting, "mac", host, device, next_hop)

@@ -332,7 +332,21 @@ def _leave(network: Network, step: _Step, device: str, next_hop: str) -> Path:
     if owners and next_hop == destination:
         return _end(step, "unknown", "join", f"{step.host} looks for {destination} on {device}, but it is an address "
                     f"of {' and '.join(owners)}, which is not on that segment", device)
+    if _off_link(network, step.hops[-1], next_hop) and not (uplink and uplink.declared):
+        return _end(step, "unknown", "join", f"{step.host}: gateway {next_hop} is in no connected prefix of {device}, "
+                    f"and no neighbour entry shows that it answers: ping it from {step.host}, or declare it in "
+                    "symmetry_uplinks", device)
     return dataclasses.replace(_end(step, "left", interface=device), next_hop=next_hop)
+
+
+def _off_link(network: Network, hop: Hop, next_hop: str) -> bool:
+    """A gateway that the kernel took while it was on link, and that may not be there any more (fib_check_nh)."""
+    leg = hop.branch.leg if hop.branch else None
+    if leg is None or leg.gateway != next_hop or "onlink" in leg.flags:
+        return False
+    topology = network.topology
+    return not topology.mac_of(hop.host, hop.oif or "", next_hop) and not topology.on_link(
+        hop.host, hop.oif or "", next_hop)
 
 
 def _end(step: _Step, outcome: str, reason: str = "", detail: str = "", interface: str | None = "") -> Path:

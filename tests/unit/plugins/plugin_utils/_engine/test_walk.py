@@ -6,6 +6,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import Flow
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.diagnose import diagnose
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.externals import Entry
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network import Network
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Packet
@@ -125,3 +126,25 @@ def test_branches_are_bounded_and_the_rest_is_unknown(branches):
     paths = send(Network.build(hosts, {}), "gw", packet("icmp 10.250.0.1 > 203.0.113.1"))
     assert sum(path.share for path in paths) == pytest.approx(1.0)
     assert any(path.outcome == "unknown" for path in paths) == (branches > 64)
+
+
+@pytest.mark.parametrize(("change", "verdict"), [
+    ({}, "unknown"),
+    ({"flags": ["onlink"]}, "symmetric"),
+    ({"neighbour": True}, "symmetric"),
+    ({"declared": True}, "symmetric"),
+    ({"address": True}, "symmetric"),
+])
+def test_a_gateway_in_no_connected_prefix_is_not_taken_for_alive(change, verdict):
+    """The kernel takes such a route while the gateway is on link, and keeps it when that address goes."""
+    addresses = ["10.0.0.1/24", *(["203.0.113.2/29"] if change.get("address") else [])]
+    edge = networks.host({"lan": ["10.1.0.1/24"], "wan": addresses}, ["default via 203.0.113.1 dev wan"])
+    edge["routes"][-1]["nexthops"][0].update({"flags": change["flags"]} if "flags" in change else {})
+    if change.get("neighbour"):
+        edge["neighbours"] = [{"family": 4, "address": "203.0.113.1", "device": "wan", "state": "stale",
+                               "mac": "02:aa:00:00:00:01"}]
+    declared = {"symmetry_uplinks": [{"name": "A", "interface": "wan", "gateway": "203.0.113.1"}]}
+    (told,) = diagnose({"edge": edge}, {"edge": declared} if change.get("declared") else {},
+                       ["udp 10.1.0.1 > 192.0.2.9:53"]).verdicts
+    assert told.verdict == verdict, told.summary()
+    assert verdict != "unknown" or "no connected prefix of wan" in told.read_next
