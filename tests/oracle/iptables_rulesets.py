@@ -95,11 +95,14 @@ _BEFORE: dict[int, Pool] = {
         "-d 203.0.113.0/29 -j NETMAP --to 10.0.2.72/29", "-p udp -j REDIRECT --to-ports 5353",
         "-d 192.0.2.1 -j REDIRECT",
         "-d 198.51.100.7 -j ACCEPT",
+        "-p tcp -j DNAT --to-destination 10.0.2.8-10.0.2.9",
+        "-p udp -j DNAT --to-destination 10.0.2.77-10.0.2.78 --persistent",
     ),
     6: (
         "-p tcp -m tcp --dport 443 -j DNAT --to-destination [fd00:0:0:2::9]:8443",
         "-d 2001:db8:5::5 -j DNAT --to-destination fd00:0:0:2::8", "-d 2001:db8:5::/64 -j NETMAP --to 2001:db8:7::/64",
         "-p udp -m udp --dport 53 -j DNAT --to-destination fd00:0:0:3::9", "-p udp -j REDIRECT --to-ports 5353",
+        "-p tcp -j DNAT --to-destination fd00:0:0:2::8-fd00:0:0:2::9",
     ),
 }  # fmt: skip
 _AFTER: dict[int, Pool] = {
@@ -109,11 +112,14 @@ _AFTER: dict[int, Pool] = {
         "-m mark --mark 0x10/0xf0 -j SNAT --to-source 10.0.3.78",
         "-s 10.0.1.0/29 -j NETMAP --to 10.0.2.0/29", "-p tcp -j SNAT --to-source 10.0.2.77:7000",
         "-s 10.0.1.4 -j ACCEPT",
+        "-o b0 -j SNAT --to-source 192.0.2.64-192.0.2.127",
+        "-j SNAT --to-source 198.51.100.64-198.51.101.5 --persistent",
     ),
     6: (
         "-o b0 -j MASQUERADE", "-s fd00:0:0:1::2 -j SNAT --to-source fd00:0:0:2::77", "-j MASQUERADE",
         "-o c0 -j SNAT --to-source fd00:0:0:3::77", "-s fd00:0:0:1::/64 -j NETMAP --to fd00:0:0:2::/64",
         "-p tcp -j SNAT --to-source [fd00:0:0:2::77]:7000",
+        "-o b0 -j SNAT --to-source 2001:db8:9::40-2001:db8:9:0:1::7",
     ),
 }  # fmt: skip
 IPSETS = """\

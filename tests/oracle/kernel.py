@@ -9,6 +9,7 @@ import ctypes
 import functools
 import os
 import subprocess
+import sys
 import time
 import typing as t
 
@@ -129,6 +130,7 @@ def _facts(source: KernelSource) -> dict[str, t.Any]:
         "schema": "netpath.symmetry/1",
         "platform": "linux",
         "kernel": os.uname().release,
+        "byte_order": sys.byteorder,
         "interfaces": interfaces,
         "rules": source.rules(),
         "routes": reading.listed,

@@ -9,6 +9,7 @@ Every part says whether it is complete and why not. What a host lacks or hides i
 from __future__ import annotations
 
 import os
+import sys
 import time
 import typing as t
 
@@ -59,6 +60,7 @@ class Gathering:
     def __init__(self, request: Request) -> None:
         self.request = request
         self.facts: Dict = {"schema": SCHEMA, "platform": "linux", "kernel": os.uname().release}
+        self.facts["byte_order"] = sys.byteorder
         self.parts: dict[str, Dict] = {}
         self.interest = [*request.prefixes]
         for flow in request.flows:

@@ -47,6 +47,7 @@ class Host:
         self.name = name
         self.facts = facts
         self.platform = str(facts.get("platform", "linux"))
+        self.byte_order = str(facts.get("byte_order", ""))
         self.kernel = kernel_version.parse(str(facts.get("kernel", "")))
         self.sysctls: t.Mapping[str, int] = facts.get("sysctls", {})
         self._interface_sysctls = facts.get("interface_sysctls", {})

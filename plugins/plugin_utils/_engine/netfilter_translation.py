@@ -48,6 +48,7 @@ def translation_of(verdict: Verdict, text: str, walk: Effects) -> Translation | 
         port if isinstance(port, int) else None,
         text,
         port_unknown=random or (port is not None and not isinstance(port, int)),
+        persistent=bool(verdict.get("persistent")),
     )
 
 

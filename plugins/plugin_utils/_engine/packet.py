@@ -124,6 +124,7 @@ class Translation:
     port: int | None = None
     rule: str = ""
     port_unknown: bool = False  # the kernel takes one of a range, or a random one
+    persistent: bool = False  # of a range the same address for every destination
 
 
 @dataclasses.dataclass(frozen=True)

@@ -245,7 +245,9 @@ class Passage:
         """Set up the translation of a new connection."""
         try:
             if hook in ("postrouting", "input"):
-                entry = translation.bind_source(self.host, entry, rule, oif or "", next_hop)
+                entry = translation.bind_source(
+                    self.host, entry, rule, oif or "", next_hop, self.tracker.entries
+                )
             else:
                 entry = translation.bind_destination(self.host, entry, rule, self.iif)
         except translation.TranslationUnknown as error:

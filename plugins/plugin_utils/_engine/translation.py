@@ -7,11 +7,10 @@
 from __future__ import annotations
 
 import dataclasses
-import ipaddress
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import Flow
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import source_address
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import nat_pool, source_address
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.conntrack import Connection, Entry
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.fib import number_of
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Packet, Translation
@@ -79,7 +78,7 @@ def bind_destination(host: Host, entry: Entry, rule: Translation, iif: str | Non
         address = _redirect_address(host, entry.original, iif)
     reply = entry.reply
     if address is not None:
-        reply = dataclasses.replace(reply, source=_single(host, rule, address))
+        reply = dataclasses.replace(reply, source=_one_of(host, entry, rule, address, ()))
     elif rule.port is None:
         raise TranslationUnknown(f"{host.name}: the address of {rule.rule} is not known")
     if rule.port is not None or rule.port_unknown:
@@ -87,15 +86,20 @@ def bind_destination(host: Host, entry: Entry, rule: Translation, iif: str | Non
     return dataclasses.replace(entry, reply=reply)
 
 
-def bind_source(host: Host, entry: Entry, rule: Translation, device: str, next_hop: str | None) -> Entry:
-    """The entry of a new connection after a snat or masquerade rule, for packets that leave by ``device``."""
+def bind_source(
+    host: Host, entry: Entry, rule: Translation, device: str, next_hop: str | None, others: t.Sequence[Entry] = ()
+) -> Entry:
+    """The entry of a new connection after a snat or masquerade rule, for packets that leave by ``device``.
+
+    ``others`` are the connections that there are already.
+    """
     address = rule.address
     if rule.kind == "masquerade":
         address = _masquerade_address(host, entry, device, next_hop)
         entry = dataclasses.replace(entry, masquerade=device)
     reply = entry.reply
     if address is not None:
-        reply = dataclasses.replace(reply, destination=_single(host, rule, address))
+        reply = dataclasses.replace(reply, destination=_one_of(host, entry, rule, address, others))
     elif rule.port is None or rule.kind == "masquerade":
         raise TranslationUnknown(f"{host.name}: the address of {rule.rule} is not known")
     if rule.port is not None or rule.port_unknown:
@@ -103,15 +107,37 @@ def bind_source(host: Host, entry: Entry, rule: Translation, device: str, next_h
     return dataclasses.replace(entry, reply=reply)
 
 
-def _single(host: Host, rule: Translation, address: str) -> str:
-    """One address of a rule; a range, a prefix or a map would leave the choice to the kernel."""
-    first, _dash, last = address.partition("-")
+def _one_of(host: Host, entry: Entry, rule: Translation, address: str, others: t.Sequence[Entry]) -> str:
+    """The address that the kernel takes of a rule's range (get_unique_tuple): it hashes the connection's ends.
+
+    A source that lies in the range stays, and one that another connection has been given is given again.
+    """
     try:
-        if last and first != last:
-            raise ValueError
-        return str(ipaddress.ip_address(first))
+        first, last = nat_pool.bounds(address)
     except ValueError:
-        raise TranslationUnknown(f"{host.name}: {rule.rule} translates to one of {address}") from None
+        raise TranslationUnknown(f"{host.name}: {rule.rule} translates to {address}, which is not understood") from None
+    if first == last:
+        return first
+    source, of_destination = entry.reply.destination, rule.kind == "dnat"
+    if not of_destination:
+        if rule.port is None and not rule.port_unknown and _lies_in(source, first, last):
+            return source
+        if any(_same_source(entry, other) for other in others):
+            raise TranslationUnknown(f"{host.name}: {rule.rule} may give the address of another connection again")
+    if not host.byte_order:
+        raise TranslationUnknown(f"{host.name}: {rule.rule} translates to one of {address}: byte order not read")
+    asked = nat_pool.Asked(source, entry.reply.source, entry.zone, rule.persistent, of_destination)
+    return nat_pool.choose(first, last, asked, host.byte_order)
+
+
+def _lies_in(address: str, first: str, last: str) -> bool:
+    return number_of(first) <= number_of(address) <= number_of(last)
+
+
+def _same_source(entry: Entry, other: Entry) -> bool:
+    """same_src: of one end, port and protocol, and another connection."""
+    mine, its = entry.original, other.original
+    return (its.protocol, its.source, its.sport) == (mine.protocol, mine.source, mine.sport) and its != mine
 
 
 def _masquerade_address(host: Host, entry: Entry, device: str, next_hop: str | None) -> str | None:
