@@ -24,9 +24,15 @@ def domain(host: Host, packet: Packet) -> str | None:
 
 def domain_doubt(host: Host, packet: Packet, oif: str | None) -> str:
     """Why it is not known which VRF a packet is sent in; empty where it is, or where its socket is bound."""
-    if oif or not host.vrf_tables or len(source_address.domains(host.interfaces, packet.flow.source)) < 2:
-        return ""
-    return f"{host.name}: {packet.flow.source} is an address inside and outside of VRFs: which sends is not known"
+    vrfs = source_address.domains(host.interfaces, packet.flow.source) if host.vrf_tables and not oif else set()
+    if len(vrfs) > 1:
+        return f"{host.name}: {packet.flow.source} is an address inside and outside of VRFs: which sends is not known"
+    vrf = next(iter(vrfs), None)
+    if vrf and packet.flow.protocol == "udp" and host.sysctls.get("net/ipv4/udp_l3mdev_accept"):
+        ways = [routing.route_output(host, packet, bound) for bound in (vrf, None)]
+        if len({tuple((one.outcome, one.device, one.next_hop) for one in way) for way in ways}) > 1:
+            return f"{host.name}: udp_l3mdev_accept is set: a socket that is not bound to {vrf} sends another way"
+    return ""
 
 
 def choose_source(host: Host, packet: Packet, oif: str | None) -> list[tuple[Packet, Decision]]:

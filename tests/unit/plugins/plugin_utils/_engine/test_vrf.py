@@ -121,6 +121,13 @@ def test_an_address_inside_and_outside_of_a_vrf_is_not_followed() -> None:
     assert fate.outcome == "unknown" and "inside and outside of VRFs" in fate.detail
 
 
+def test_a_datagram_may_come_from_a_socket_outside_of_the_vrf_where_such_are_accepted() -> None:
+    host = a_host(sysctls={"net/ipv4/udp_l3mdev_accept": 1})
+    (fate,) = transit.originate(host, Tracker(), Packet(Flow.parse("udp 10.0.2.1:514 > 20.1.1.5:4000")))
+    assert fate.outcome == "unknown" and "udp_l3mdev_accept" in fate.detail
+    assert output_of(host, "10.0.2.1").device == "m1"  # an echo reply
+
+
 def output_chain(left: str, op: str, right: t.Any, verdict: str) -> Dict:
     rule = {"text": "the rule", "matches": [{"left": left, "op": op, "right": right}], "verdict": {"do": verdict}}
     chain = {"family": "inet", "table": "f", "name": "out", "type": "filter", "hook": "output", "priority": 0}
