@@ -26,7 +26,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.walk impo
 
 def of_flow(network: Network, told: FlowVerdict) -> t.Iterator[Finding]:
     """SYM601 for a flow whose small packets arrive. Pings are small unless somebody asks for more."""
-    if told.named.flow.protocol not in ("tcp", "udp"):
+    if told.named.flow.protocol not in ("tcp", "udp") or network.one_mtu:
         return
     seen: set[t.Any] = set()
     for pair in told.journey.pairs:

@@ -27,6 +27,9 @@ class Learned:
             key = (entry["family"], entry["table"], number_of(entry["dst"]), entry.get("device", ""))
             self._entries.setdefault(key, []).append(Lesson(entry.get("gateway"), entry.get("mtu")))
 
+    def __bool__(self) -> bool:
+        return bool(self._entries)
+
     def apply(self, packet: Packet, lookup: Lookup) -> Lookup:
         """The lookup of a packet, with what was learned of its destination."""
         if not self._entries:

@@ -97,6 +97,18 @@ class Network:
                 found[family].setdefault(shift, {}).setdefault(network >> shift, set()).add(name)
         return found
 
+    @functools.cached_property
+    def one_mtu(self) -> bool:
+        """Whether every link takes the same size, as far as interfaces, routes and ICMP say: then none is narrow."""
+        sizes: set[int] = set()
+        for host in self.hosts.values():
+            for one in host.interfaces.values():
+                if one.kind != "loopback":
+                    sizes |= {one.mtu, one.sysctls.get("mtu6") or one.mtu}
+            if host.learned or any(route.get("mtu") for route in host.facts.get("routes", ())):
+                return False
+        return len(sizes) < 2
+
     def is_edge(self, uplink: Uplink) -> bool:
         """True where no host of the inventory is known to own the uplink's gateway."""
         if uplink.host not in self.hosts:
