@@ -227,9 +227,10 @@ def _counters(gathering: Gathering) -> None:
 
 
 def _netfilter(gathering: Gathering) -> t.Optional[Dict]:
-    from ansible_collections.netpath.symmetry.plugins.module_utils._linux import netfilter
+    from ansible_collections.netpath.symmetry.plugins.module_utils._linux import ipvs, netfilter
 
     gathering.facts["netfilter"], missing = netfilter.read()
+    gathering.facts["balancers"] = ipvs.read()
     return {"why": missing["why"]} if not missing["complete"] else None
 
 

@@ -201,6 +201,9 @@ _INTERFACE = _record({}, {
 }, closed=False)
 _SYSCTLS = _dict_of(lambda value: isinstance(value, int))
 _COUNTS = _dict_of(_number)
+_SERVERS = _list_of(_record({"address": _address, "port": _number, "mode": _text}, {}))
+_SERVICE = _record({"protocol": _text, "address": _address, "port": _number, "servers": _SERVERS}, {})
+_MARKED = _record({"mark": _number, "servers": _SERVERS}, {})
 _FILE_VALUE = _record({"value": lambda value: isinstance(value, int), "file": _text}, {}, closed=False)
 _NFT_RULE = _record({"text": _text}, {
     "handle": _number, "comment": _text,
@@ -241,6 +244,7 @@ _EVIDENCE: dict[str, Check] = {
     "rp_filter": _dict_of(_record({"mode": _number, "origin": _text}, {}, closed=False)),
     "route_counts": _dict_of(_COUNTS),
     "counters": _COUNTS,
+    "balancers": _list_of(lambda entry: _SERVICE(entry) or _MARKED(entry)),
     # what no collector reads yet (findings_awaiting.py)
     "out_of_state": _list_of(_record({"flow": _text, "packets": _number}, {"rule": _text, "interface": _text})),
     "reroutes": _list_of(_record({"flow": _text, "before": _text, "after": _text}, {})),

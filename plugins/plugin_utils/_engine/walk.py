@@ -15,6 +15,7 @@ import itertools
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import transit as host_transit
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.balancers import as_balanced
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.conntrack import Tracker
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.externals import Entry, unread_might_be
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network import Network
@@ -255,8 +256,12 @@ def _at_host(network: Network, step: _Step) -> tuple[Transit, ...]:
     tracker = step.trackers.get(step.host) or network.new_tracker(step.host)
     host = network.hosts[step.host]
     if step.iif is None:
-        return host_transit.originate(host, tracker, step.packet)
-    return host_transit.forward(host, tracker, step.packet, step.iif)
+        fates = host_transit.originate(host, tracker, step.packet)
+    else:
+        fates = host_transit.forward(host, tracker, step.packet, step.iif)
+    if not network.facts[step.host].get("balancers"):
+        return fates
+    return tuple(as_balanced(step.host, network.facts[step.host], fate) for fate in fates)
 
 
 def _guided(fates: tuple[Transit, ...], step: _Step, guide: Path | None) -> tuple[Transit, ...]:

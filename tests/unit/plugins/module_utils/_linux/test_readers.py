@@ -16,6 +16,7 @@ import pytest
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux import (
     command,
     ctnetlink,
+    ipvs,
     kernel_counters,
     local_table,
     managers,
@@ -97,6 +98,28 @@ def test_the_file_that_decides_is_named(tmp_path: pathlib.Path, monkeypatch: pyt
     monkeypatch.setattr(sysctl_files, "_who_applies", lambda root: "procps")
     found, _unread = sysctl_files.read({"net/ipv4/ip_forward": 0}, values, str(tmp_path))
     assert found["sysctls"] == {"net/ipv4/ip_forward": {"value": 0, "file": "/etc/sysctl.conf"}}
+
+
+IP_VS = """IP Virtual Server version 1.2.1 (size=4096)
+Prot LocalAddress:Port Scheduler Flags
+  -> RemoteAddress:Port Forward Weight ActiveConn InActConn
+TCP  0A010064:01BB wrr persistent 300 FFFFFFFF
+  -> 0A010005:01BB      Route   1      0          0
+  -> 0A010004:01BB      Masq    1      3          7
+UDP  [2001:0db8:0000:0000:0000:0000:0000:0064]:0035 rr
+FWM  0000000A rr
+"""
+
+
+def test_services_of_ipvs() -> None:
+    assert ipvs.parse(IP_VS) == [
+        {"protocol": "tcp", "address": "10.1.0.100", "port": 443, "servers": [
+            {"address": "10.1.0.5", "port": 443, "mode": "route"},
+            {"address": "10.1.0.4", "port": 443, "mode": "masq"}]},
+        {"protocol": "udp", "address": "2001:db8::64", "port": 53, "servers": []},
+        {"mark": 10, "servers": []},
+    ]
+    assert ipvs.parse("\n".join(IP_VS.splitlines()[:3])) == [] == ipvs.read("/nonexistent")
 
 
 def test_a_network_namespace_that_nobody_boots_gets_nothing_from_files(tmp_path: pathlib.Path) -> None:

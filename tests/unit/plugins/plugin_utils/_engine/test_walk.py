@@ -148,3 +148,18 @@ def test_a_gateway_in_no_connected_prefix_is_not_taken_for_alive(change, verdict
                        ["udp 10.1.0.1 > 192.0.2.9:53"]).verdicts
     assert told.verdict == verdict, told.summary()
     assert verdict != "unknown" or "no connected prefix of wan" in told.read_next
+
+
+@pytest.mark.parametrize(("flow", "verdict"), [
+    ("tcp 10.0.0.20 > 10.0.0.1:443", "unknown"), ("tcp 10.0.0.20 > 10.0.0.1:22", "symmetric"),
+    ("udp 10.0.0.20 > 10.0.0.1:443", "symmetric"), ("tcp 10.0.0.20 > 10.0.0.1:8080", "unknown"),
+])
+def test_what_ipvs_takes_does_not_end_at_the_balancer(flow, verdict):
+    server = {"address": "10.0.0.30", "port": 443, "mode": "route"}
+    balancer = networks.host({"eth0": ["10.0.0.1/24"]}, balancers=[
+        {"protocol": "tcp", "address": "10.0.0.1", "port": 443, "servers": [server]},
+        {"protocol": "tcp", "address": "10.0.0.1", "port": 8080, "servers": []}])
+    hosts = {"lb": balancer, "client": networks.host({"eth0": ["10.0.0.20/24"]}, forwarding=False)}
+    (told,) = diagnose(hosts, {}, [flow]).verdicts
+    assert told.verdict == verdict, told.summary()
+    assert verdict != "unknown" or "IPVS" in told.read_next
