@@ -9,6 +9,7 @@ The planners are those of the modules, so that the forecast and the change are a
 from __future__ import annotations
 
 import copy
+import dataclasses
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.ownership import NFT_FAMILY, NFT_TABLE
@@ -130,7 +131,9 @@ def _apply_routing(facts: Dict, changes: t.Sequence[Change]) -> None:
     host = host_from_facts(facts)
     rules, routes = simulate.after(host.rules, host.routes, routing)
     facts["rules"] = [rule.to_dict() for rule in rules]
-    facts["routes"] = [route.to_dict() for route in routes]
+    added = [change.after for change in routing if isinstance(change.after, Route)]
+    interfaces = facts.get("interfaces") or {}
+    facts["routes"] = [(_without_carrier(one, interfaces) if one in added else one).to_dict() for one in routes]
     if any(isinstance(change.subject, Rule) and change.subject.family == 4 for change in routing):
         facts["local_table_merged"] = False
     counts = facts.setdefault("route_counts", {})
@@ -142,6 +145,17 @@ def _apply_routing(facts: Dict, changes: t.Sequence[Change]) -> None:
                 tables.pop(str(value.table), None)
                 if number > 0:
                     tables[str(value.table)] = number
+
+
+def _without_carrier(route: Route, interfaces: Data) -> Route:
+    """A new route as the kernel keeps it: legs by an interface that has no carrier are marked linkdown at once."""
+    legs = tuple(
+        dataclasses.replace(leg, flags=(*leg.flags, "linkdown"))
+        if interfaces.get(leg.device or "", {}).get("carrier") is False
+        else leg
+        for leg in route.nexthops
+    )
+    return dataclasses.replace(route, nexthops=legs)
 
 
 def _apply_rp_filter(facts: Dict, sysctl: Sysctl) -> None:

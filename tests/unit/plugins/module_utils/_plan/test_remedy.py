@@ -120,3 +120,13 @@ def test_unknown_roles_and_missing_facts() -> None:
     with pytest.raises(PlanError, match="not on link"):
         wrong = [{"name": "wan_a", "interface": "wan_a", "gateway": "192.0.2.1"}]
         plan_remedy(FACTS, "policy_route", {**VARIABLES, "policy_route_uplinks": wrong})
+
+
+@pytest.mark.parametrize("carrier", [False, True])
+def test_a_planned_route_by_an_interface_without_carrier_is_linkdown_at_once(carrier: bool) -> None:
+    """As fib_create_info marks it: with ignore_routes_with_linkdown it is passed over."""
+    facts = copy.deepcopy(FACTS)
+    facts["interfaces"]["wan_a"]["carrier"] = carrier
+    after = apply_to_facts(facts, plan_remedy(facts, "policy_route", VARIABLES))
+    legs = [leg for route in after["routes"] for leg in route.get("nexthops", ()) if leg["device"] == "wan_a"]
+    assert legs and all((leg.get("flags") == ["linkdown"]) is not carrier for leg in legs), legs
