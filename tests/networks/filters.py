@@ -14,6 +14,8 @@ import typing as t
 
 from ansible_collections.netpath.symmetry.tests.networks.world import V4, V6, Node, World
 
+# what an IPv6 host cannot do without: whether it is filtered is another matter than these flows
+_NEIGHBOURS = "icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } counter accept"
 PORTS = {"tcp": (22, 80, 443, 8080), "udp": (53, 514, 5353)}
 
 
@@ -100,7 +102,7 @@ def stateless_filter(world: World, dice: random.Random) -> bool:
         node.tables.append(_chain(f"host{len(node.tables)}", hook, "drop", plain))
         world.features[f"policy drop at {hook}"] += 1
         return True
-    node.tables.append(_chain(f"flat{len(node.tables)}", hook, "accept", plain))
+    node.tables.append(_chain(f"flat{len(node.tables)}", hook, "accept", [_NEIGHBOURS, *plain]))
     world.features[f"filter at {hook}"] += 1
     return bool(plain)
 
@@ -163,11 +165,12 @@ def destination_nat(world: World, dice: random.Random) -> bool:
     word = "ip" if family == V4 else "ip6"
     target = dice.choice(server.addresses(family))
     virtual = dice.choice(node.plugs).addresses[family]
+    inner_port = dice.choice(PORTS[protocol]) if dice.random() < 0.5 else port
     to = f"[{target}]" if family == V6 else target
-    inner = f"{to}:{dice.choice(PORTS[protocol])}" if dice.random() < 0.5 else target
+    inner = f"{to}:{inner_port}" if inner_port != port else target
     rule = f"{word} daddr {virtual} {protocol} dport {port} counter dnat {word} to {inner}"
     node.tables.append(_nat(node, "prerouting", rule))
-    world.forwarded_to.setdefault((node.name, protocol, virtual, port), target)
+    world.forwarded_to.setdefault((node.name, protocol, virtual, port), (target, inner_port))
     world.services += [(family, protocol, virtual, port)] * 2
     if dice.random() < 0.3:
         node.tables.append(_nat(node, "postrouting", "ct status dnat counter masquerade"))
@@ -185,6 +188,9 @@ def redirect(world: World, dice: random.Random) -> bool:
     plug = dice.choice(node.plugs)
     rule = f'iifname "{plug.device}" {protocol} dport {port} counter redirect to :{own}'
     node.tables.append(_nat(node, "prerouting", rule))
+    for family in (V4, V6):
+        key = (node.name, protocol, f"{plug.device} IPv{family}", port)
+        world.forwarded_to.setdefault(key, (plug.addresses[family], own))
     return True
 
 

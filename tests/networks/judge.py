@@ -84,7 +84,7 @@ def observe(scene: Scene) -> Fate:
     if not last.forward and not _is_the_answer(scene, last):
         return Fate(False, last.node, "translation" if last.node == ask.node else "astray", "", "return")
     back = "return" if last.forward else "forward"
-    return _dead_at_output(scene, last.node, (last.destination, last.dport), (last.source, last.sport), back)
+    return _dead_at_output(scene, last.node, _inward(scene, last), (last.source, last.sport), back)
 
 
 def _packets_of(scene: Scene) -> list[Sighting]:
@@ -107,6 +107,15 @@ def _packets_of(scene: Scene) -> list[Sighting]:
                 if one.number != number and found.sport in (one.sport, one.dport)]
         own.sort()
     return own
+
+
+def _inward(scene: Scene, last: Sighting) -> tuple[str, int]:
+    """The destination after what dnat or redirect rules of the node make of it."""
+    protocol, by = scene.ask.protocol, f"{last.device} IPv{scene.ask.family}"
+    known = scene.world.forwarded_to
+    found = known.get((last.node, protocol, last.destination, last.dport)) or known.get(
+        (last.node, protocol, by, last.dport))
+    return found if found and last.forward else (last.destination, last.dport)
 
 
 def _is_the_answer(scene: Scene, last: Sighting) -> bool:
@@ -150,7 +159,7 @@ def _reason(scene: Scene, last: Sighting, mine: list[Sighting], already: int) ->
     if scene.grown(node, "address_errors"):
         return "not_forwarding", ""
     told = _lookup(scene, last)
-    if scene.grown(node, "no_routes") and told != "unreachable":
+    if scene.grown(node, "no_routes") and told not in _REFUSED:
         return "no_route", ""
     return told, ""
 
@@ -206,9 +215,9 @@ def _lookup(scene: Scene, last: Sighting) -> str:
     node = last.node
     if evidence.route_answer(scene.spaces, node, last.source)[0] == "local":
         return "martian"
-    inward = scene.world.forwarded_to.get((node, scene.ask.protocol, last.destination, last.dport), last.destination)
-    words = f"{inward} from {last.source} iif {last.device}"
-    words += _ports(scene.ask.protocol, last.sport, last.dport)
+    inward = _inward(scene, last)
+    words = f"{inward[0]} from {last.source} iif {last.device}"
+    words += _ports(scene.ask.protocol, last.sport, inward[1])
     marks = [rule.removeprefix(evidence.MARK) for rule in _hit(scene, node) if rule.startswith(evidence.MARK)]
     words += f" mark {marks[-1]}" if marks else ""
     reason, device = evidence.route_answer(scene.spaces, node, words)

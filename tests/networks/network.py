@@ -16,7 +16,7 @@ from ansible_collections.netpath.symmetry.tests.networks.evidence import Counter
 from ansible_collections.netpath.symmetry.tests.networks.generate import generate
 from ansible_collections.netpath.symmetry.tests.networks.judge import NOBODY, Scene, observe
 from ansible_collections.netpath.symmetry.tests.networks.namespaces import Namespaces
-from ansible_collections.netpath.symmetry.tests.networks.predict import LEFT, Fate, Prediction
+from ansible_collections.netpath.symmetry.tests.networks.predict import BY_RULE, LEFT, Fate, Prediction
 from ansible_collections.netpath.symmetry.tests.networks.traffic import Attempt, Traffic
 from ansible_collections.netpath.symmetry.tests.networks.watch import Watch
 from ansible_collections.netpath.symmetry.tests.networks.world import Ask, World, transcript
@@ -120,6 +120,8 @@ def _same(predicted: Fate, observed: Fate) -> bool:
     if (predicted.host, predicted.direction) == (observed.host, observed.direction):
         if observed.reason == NOBODY:  # known beforehand, or taken for a way out of the inventory
             return predicted.reason in ("neighbour", LEFT)
+        if predicted.reason == BY_RULE:
+            return observed.reason == "no_route"
         return (predicted.reason, predicted.rule) == (observed.reason, observed.rule)
     return False
 

@@ -19,6 +19,7 @@ from ansible_collections.netpath.symmetry.tests.networks.namespaces import Names
 from ansible_collections.netpath.symmetry.tests.networks.world import Ask
 
 _SUBSETS = ("interfaces", "routing", "sysctls", "netfilter", "conntrack")
+BY_RULE = "unreachable, by a rule"  # which the kernel reports as a network without a route
 LEFT = "astray, out of the inventory"
 
 
@@ -97,6 +98,9 @@ def _fate(pair: Pair) -> Fate:
     path = pair.culprit
     last = path.hops[-1].transit if path.hops else None
     rule = next((item.rule for item in last.filters if item.verdict in ("drop", "reject")), "") if last else ""
+    rule_of = last.lookup.rule if last and last.lookup else None
+    if path.reason == "unreachable" and rule_of and rule_of.action == "unreachable":
+        return Fate(False, path.host, BY_RULE, "", pair.direction)
     reason = LEFT if path.reason == "astray" and path.next_hop else path.reason
     return Fate(False, path.host, reason, rule if reason == "filter" else "", pair.direction)
 

@@ -110,8 +110,8 @@ class World:
     ecmp: bool = False
     hash_policy: int = 3
     services: list[tuple[int, str, str, int]] = dataclasses.field(default_factory=list)  # family, proto, address, port
-    # (node, protocol, address, port) as a packet comes in, and the address that the node makes of it
-    forwarded_to: dict[tuple[str, str, str, int], str] = dataclasses.field(default_factory=dict)
+    # node, protocol, address (or interface, with redirect) and port as a packet comes in: what the node makes of it
+    forwarded_to: dict[tuple[str, str, str, int], tuple[str, int]] = dataclasses.field(default_factory=dict)
 
     def routers(self) -> list[Node]:
         return [node for node in self.nodes.values() if node.router]
