@@ -28,7 +28,7 @@ def differences(tracker: Tracker) -> list[str]:
 
 def _differences(tracker: Tracker) -> list[str]:
     real = {_key(entry): _real(entry) for entry in ctnetlink.read_entries([], _MANY, 0)}
-    ours = {(str(entry.original), entry.zone): _ours(entry) for entry in tracker.entries}
+    ours = {(str(entry.original), _zones(entry)): _ours(entry) for entry in tracker.entries}
     return [
         f"connection {key[0]} zone {key[1]}: the kernel has {real.get(key)}, the engine {ours.get(key)}"
         for key in sorted({*real, *ours})
@@ -36,8 +36,13 @@ def _differences(tracker: Tracker) -> list[str]:
     ]
 
 
-def _key(entry: t.Mapping[str, t.Any]) -> tuple[str, int]:
-    return str(_flow(entry, "original")), int(entry["zone"])
+def _key(entry: t.Mapping[str, t.Any]) -> tuple[str, tuple[int, int]]:
+    zones = [int(entry[side].get("zone", entry["zone"])) for side in ("original", "reply")]
+    return str(_flow(entry, "original")), (zones[0], zones[1])
+
+
+def _zones(entry: Entry) -> tuple[int, int]:
+    return entry.zone.of("original"), entry.zone.of("reply")
 
 
 def _real(entry: t.Mapping[str, t.Any]) -> dict[str, t.Any]:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import collections
 import dataclasses
+import json
 import random
 import re
 import subprocess
@@ -38,7 +39,6 @@ DEVICES = {"a0": ("10.0.1.", "fd00:0:0:1::"), "b0": ("10.0.2.", "fd00:0:0:2::"),
 PER_WORLD = 60
 MAX_UNKNOWN = 0.02
 PATIENCE = 1.0  # seconds for a packet that should come out; a busy machine may take some of it
-_TENTATIVE = 0x40  # IFA_F_TENTATIVE
 _NEIGHBOURS = (2, 3, 4, 8, 9, 77, 78)
 Links = t.Callable[[], list[str]]  # ip commands
 _SETTINGS = ("tcp_loose", "tcp_be_liberal", "tcp_ignore_invalid_rst")
@@ -82,17 +82,26 @@ def build_router(
         _write(path, value)
     for name, number in (settings or {}).items():
         _write(f"netfilter/nf_conntrack_{name}", str(number))
-    _await_addresses()
+    _wait_until_up()
 
 
-def _await_addresses() -> None:
-    """An IPv6 address is not used, for masquerading say, before the kernel has got round to it."""
-    for _each in range(200):
-        with open("/proc/net/if_inet6", encoding="ascii") as file:
-            if not any(int(line.split()[4], 16) & _TENTATIVE for line in file):
-                return
-        time.sleep(0.01)
-    raise RuntimeError("an IPv6 address stays tentative")
+def _wait_until_up() -> None:
+    """A fresh link drops what is sent before the kernel has seen its carrier, and has no IPv6 addresses before."""
+    end = time.monotonic() + 5 * PATIENCE
+    while True:
+        shown = subprocess.run(["ip", "-j", "addr"], text=True, capture_output=True, check=True).stdout
+        links = {link["ifname"]: link for link in json.loads(shown)}
+        late = [
+            name for name in DEVICES
+            if links[name]["operstate"] != "UP"
+            or any(one.get("tentative") for one in links[name]["addr_info"])
+            or sum(one["family"] == "inet6" for one in links[name]["addr_info"]) < 2  # its own, and link-local
+        ]
+        if not late:
+            return
+        if time.monotonic() > end:
+            raise RuntimeError(f"{', '.join(late)} do not come up")
+        time.sleep(0.005)
 
 
 def _batch(family: int, lines: t.Sequence[str]) -> None:

@@ -32,7 +32,9 @@ _VERDICTS = (
 )  # fmt: skip
 _RAW = (
     "udp dport 53 notrack", "iifname c0 notrack", "ip saddr 10.0.1.3 notrack", "tcp dport 80 notrack",
-    "meta nfproto ipv6 notrack",
+    "meta nfproto ipv6 notrack", "ct zone set 5", "iifname a0 ct zone set 5", "iifname a0 ct original zone set 3",
+    "iifname { b0, c0 } ct zone set 5", "iifname b0 ct reply zone set 4", "tcp dport 80 ct original zone set 6",
+    "ct zone set iifname map { a0 : 7, b0 : 7, c0 : 8 }",
 )  # fmt: skip
 _MARKS = (
     "iifname a0 meta mark set 0x10", "ct state new ct mark set 0x10", "meta mark set ct mark",

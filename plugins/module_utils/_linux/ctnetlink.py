@@ -200,4 +200,6 @@ def _decode_tuple(data: bytes) -> tuple[str, Dict]:
     for kind, name in names.items():
         if kind in protocol:
             side[name] = be(protocol[kind])
+    if 3 in parts:  # CTA_TUPLE_ZONE: the zone holds for this direction only
+        side["zone"] = be(parts[3])
     return PROTOCOLS.get(number, str(number)), side

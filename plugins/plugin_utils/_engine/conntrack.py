@@ -21,6 +21,20 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet im
 MAYBE = "?"
 
 
+class Zone(t.NamedTuple):
+    """The zone of a connection: of both directions, or of the one that is named; the other is then in zone 0."""
+
+    number: int = 0
+    direction: str = ""
+
+    def of(self, direction: str) -> int:
+        """nf_ct_zone_id."""
+        return self.number if self.direction in ("", direction) else 0
+
+
+NO_ZONE = Zone()
+
+
 @dataclasses.dataclass(frozen=True)
 class Way:
     """How a flowtable sends the packets of one direction that arrive on ``iif``; next hop None: not known."""
@@ -49,7 +63,7 @@ class Entry:
 
     original: Flow
     reply: Flow
-    zone: int = 0
+    zone: Zone = NO_ZONE
     tcp: Tcp | None = None
     mark: int = 0
     seen_reply: bool = False
@@ -112,7 +126,7 @@ class Tracker:
         known = [flow for flow in flows if flow["protocol"] in PROTOCOLS]
         return cls(tuple(_entry(flow, _masquerade_of(flow, facts)) for flow in known), _settings(facts))
 
-    def classify(self, packet: Packet, zone: int = 0) -> Connection:
+    def classify(self, packet: Packet, zone: Zone = NO_ZONE) -> Connection:
         """The connection of a packet as it arrives, before any translation (nf_conntrack_in)."""
         if packet.about is not None:
             return self._classify_error(packet.flow, packet.about, zone)
@@ -125,7 +139,7 @@ class Tracker:
             return Connection("new", "original", _fresh(packet.flow, zone), fresh=True)
         return _known(entry, direction)
 
-    def _classify_error(self, flow: Flow, about: Packet, zone: int) -> Connection:
+    def _classify_error(self, flow: Flow, about: Packet, zone: Zone) -> Connection:
         """nf_conntrack_inet_error: an ICMP error is related where the packet it tells of is of a known connection,
         and where it goes to the sender of that packet."""
         answer = dataclasses.replace(about, flow=about.flow.reversed(), first=not about.first)
@@ -136,7 +150,7 @@ class Tracker:
         known = side.destination == flow.destination
         return Connection("related", direction, entry) if known else Connection("invalid")
 
-    def _pick_up(self, packet: Packet, zone: int) -> Connection:
+    def _pick_up(self, packet: Packet, zone: Zone) -> Connection:
         """A TCP segment without an entry: a SYN opens one, and with tcp_loose so does a bare ACK."""
         tcp = conntrack_tcp.open_connection(packet.tcp_kind, packet.segment, self.tcp)
         if tcp is None:
@@ -147,7 +161,7 @@ class Tracker:
         """Whether any connection of the family is tracked: then the host does so, whatever asked for it."""
         return any(entry.original.family == family for entry in self.entries)
 
-    def _classify_tcp(self, packet: Packet, entry: Entry | None, direction: str, zone: int) -> Connection:
+    def _classify_tcp(self, packet: Packet, entry: Entry | None, direction: str, zone: Zone) -> Connection:
         if entry is None or entry.tcp is None:
             return self._pick_up(packet, zone)
         step = conntrack_tcp.arrive(entry.tcp, direction, packet.tcp_kind, packet.segment, self.tcp, entry.seen_reply)
@@ -160,28 +174,30 @@ class Tracker:
 
     def is_taken(self, entry: Entry) -> bool:
         """Whether another connection already has the entry's reply tuple (nf_nat_used_tuple)."""
-        others = (old for old in self.entries if old.original != entry.original and old.zone == entry.zone)
-        return any(entry.reply in (old.original, old.reply) for old in others)
+        return any(_clash(old, entry) for old in self.entries)
 
     def note(self, entry: Entry) -> Tracker:
-        """The table with another version of an entry."""
-        kept = self.forget(entry)
-        return dataclasses.replace(kept, entries=(*kept.entries, entry))
+        """The table with another version of an entry, in its place: the latest of several is found first."""
+        key = (entry.zone, entry.original)
+        if all((old.zone, old.original) != key for old in self.entries):
+            return dataclasses.replace(self, entries=(*self.entries, entry))
+        entries = tuple(entry if (old.zone, old.original) == key else old for old in self.entries)
+        return dataclasses.replace(self, entries=entries)
 
     def forget(self, entry: Entry) -> Tracker:
         """The table without an entry."""
         kept = tuple(old for old in self.entries if (old.zone, old.original) != (entry.zone, entry.original))
         return dataclasses.replace(self, entries=kept)
 
-    def _find(self, packet: Packet, zone: int) -> tuple[Entry | None, str]:
+    def _find(self, packet: Packet, zone: Zone) -> tuple[Entry | None, str]:
         flow = packet.flow
         # an echo request is never the answer to another
         only = ("original" if packet.first else "reply") if flow.protocol in ("icmp", "icmpv6") else ""
         # the latest first: without its id, an echo reply is taken for the answer to the latest request
         for entry in reversed(self.entries):
-            if entry.zone == zone and entry.original == flow and only != "reply":
+            if entry.original == flow and entry.zone.of("original") == zone.of("original") and only != "reply":
                 return entry, "original"
-            if entry.zone == zone and entry.reply == flow and only != "original":
+            if entry.reply == flow and entry.zone.of("reply") == zone.of("reply") and only != "original":
                 return entry, "reply"
         return None, ""
 
@@ -193,8 +209,19 @@ class Tracker:
         return self.forget(entry) if connection.gone else self.note(entry)
 
 
-def _fresh(flow: Flow, zone: int) -> Entry:
+def _fresh(flow: Flow, zone: Zone) -> Entry:
     return Entry(flow, flow.reversed(), zone, followed=True)
+
+
+def _clash(old: Entry, new: Entry) -> bool:
+    """Whether replies to a new connection would be taken for packets of another (nf_conntrack_tuple_taken)."""
+    ours, theirs = new.zone, old.zone
+    if old.original == new.original and theirs.of("original") == ours.of("original"):
+        return False
+    if old.reply == new.reply and theirs.of("reply") == ours.of("reply"):
+        return True
+    backwards = old.original == new.reply and new.original.protocol not in ("icmp", "icmpv6")
+    return backwards and theirs.of("original") == ours.of("original") == ours.of("reply")
 
 
 def _known(entry: Entry, direction: str) -> Connection:
@@ -245,12 +272,19 @@ def _entry(flow: t.Mapping[str, t.Any], masquerade: str) -> Entry:
     return Entry(
         original,
         reply,
-        int(flow.get("zone", 0)),
+        _zone_of(flow),
         tcp,
         int(flow.get("mark", 0)),
         seen_reply=not flow.get("unreplied", False),
         masquerade=masquerade,
     )
+
+
+def _zone_of(flow: t.Mapping[str, t.Any]) -> Zone:
+    for direction in ("original", "reply"):
+        if "zone" in flow[direction]:
+            return Zone(int(flow[direction]["zone"]), direction)
+    return Zone(int(flow.get("zone", 0)))
 
 
 def _state(flow: t.Mapping[str, t.Any]) -> str:

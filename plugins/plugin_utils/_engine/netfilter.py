@@ -15,6 +15,7 @@ import functools
 import itertools
 import typing as t
 
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.conntrack import NO_ZONE, Zone
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.netfilter_chain import ChainWalk, Outcome
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.netfilter_match import SetView
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.netfilter_quick import Ready, make_ready
@@ -79,7 +80,7 @@ class Filtered:
     situation: Situation  # with the marks as they are now
     changed_route: bool = False  # a chain of type route changed what routing asks for
     untracked: bool = False
-    zone: int = 0
+    zone: Zone = NO_ZONE
     offload: tuple[str, ...] | None = None  # the devices of a flowtable that takes up the connection
     met: bool = True  # False: there is no chain for the packet here
 

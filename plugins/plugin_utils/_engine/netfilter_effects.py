@@ -12,7 +12,13 @@ import operator
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import flowtable
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.conntrack import Connection, Entry, Offload
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.conntrack import (
+    NO_ZONE,
+    Connection,
+    Entry,
+    Offload,
+    Zone,
+)
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.netfilter_fields import ABSENT, value_of
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.netfilter_match import Sets, within
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.situation import Situation
@@ -34,7 +40,7 @@ class Effects:
         self.now = situation
         self.sets: Sets = {}
         self.untracked = False
-        self.zone = 0
+        self.zone = NO_ZONE
         self.offload: tuple[str, ...] | None = None  # the devices of a flowtable that takes up the connection
         self._template = False  # a zone, helper or timeout policy is set for the connection to come
 
@@ -166,9 +172,9 @@ class Effects:
             zone, unknown = self._mark_value(value)
             if zone is ABSENT:
                 return False, ""
-            if zone is None or unknown & 0xFFFF or "direction" in statement:
+            if zone is None or unknown & 0xFFFF:
                 return True, "the zone that it sets is not known"
-            self.zone = zone & 0xFFFF
+            self.zone = Zone(zone & 0xFFFF, str(statement.get("direction", "")))
             if self.untracked:
                 self.now = dataclasses.replace(self.now, connection=Connection())
         self._template, self.untracked = True, False

@@ -149,13 +149,13 @@ def _ct(words: list[str], now: Situation) -> t.Any:
         return _status(entry, connection.fresh)
     if what in ("original", "reply"):
         if words[1:] == ["zone"]:
-            return entry.zone
+            return entry.zone.of(what)
         is_request = what == "original"
         return _tuple_field(entry.original if is_request else entry.reply, words[1:], is_request)
     fields: dict[str, t.Any] = {
         "direction": connection.direction,
         "mark": now.ct_mark,
-        "zone": entry.zone,
+        "zone": entry.zone.number,
         "protocol": PROTOCOLS[entry.original.protocol],
         "l3proto": f"ipv{now.family}",
         "saddr": number_of(entry.original.source),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import Flow
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.conntrack import Tracker
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.conntrack import Tracker, Zone
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.conntrack_tcp import Settings
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Packet
 
@@ -68,9 +68,27 @@ def test_udp_and_icmp() -> None:
 
 
 def test_zones_are_apart() -> None:
-    tracker = Tracker().commit(Tracker().classify(Packet(TCP), zone=5))
-    assert tracker.classify(Packet(TCP.reversed(), first=False, tcp="syn_ack"), zone=5).state == "established"
+    tracker = Tracker().commit(Tracker().classify(Packet(TCP), zone=Zone(5)))
+    assert tracker.classify(Packet(TCP.reversed(), first=False, tcp="syn_ack"), zone=Zone(5)).state == "established"
     assert tracker.classify(Packet(TCP.reversed(), first=False, tcp="syn_ack")).state == "invalid"
+
+
+def test_a_zone_of_one_direction() -> None:
+    tracker = Tracker().commit(Tracker().classify(Packet(TCP), zone=Zone(3, "original")))
+    syn_ack = Packet(TCP.reversed(), first=False, tcp="syn_ack")
+    assert tracker.classify(syn_ack).state == "established"  # replies need no zone
+    assert tracker.classify(syn_ack, zone=Zone(3)).state == "invalid"
+    assert (tracker.classify(Packet(TCP)).fresh, tracker.classify(Packet(TCP), Zone(3)).fresh) == (True, False)
+
+
+def test_of_two_connections_the_one_that_was_made_last_is_found() -> None:
+    """Zones let a packet be of two; the kernel puts a new one at the head of its list, and an old one stays put."""
+    udp = Flow.parse("udp 10.0.0.5:9 > 20.0.0.5:53")
+    tracker = Tracker().commit(Tracker().classify(Packet(udp)))
+    tracker = tracker.commit(tracker.classify(Packet(udp.reversed()), Zone(4, "reply")))
+    tracker = tracker.commit(tracker.classify(Packet(udp)))
+    found = tracker.classify(Packet(udp.reversed()))
+    assert (found.direction, found.entry and found.entry.zone) == ("original", Zone(4, "reply"))
 
 
 def test_the_table_as_it_is_now() -> None:
