@@ -126,7 +126,7 @@ def _one_of(host: Host, entry: Entry, rule: Translation, address: str, others: t
             raise TranslationUnknown(f"{host.name}: {rule.rule} may give the address of another connection again")
     if not host.byte_order:
         raise TranslationUnknown(f"{host.name}: {rule.rule} translates to one of {address}: byte order not read")
-    asked = nat_pool.Asked(source, entry.reply.source, entry.zone, rule.persistent, of_destination)
+    asked = nat_pool.Asked(source, entry.reply.source, entry.zone.number, rule.persistent, of_destination)
     return nat_pool.choose(first, last, asked, host.byte_order)
 
 
