@@ -1,7 +1,7 @@
 # Copyright (c) 2026 netpath.symmetry contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Each failure made for real, in namespaces, and every flow sent again: it fares as was foretold before the failure.
+"""Each failure made for real, in namespaces: new flows and open sessions fare as was foretold before the failure.
 
 FAILURES=all makes every single failure that the diagnosis names (about half a minute), else a choice of them.
 """
@@ -9,7 +9,9 @@ FAILURES=all makes every single failure that the diagnosis names (about half a m
 from __future__ import annotations
 
 import concurrent.futures
+import json
 import os
+import subprocess
 import sys
 import time
 import typing as t
@@ -19,6 +21,7 @@ import pytest
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import failures
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.diagnose import Diagnosis, diagnose
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.failures import Cables, Failure
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.what_if import Row
 from ansible_collections.netpath.symmetry.tests.lab.modules import run_module
 from ansible_collections.netpath.symmetry.tests.lab.netns import Netns
 
@@ -96,7 +99,42 @@ VARIABLES: dict[str, dict[str, t.Any]] = {
                                   "announces": ["198.51.100.128/30"]}]},
 }
 CHOICE = ("node fwa", "link gw:wan_a", "link fwb:out", "carrier fwa:in", "uplink A", "sessions fwa")
-SERVER = "import socket\ns=socket.create_server(('',80),backlog=64)\nprint('ready',flush=True)\nwhile True: s.accept()"
+SERVER = """
+import socket, threading
+def echo(peer):
+    while data := peer.recv(100):
+        peer.sendall(data)
+listening = socket.create_server(("", 80), backlog=64)
+print("ready", flush=True)
+while True:
+    threading.Thread(target=echo, args=(listening.accept()[0],), daemon=True).start()
+"""
+# connections that are open before the failure, and what becomes of a word sent on them after it
+SESSIONS = {"web": "203.0.113.10", "by-b": "203.0.113.11"}
+UNDER_WAY = f"""
+import json, socket, sys, time
+opened = {{name: socket.create_connection((address, 80), timeout=3) for name, address in {SESSIONS!r}.items()}}
+for one in opened.values():
+    one.sendall(b"a")
+    one.recv(1)
+print("open", flush=True)
+sys.stdin.readline()
+until = time.monotonic() + 1.6
+seen = {{}}
+for one in opened.values():
+    one.settimeout(1.6)
+    try:
+        one.sendall(b"b")
+    except OSError:
+        pass
+for name, one in opened.items():
+    one.settimeout(max(0.01, until - time.monotonic()))
+    try:
+        seen[name] = one.recv(1) == b"b"
+    except OSError:
+        seen[name] = False
+print(json.dumps(seen))
+"""
 
 
 class Company:
@@ -190,6 +228,23 @@ class Company:
             return dict(zip(flows, pool.map(asks, flows.values()), strict=True))
 
 
+    def open_sessions(self) -> subprocess.Popen[str]:
+        client = self.hosts["client"].start(sys.executable, "-c", UNDER_WAY, stdin=subprocess.PIPE)
+        assert client.stdout is not None and client.stdout.readline().strip() == "open"
+        return client
+
+
+def sessions_foretold(rows: t.Iterable[Row]) -> dict[str, str]:
+    """What becomes of each session whose client is the next to send."""
+    told = dict.fromkeys(SESSIONS, "survives")
+    for row in rows:
+        if row.before.name in told and row.established is not None:
+            told[row.before.name] = max(
+                (one.outcome for one in row.established.continuations if one.speaker == "source"),
+                key=("survives", "recovers", "unknown", "stranded").index)
+    return told
+
+
 @pytest.fixture(scope="module")
 def company() -> t.Iterator[Company]:
     made = Company()
@@ -214,21 +269,36 @@ def test_every_flow_fares_as_was_foretold(company: Company) -> None:
     everything = before.what_if(["single"])
     assert {"node gw", "link client:eth0", "carrier fwa:in", "uplink B"} <= {str(one) for one in everything.failures}
     chosen = [one for one in everything.failures if os.environ.get("FAILURES") == "all" or str(one) in CHOICE]
-    wrong, broken = [], 0
+    wrong, broken, stranded = [], 0, 0
     for failure in chosen:
+        rows = [row for row in everything.rows if row.failure == failure]
         foretold = {told.name: told.verdict for told in before.verdicts}
-        foretold.update({row.before.name: row.after.verdict for row in everything.rows if row.failure == failure})
-        company.fail(failure)
+        foretold.update({row.before.name: row.after.verdict for row in rows})
+        client = company.open_sessions()
         try:
-            seen = company.works(before)
+            company.fail(failure)
+            with concurrent.futures.ThreadPoolExecutor(1) as pool:
+                answers = pool.submit(client.communicate, "go\n", 10)
+                seen = company.works(before)
+                under_way = json.loads(answers.result()[0])
         finally:
+            client.kill()
+            client.wait()
             company.mend()
+        sessions = sessions_foretold(rows)
+        if failure.host == "client":
+            sessions = {}  # it is an end of both
+        stranded += sum(told == "stranded" for told in sessions.values())
+        wrong += [f"{failure}: session {name} was foretold: {told}; it goes on: {under_way[name]}"
+                  for name, told in sessions.items() if (told == "stranded") == under_way[name] or told == "unknown"]
         broken += sum(not ok for ok in seen.values())
         wrong += [f"{failure}: {name} was foretold {foretold[name]}; its packets {'arrive' if ok else 'do not arrive'}"
                   for name, ok in seen.items() if (foretold[name] in WORKING) != ok]
-    print(f"failures={len(chosen)} flows={len(chosen) * len(before.verdicts)} broken={broken} wrong={len(wrong)}")
+    print(f"failures={len(chosen)} flows={len(chosen) * len(before.verdicts)} broken={broken} "
+          f"sessions={2 * len(chosen)} stranded={stranded} wrong={len(wrong)}")
     assert not wrong, "\n".join(wrong)
-    assert len(chosen) >= len(CHOICE) and broken >= len(CHOICE) and all(company.works(before).values())
+    assert len(chosen) >= len(CHOICE) and broken >= len(CHOICE) and stranded >= 5
+    assert all(company.works(before).values())
 
 
 def test_facts_after_a_failure_are_those_that_a_kernel_has(company: Company) -> None:

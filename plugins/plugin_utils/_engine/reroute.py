@@ -97,17 +97,19 @@ class Established:
 
 
 def reroute(
-    before: Network, after: Network, flow: Flow, observed: Observed | None = None, live: bool = False
+    before: Network, after: Network, flow: Flow, observed: Observed | None = None, live: bool = False,
+    lost: t.Collection[str] = (),
 ) -> Rerouted:
     """What becomes of a flow that is established in ``before`` when the network is ``after``.
 
     ``live``: the connection tables are those in the facts of ``before``; otherwise those that the flow's own first
-    packets leave behind.
+    packets leave behind. ``lost``: the hosts whose connection tables are lost with the change.
     """
     known: Observed = observed if observed is not None else {}
     states = _from_facts(before, flow, known) if live else _from_handshake(before, flow, known)
     if isinstance(states, str):
         return Rerouted(flow, "not_established", detail=states)
+    states = [dataclasses.replace(state, last=_without_tables(state.last, lost)) for state in states]
     found = [
         dataclasses.replace(one, share=one.share * state.share / 2)
         for state in states for speaker in ("source", "destination")
@@ -117,6 +119,11 @@ def reroute(
     worst = next((one for one in found if one.outcome == outcome), None)
     detail = "" if worst is None else "; ".join(way.detail for way in (worst.forward, worst.back) if way.detail)
     return Rerouted(flow, outcome, tuple(found), _stale(after, flow, states, found, known), detail)
+
+
+def _without_tables(path: Path, lost: t.Collection[str]) -> Path:
+    kept = {host: tracker for host, tracker in path.trackers.items() if host not in lost}
+    return dataclasses.replace(path, trackers=kept)
 
 
 def _from_handshake(network: Network, flow: Flow, observed: Observed) -> list[Established] | str:

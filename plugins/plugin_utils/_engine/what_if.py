@@ -19,10 +19,12 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.failures 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.forecast import FlowForecast
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network import Network
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.prefix_flow import assess
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.reroute import Rerouted, reroute
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.site import contains
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.verdict import ORDER, FlowVerdict
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.watched import Watched
 
+ESTABLISHED_LIMIT = 2_000  # pairs of a failure and a flow; each costs some twenty packets more
 _PROTOCOLS = {186: "bgp", 187: "isis", 188: "ospf", 189: "rip", 192: "eigrp", 12: "bird", 42: "babel", 11: "zebra"}
 
 
@@ -34,17 +36,30 @@ class Row:
     before: FlowVerdict
     after: FlowVerdict
     own: bool = False
+    established: Rerouted | None = None  # what becomes of the flow if it is under way; None: not judged
 
     @property
     def change(self) -> str:
         return FlowForecast(self.before, self.after).change
+
+    @property
+    def under_way(self) -> str:
+        """survives; recovers (after losses); stranded at a host; unknown; not judged; empty where none can be."""
+        told = self.established
+        if told is None:
+            return "" if self.before.named.one_way or not _works(self.before) else "not judged"
+        if told.outcome == "not_established":
+            return ""
+        places = [way.path.host for one in told.continuations for way in (one.forward, one.back)
+                  if way.outcome == told.outcome and way.path.host]
+        return f"stranded at {places[0]}" if told.outcome == "stranded" and places else told.outcome
 
     def to_dict(self) -> dict[str, t.Any]:
         return {
             "failure": str(self.failure), "kind": self.failure.kind, "host": self.failure.host,
             "flow": self.before.name, "before": self.before.verdict, "after": self.after.verdict,
             "change": self.change, "own": self.own, "why": self.after.summary(),
-            "established": "not judged: only new flows are",
+            "established": self.under_way, "why_established": self.established.detail if self.established else "",
         }
 
 
@@ -85,21 +100,49 @@ def what_if(
     chosen = list(dict.fromkeys(one for group in every for one in group))
     concerned = _Concerns(network, observed)
     needs = [(told, concerned.by(told)) for told in verdicts]
+    pairs = [(failure, [told for told, asks in needs if asks is None or asks & _changed(network, failure, cables)])
+             for failure in chosen]
+    judged = sum(len(affected) for _failure, affected in pairs)
     rows: list[Row] = []
-    judged = 0
-    for failure in chosen:
-        hosts = {failure.host} if failure.kind == "uplink" else set(failures.changes(network, failure, cables))
-        affected = [told for told, asks in needs if asks is None or asks & hosts]
-        if not affected or failure.kind == "sessions":
-            continue  # a lost connection table changes nothing for new flows
-        broken = failures.after(network, failure, cables)
-        for told in affected:
-            judged += 1
-            row = Row(failure, told, assess(broken, told.named, observed), _takes_an_end(network, failure, told))
-            if row.after.verdict != told.verdict or row.change != "equal":
-                rows.append(row)
-    rows.sort(key=lambda row: (-ORDER.index(row.after.verdict), row.change != "worse", row.own, str(row.failure)))
-    return WhatIf(tuple(chosen), tuple(rows), judged, len(verdicts), tuple(_assumptions(network, chosen, cables)))
+    for failure, affected in pairs:
+        if affected:
+            broken = failures.after(network, failure, cables)
+            rows += [row for told in affected if _differs(row := _row(
+                network, broken, failure, told, observed, with_established=judged <= ESTABLISHED_LIMIT))]
+    rows.sort(key=lambda row: (-ORDER.index(row.after.verdict), row.change != "worse", row.own,
+                               not row.under_way.startswith("stranded"), str(row.failure)))
+    notes = list(_assumptions(network, chosen))
+    if judged > ESTABLISHED_LIMIT:
+        notes.append(f"flows under way were not judged: {judged} pairs of a failure and a flow are more than "
+                     f"{ESTABLISHED_LIMIT}; name some failures to see those")
+    return WhatIf(tuple(chosen), tuple(rows), judged, len(verdicts), tuple(notes))
+
+
+def _changed(network: Network, failure: Failure, cables: Cables) -> set[str]:
+    """The hosts that the failure changes."""
+    if failure.kind in ("uplink", "sessions"):
+        return {failure.host}
+    return set(failures.changes(network, failure, cables))
+
+
+def _row(
+    network: Network, broken: Network, failure: Failure, told: FlowVerdict, observed: Observed, with_established: bool
+) -> Row:
+    after = told if failure.kind == "sessions" else assess(broken, told.named, observed)  # new flows need no table
+    row = Row(failure, told, after, _takes_an_end(network, failure, told))
+    if not with_established or told.named.one_way or not _works(told) or row.own:
+        return row
+    lost = (failure.host,) if failure.kind == "sessions" else ()
+    return dataclasses.replace(row, established=reroute(network, broken, told.named.flow, observed, lost=lost))
+
+
+def _works(told: FlowVerdict) -> bool:
+    return told.verdict in ("symmetric", "asymmetric_harmless", "at_risk")
+
+
+def _differs(row: Row) -> bool:
+    return row.after.verdict != row.before.verdict or row.change != "equal" or row.under_way not in (
+        "", "survives", "not judged")
 
 
 class _Concerns:
@@ -147,7 +190,8 @@ def _takes_an_end(network: Network, failure: Failure, told: FlowVerdict) -> bool
     return failure.kind == "node" or up == [failure.interface]
 
 
-def _assumptions(network: Network, chosen: t.Sequence[Failure], cables: Cables) -> t.Iterator[str]:
+def _assumptions(network: Network, chosen: t.Sequence[Failure]) -> t.Iterator[str]:
+    yield ("flows under way are taken to be as their first packets leave them, and to send a few packets at once")
     yield ("one thing fails at a time, for long enough that neighbours have noticed; no address moves to another host "
            "(VRRP, keepalived and the like are not followed)")
     dynamic = sorted({

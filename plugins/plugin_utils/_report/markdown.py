@@ -19,7 +19,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._report.layout im
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._report.paths import mermaid
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._report.text import partition_text
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._report.variables import as_yaml
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._report.what_if import own_ends, what_if_rows
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._report.what_if import HEADERS, own_ends, what_if_rows
 
 Data = t.Mapping[str, t.Any]
 PER_ID = 50  # a report has more room than a terminal
@@ -87,7 +87,7 @@ def _what_if(found: Data) -> list[str]:
     lines = ["## What if", "", "Single points of failure:", ""]
     lines += [f"- {escape(one['failure'])}: breaks {escape(', '.join(one['flows']))}" for one in found["single_points"]]
     lines += [] if found["single_points"] else ["- none of those that were looked at"]
-    lines += ["", *md_table(["failure", "new flows", "which, and why"], what_if_rows(found)), ""]
+    lines += ["", *md_table(HEADERS, what_if_rows(found)), ""]
     lines += [escape(own_ends(found))]
     return [*lines, "", "Assumed of failures:", "", *(f"- {escape(text)}" for text in found["assumptions"])]
 

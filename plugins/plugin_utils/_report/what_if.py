@@ -11,13 +11,14 @@ import typing as t
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._report.layout import MARKS, paragraph, table
 
 Data = t.Mapping[str, t.Any]
+HEADERS = ["failure", "new flows", "under way", "which, and why"]
 MOST_ROWS = 60
 _FLOWS = 4
 
 
 def what_if_lines(found: Data) -> list[str]:
     """Single points of failure, then the table, what was left out of it, and what was assumed."""
-    lines = ["WHAT IF (what one failure does to new flows)", *paragraph(_measure(found)), ""]
+    lines = ["WHAT IF (what one failure does)", *paragraph(_measure(found)), ""]
     lines += ["single points of failure"]
     for point in found["single_points"]:
         lines += paragraph(f"{point['failure']}: breaks {_some(point['flows'])}", "- ")
@@ -25,7 +26,7 @@ def what_if_lines(found: Data) -> list[str]:
         lines += ["- none: no failure that was looked at breaks a flow that works now, but for those of its own ends"]
     rows = what_if_rows(found)
     if rows:
-        lines += ["", *table(["failure", "new flows", "which, and why"], rows[:MOST_ROWS])]
+        lines += ["", *table(HEADERS, rows[:MOST_ROWS])]
     if len(rows) > MOST_ROWS:
         lines.append(f"and {len(rows) - MOST_ROWS} more rows: see what_if in diagnosis.json")
     own = own_ends(found)
@@ -38,15 +39,21 @@ def what_if_lines(found: Data) -> list[str]:
 
 
 def what_if_rows(found: Data) -> list[list[str]]:
-    """Failure, verdict before and after, flows with the reason; without failures of a flow's own ends."""
-    grouped: dict[tuple[str, str, str], list[Data]] = {}
+    """Failure, new flows, flows under way, and which they are with the reason; without failures of their own ends."""
+    grouped: dict[tuple[str, str, str, str], list[Data]] = {}
     for row in found["rows"]:
         if not row["own"]:
-            grouped.setdefault((row["failure"], row["before"], row["after"]), []).append(row)
+            grouped.setdefault((row["failure"], row["before"], row["after"], row["established"]), []).append(row)
     return [
-        [failure, _change(before, after), f"{_some([row['flow'] for row in rows])}: {rows[0]['why']}"]
-        for (failure, before, after), rows in grouped.items()
+        [failure, _change(before, after), under_way or "-",
+         f"{_some([row['flow'] for row in rows])}: {_why(rows[0])}"]
+        for (failure, before, after, under_way), rows in grouped.items()
     ]
+
+
+def _why(row: Data) -> str:
+    """Of new flows where they fare otherwise than now, else of those under way."""
+    return row["why"] if row["before"] != row["after"] or not row["why_established"] else row["why_established"]
 
 
 def own_ends(found: Data) -> str:

@@ -12,6 +12,7 @@ import typing as t
 import pytest
 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import failures, link_loss
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import what_if as what_if_module
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.diagnose import diagnose
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.failures import Cables, FailureError
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network import Network
@@ -53,6 +54,26 @@ def test_with_its_carrier_lost_a_route_stays_unless_the_kernel_may_ignore_it() -
     lost = diagnose(hosts, variables).what_if(["carrier gw:wan_a"]).rows
     assert {row.before.name: row.after.verdict for row in lost if row.before.name == "partner-api"} == {
         "partner-api": "symmetric"}
+
+
+def test_flows_under_way_are_told_apart_from_new_ones() -> None:
+    found = diagnose(*networks.healthy()).what_if(["link gw:wan_a", "sessions gw", "link gw:wan_b"])
+    told = {(str(row.failure), row.before.name): (row.after.verdict, row.under_way) for row in found.rows}
+    assert told["link gw:wan_a", "web"] == ("symmetric", "stranded"), "its address is of A, new ones get one of B"
+    assert told["link gw:wan_a", "web6"] == ("broken", "stranded at gw")
+    assert told["sessions gw", "web"] == ("symmetric", "recovers"), "picked up in the middle"
+    assert not any(failure == "link gw:wan_b" for failure, _flow in told), "nothing is on it"
+    hosts, variables = networks.healthy()
+    hosts["gw"]["conntrack"]["sysctls"]["tcp_loose"] = 0
+    rows = diagnose(hosts, variables).what_if(["sessions gw"]).rows
+    assert {row.before.name: row.under_way for row in rows}["inside"].startswith("stranded")
+
+
+def test_many_pairs_leave_out_flows_under_way_and_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(what_if_module, "ESTABLISHED_LIMIT", 10)
+    found = diagnose(*networks.healthy()).what_if(["single"])
+    assert {row.under_way for row in found.rows} == {"not judged"}
+    assert any("name some failures" in text for text in found.assumptions)
 
 
 def test_single_points_of_failure_leave_out_the_ends_themselves() -> None:
@@ -145,6 +166,7 @@ def test_no_flow_that_was_left_out_would_have_changed(base: t.Callable[[], t.Any
     pairs = 0
     for failure in result.failures:
         if failure.kind == "sessions":
+            pairs += len(found.verdicts)  # new flows do without the tables
             continue
         broken = failures.after(network, failure, cables)
         for verdict in found.verdicts:

@@ -24,7 +24,7 @@ def test_failures_are_told_within_the_width_and_the_worst_first() -> None:
     rows = [line for line in text.splitlines() if " → " in line and line.startswith(("node", "link", "carrier"))]
     assert "broken" in rows[0] and "symmetric" in rows[-1]
     markdown = diagnosis_markdown(data)
-    assert "## What if" in markdown and "| node fwa | ✔ → ✘ broken | other-partner:" in markdown
+    assert "## What if" in markdown and "| node fwa | ✔ → ✘ broken | stranded at gw | other-partner:" in markdown
 
 
 def test_classes_have_a_row_each_under_their_flow() -> None:
