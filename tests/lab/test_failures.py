@@ -227,7 +227,6 @@ class Company:
         with concurrent.futures.ThreadPoolExecutor(len(flows)) as pool:
             return dict(zip(flows, pool.map(asks, flows.values()), strict=True))
 
-
     def open_sessions(self) -> subprocess.Popen[str]:
         client = self.hosts["client"].start(sys.executable, "-c", UNDER_WAY, stdin=subprocess.PIPE)
         assert client.stdout is not None and client.stdout.readline().strip() == "open"

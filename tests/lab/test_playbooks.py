@@ -272,3 +272,25 @@ def test_verify_fails_where_a_host_on_the_path_cannot_be_read(lab: BuildLab, tmp
     assert "By their verdicts these flows fail: partner-api is unknown" in done.output, done.output
     done = play(network, tmp_path, "rollback", *quick, "-e", "symmetry_change_id=some", status=4)
     assert "could not be reached: gw" in done.output, done.output
+
+
+def test_a_prefix_flow_and_failures_by_the_playbook(lab: BuildLab, tmp_path: pathlib.Path) -> None:
+    network = lab("dual_wan_partner")
+    flow = "flow=tcp 192.0.2.20 > 203.0.113.0/24:80"
+    done = play(network, tmp_path, "diagnose", "-e", flow, "-e", "what_if=node:fwb,uplink:A")
+    (verdict,) = [one for one in done.data()["verdicts"] if not one["live"]]
+    assert verdict["flow"] == "tcp 192.0.2.20 > 203.0.113.0/24:80" and verdict["verdict"] == "broken"
+    parts = {part["part"]: part["verdict"] for part in verdict["partition"]}
+    assert parts["to 203.0.113.0/25"] == "broken" and "symmetric" in parts.values()
+    told = done.data()["what_if"]
+    assert told["failures"] == ["node fwb", "uplink A"]
+    assert {(row["failure"], row["flow"], row["after"]) for row in told["rows"]} >= {
+        ("node fwb", f"{verdict['name']} (to 203.0.113.0/25)", "symmetric")}
+    assert "WHAT IF" in done.output and "# Diagnosis" in (tmp_path / "report.md").read_text(encoding="utf-8")
+
+
+def test_a_failure_that_is_typed_wrong_is_said_in_one_line(lab: BuildLab, tmp_path: pathlib.Path) -> None:
+    more = ("-e", "what_if=node:nobody", "-e", "sample_seconds=0")
+    done = play(lab("dual_wan_partner"), tmp_path, "diagnose", *more, status=2)
+    assert "what_if: 'node:nobody': there is no host 'nobody'; there are client, fwa" in done.output
+    assert "Traceback" not in done.output

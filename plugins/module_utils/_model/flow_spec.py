@@ -40,15 +40,6 @@ class FlowSpec(Value):
         ends = (_endpoint(self.source, self.sport), _endpoint(self.destination, self.dport))
         return f"{self.protocol} {ends[0]} > {ends[1]}"
 
-    def holds(self, flow: Flow) -> bool:
-        """True where the flow is one of these; a source port that one side leaves open fits any."""
-        if flow.protocol != self.protocol or flow.family != self.family:
-            return False
-        ends = ((self.source, flow.source), (self.destination, flow.destination))
-        if any(ipaddress.ip_address(address) not in ipaddress.ip_network(prefix) for prefix, address in ends):
-            return False
-        return _port_fits(self.sport, flow.sport) and _port_fits(self.dport, flow.dport)
-
     @classmethod
     def parse(cls, text: str) -> FlowSpec:
         """Read ``PROTOCOL SOURCE[/LENGTH][:PORTS] > DESTINATION[/LENGTH][:PORTS]``; raises FlowError."""
@@ -88,10 +79,6 @@ def _endpoint(prefix: str, ports: Ports) -> str:
         return shown
     host = f"[{shown}]" if ":" in shown else shown
     return f"{host}:{ports[0]}" if ports[0] == ports[1] else f"{host}:{ports[0]}-{ports[1]}"
-
-
-def _port_fits(ports: Ports, port: t.Optional[int]) -> bool:
-    return ports is None or port is None or ports[0] <= port <= ports[1]
 
 
 def _parse_endpoint(text: str, which: str, endpoint: str) -> tuple[str, Ports]:
