@@ -50,7 +50,8 @@ def delayed_packets(cases: int, seed: int) -> Outcome:
 def _run_router(seed: int, outcome: Outcome) -> None:
     dice = random.Random(seed)
     ruleset = random_ruleset(dice)
-    packets.build_router(ruleset, dice.random() < 0.2)
+    packets.build_router(loose=dice.random() < 0.2)
+    packets.load(ruleset)
     delays = {device: dice.choice(DELAYS) for device in packets.DEVICES}
     for device, delay in delays.items():
         words = f"tc qdisc add dev {device} root netem delay {delay * 1000:.0f}ms"

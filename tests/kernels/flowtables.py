@@ -84,7 +84,7 @@ def _ruleset(dice: random.Random) -> str:
 def _run_router(seed: int, outcome: Outcome) -> None:
     dice = random.Random(seed)
     ruleset = _ruleset(dice)
-    packets.build_router("", False)
+    packets.build_router(loose=False)
     subprocess.run(["nft", "-f", "-"], input=ruleset, text=True, check=True)
     host = packets.read_router()
     macs = {name: bytes.fromhex(str(host.interfaces[name].mac).replace(":", "")) for name in packets.DEVICES}

@@ -18,6 +18,8 @@ import tty
 BEGIN, END = "=====RESULT BEGINS=====", "=====RESULT ENDS====="
 RESULTS = "/dev/ttyS1"
 _MOUNTS = {"/proc": "proc", "/sys": "sysfs", "/dev": "devtmpfs", "/dev/shm": "tmpfs", "/run": "tmpfs", "/tmp": "tmpfs"}
+# Other modules are loaded by the kernel when it needs them; of this one there are sysctls to be written before.
+_MODULES = ("nf_conntrack",)
 # Links are up and addresses usable at once, also in namespaces made later: nobody else is on them.
 _SYSCTLS = {
     "net/core/devconf_inherit_init_net": "1",
@@ -35,6 +37,8 @@ def set_up() -> None:
         os.makedirs(place, exist_ok=True)
         if libc.mount(kind.encode(), place.encode(), kind.encode(), 0, None) != 0:
             print(f"mount {place}: {os.strerror(ctypes.get_errno())}")
+    for module in _MODULES:
+        subprocess.run(["/sbin/modprobe", module], check=False)
     for name, value in _SYSCTLS.items():
         with open(f"/proc/sys/{name}", "w", encoding="ascii") as file:
             file.write(value)
