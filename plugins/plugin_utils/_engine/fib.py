@@ -111,7 +111,7 @@ class Surroundings:
     failed_neighbours: frozenset[tuple[str, str]] = frozenset()  # (device, address) that did not answer
     use_neighbours: bool = False  # net.ipv4.fib_multipath_use_neigh
     prefer_source: bool = False  # Linux 6.16: a leg whose own source address is that of the packet wins
-    first_good_member: bool = False  # Linux 6.6: of a group of next-hop objects, where the hash ends at a failed one
+    first_good_member: bool = False  # Linux 6.1: of a group of next-hop objects, where the hash ends at a failed one
     reachable_only: bool = False  # IPv6 hosts (all.forwarding = 0) pass over routers that failed
     source_of_leg: t.Callable[[Route, NextHop], int] = lambda route, hop: 0
     has_address: t.Callable[[str, int], bool] = lambda device, address: False

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 
-FIRST_GOOD_MEMBER = (6, 6)  # never takes a failed member of a group of next-hop objects while another is good
+# never takes a failed member of a group of next-hop objects while another is good: new in 6.6, and taken over by the
+# stable series of 6.1, as seen on that of Debian
+FIRST_GOOD_MEMBER = (6, 1)
 SOURCE_OF_LEG = (6, 16)  # prefers the multipath leg whose address is the packet's source
 
 
