@@ -71,9 +71,9 @@ def _run_router(seed: int, outcome: Outcome) -> None:
                 if None in (fates[0].packet.flow.sport, fates[0].packet.flow.dport):
                     return  # the kernel takes a port that is free: the rest cannot be foretold
                 tracker = t.cast(Tracker, fates[0].tracker)
+                began = time.monotonic()
                 wires.send(device, packet)
-                text = f"{device} < {packet.flow} {packet.tcp_kind}"
-                sent[wires.number] = Sent(text, fates[0], time.monotonic())
+                sent[wires.number] = Sent(f"{device} < {packet.flow} {packet.tcp_kind}", fates[0], began)
             seen = _collect(wires, max(delays.values()) + _MARGIN)
             outcome.cases += len(sent)
             wrong = [text for one, told in sent.items() if (text := _difference(told, seen.get(one), delays))]
