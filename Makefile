@@ -24,7 +24,7 @@ endif
 TEST_KINDS := lint unit sanity lab-test integration oracle-sample networks-sample kernels-sample artifact-test
 
 .DEFAULT_GOAL := help
-.PHONY: help setup replay test $(TEST_KINDS) oracle networks kernels lab-up lab-down bench clean
+.PHONY: help setup replay test $(TEST_KINDS) oracle packets networks kernels lab-up lab-down bench clean
 
 help: ## show this list
 	@echo "netpath.symmetry: make TARGET"
@@ -54,6 +54,10 @@ $(TEST_KINDS): setup
 
 oracle: setup ## the engine against the kernel: CASES=1000000 SEED=1, in about ten minutes
 	@$(AS_ROOT) python -m ansible_collections.netpath.symmetry.tests.oracle.run --cases $(CASES) --seed $(SEED) $(ARGS)
+
+packets: CASES := 200000
+packets: setup ## packets through one host, against the kernel's own handling: CASES=200000 SEED=1, in about fifteen minutes
+	@$(AS_ROOT) python -m ansible_collections.netpath.symmetry.tests.oracle.packets --cases $(CASES) --seed $(SEED) $(ARGS)
 
 networks: setup ## verdicts and forecasts against real packets: NETWORKS=500 SEED=1, in about ten minutes
 	@$(AS_ROOT) python -m ansible_collections.netpath.symmetry.tests.networks.run --networks $(NETWORKS) --seed $(SEED) $(ARGS)
