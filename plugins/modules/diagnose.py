@@ -122,11 +122,12 @@ findings:
 checks:
   description: >-
     Every id of the register with its status (C(raised), C(clean), C(not checked), C(awaiting collector)), on how many
-    hosts it was looked for, and where it was not and why. What was not looked for is never clean.
+    hosts it was looked for, where it was not and why, and which flows do not tell. What was not looked for is never
+    clean.
   returned: success
   type: list
   elements: dict
-  sample: [{id: SYM301, title: "A return flow crosses ...", status: raised, raised: 1, hosts: 4, not_checked: []}]
+  sample: [{id: SYM301, status: raised, raised: 1, hosts: 4, not_checked: [], unknown_flows: []}]
 remedies:
   description: Remedies that the forecast has confirmed, cheapest in security first.
   returned: success

@@ -13,6 +13,7 @@ import typing as t
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network import Network
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.registry import REGISTRY, Finding, Kind
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.site import Facts
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.verdict import FlowVerdict
 
 AWAITING = "awaiting collector"
 # Parts whose lists are bounded by design: what is needed of them is kept.
@@ -29,18 +30,30 @@ class Check:
     raised: int
     hosts: int  # on how many hosts it was looked for
     not_checked: t.Mapping[str, tuple[str, ...]]  # why -> hosts
+    unknown_flows: tuple[str, ...] = ()  # flows whose paths do not tell, where only those of a flow could
 
     def to_dict(self) -> dict[str, t.Any]:
         left_out = [{"why": why, "hosts": list(hosts)} for why, hosts in self.not_checked.items()]
         return {"id": self.id, "title": self.title, "status": self.status, "raised": self.raised,
-                "hosts": self.hosts, "not_checked": left_out}
+                "hosts": self.hosts, "not_checked": left_out, "unknown_flows": list(self.unknown_flows)}
 
 
-def checks(network: Network, found: t.Sequence[Finding]) -> list[Check]:
+def checks(network: Network, verdicts: t.Sequence[FlowVerdict], found: t.Sequence[Finding]) -> list[Check]:
     """What became of every id of the register."""
     raised = collections.Counter(one.id for one in found)
     missing = _missing(network)
-    return [_check(network, id, kind, raised[id], missing) for id, kind in REGISTRY.items()]
+    listed = [_check(network, id, kind, raised[id], missing) for id, kind in REGISTRY.items()]
+    unknown = tuple(told.name for told in verdicts if told.verdict == "unknown")
+    return [
+        _without_flows(one, unknown, len(unknown) == len(verdicts)) if REGISTRY[one.id].by_flow else one
+        for one in listed
+    ]
+
+
+def _without_flows(one: Check, unknown: tuple[str, ...], all_of_them: bool) -> Check:
+    """What only a flow shows is not clean where no flow could be judged."""
+    status = "not checked" if one.status == "clean" and all_of_them else one.status
+    return dataclasses.replace(one, status=status, unknown_flows=unknown)
 
 
 def _check(

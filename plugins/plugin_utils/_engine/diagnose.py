@@ -109,7 +109,7 @@ def diagnose(
     found = _with_remedies(_findings.find(network, verdicts), proposal)
     verdicts = _with_findings(verdicts, found)
     return Diagnosis(
-        tuple(verdicts), tuple(found), tuple(checks(network, found)), proposal, tuple(boundaries(verdicts)),
+        tuple(verdicts), tuple(found), tuple(checks(network, verdicts, found)), proposal, tuple(boundaries(verdicts)),
         tuple(_assumptions(network, verdicts, left_out, proposal.not_tried)), draft(network, verdicts, observed),
         network.unread, network, observed,
     )

@@ -18,6 +18,7 @@ class Kind:
     severity: str = "critical"  # where a flow does not say otherwise: critical, warning, info
     needs: tuple[str, ...] = ()  # facts of a host without which it is not checked there: "part" or "part.key"
     awaiting: bool = False
+    by_flow: bool = False  # only the paths of a flow show it
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,16 +51,19 @@ class Finding:
 PATHS = ("interfaces", "rules", "routes", "netfilter")  # what decides about a packet
 
 REGISTRY: dict[str, Kind] = {
-    "SYM101": Kind("The reply leaves by another uplink than the request came in on", needs=PATHS),
+    "SYM101": Kind("The reply leaves by another uplink than the request came in on", needs=PATHS, by_flow=True),
     "SYM102": Kind(
         "A rule sends a source to an uplink whose addresses it does not own", "warning", needs=("rules", "routes")),
     "SYM103": Kind(
-        "Several default routes compete, and their metric decides by accident", "warning", needs=("routes",)),
-    "SYM104": Kind("Return traffic of an external may enter by an uplink whose firewall has no session", needs=PATHS),
+        "Several default routes compete, and their metric decides by accident", "warning",
+        needs=("routes",), by_flow=True),
+    "SYM104": Kind(
+        "Return traffic of an external may enter by an uplink whose firewall has no session", needs=PATHS,
+        by_flow=True),
     "SYM105": Kind("Source address selection picks an address of another uplink", "warning", needs=("routes",)),
     "SYM106": Kind(
         "An ICMP redirect or next-hop exception overrides the table", "info", needs=("exceptions", "routes")),
-    "SYM201": Kind("The rp_filter check drops legitimate traffic", needs=(*PATHS, "rp_filter")),
+    "SYM201": Kind("The rp_filter check drops legitimate traffic", needs=(*PATHS, "rp_filter"), by_flow=True),
     "SYM202": Kind(
         "Strict rp_filter breaks ARP: silent, no counter", needs=("rules", "routes", "neighbours", "rp_filter")),
     "SYM203": Kind(
@@ -67,19 +71,22 @@ REGISTRY: dict[str, Kind] = {
     "SYM204": Kind("IPv6 reverse-path check drops by ECMP hash or metric", "warning", needs=PATHS),
     "SYM205": Kind(
         "What is set now is not what comes back after reboot or hot-plug", "warning", needs=("sysctl_files",)),
-    "SYM301": Kind("A return flow crosses a stateful firewall that never saw the forward flow", needs=PATHS),
+    "SYM301": Kind(
+        "A return flow crosses a stateful firewall that never saw the forward flow", needs=PATHS, by_flow=True),
     "SYM302": Kind("Out-of-state drops are rising", awaiting=True),
     "SYM303": Kind("A mid-flow reroute or failover strands established sessions", awaiting=True),
     "SYM304": Kind("The conntrack table is near its limit, or drops insertions", "warning", needs=("conntrack",)),
     "SYM305": Kind("A reset is forged in the middle", awaiting=True),
-    "SYM401": Kind("A reply misses the translator that holds its NAT state", needs=PATHS),
-    "SYM402": Kind("Direct server return or partial NAT bypasses a state boundary", needs=PATHS),
+    "SYM401": Kind("A reply misses the translator that holds its NAT state", needs=PATHS, by_flow=True),
+    "SYM402": Kind("Direct server return or partial NAT bypasses a state boundary", needs=PATHS, by_flow=True),
     "SYM403": Kind("Health checks take another path than users", awaiting=True),
-    "SYM404": Kind("An inspector sees one direction only", "warning", needs=PATHS),
-    "SYM501": Kind("ECMP spreads flows over independent stateful devices", needs=PATHS),
-    "SYM502": Kind("The ECMP hash is not symmetric or not predictable", "warning", needs=(*PATHS, "sysctls")),
+    "SYM404": Kind("An inspector sees one direction only", "warning", needs=PATHS, by_flow=True),
+    "SYM501": Kind("ECMP spreads flows over independent stateful devices", needs=PATHS, by_flow=True),
+    "SYM502": Kind(
+        "The ECMP hash is not symmetric or not predictable", "warning", needs=(*PATHS, "sysctls"), by_flow=True),
     "SYM503": Kind("Spreading ignores connections", "warning", needs=("rules", "netfilter")),
-    "SYM601": Kind("The two directions have different path MTUs", "warning", needs=(*PATHS, "exceptions")),
+    "SYM601": Kind(
+        "The two directions have different path MTUs", "warning", needs=(*PATHS, "exceptions"), by_flow=True),
     "SYM602": Kind("Two gateways answer for one virtual address", awaiting=True),
     "SYM701": Kind("An HA pair is assumed to share state and does not", awaiting=True),
     "SYM702": Kind("State is shared, but slower than the return packet", awaiting=True),

@@ -67,6 +67,12 @@ def checked_lines(checks: t.Sequence[Data]) -> list[str]:
             reasons.setdefault((left_out["why"], tuple(left_out["hosts"])), []).append(check["id"])
     for (why, hosts), ids in reasons.items():
         lines.append(f"not checked on {names(hosts)} ({why}): {' '.join(ids)}")
+    blind = [check for check in checks if check.get("unknown_flows")]
+    if blind:
+        lines.append(f"not told by {names(blind[0]['unknown_flows'])}, which are unknown: {_ids(blind)}")
+    without = [check for check in by_status.get("not checked", ()) if not check["not_checked"] and check not in blind]
+    if without:
+        lines.append(f"not looked for, no flow was judged: {_ids(without)}")
     if "awaiting collector" in by_status:
         lines.append(f"not looked for, awaiting a collector: {_ids(by_status['awaiting collector'])}")
     return lines

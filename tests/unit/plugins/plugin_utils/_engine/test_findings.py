@@ -338,6 +338,18 @@ def test_where_a_part_was_not_read_nothing_is_called_clean():
     assert "SYM202" in found["SYM901", "server"].text and "2 rules are not understood" in found["SYM901", "server"].text
 
 
+def test_what_only_flows_show_is_not_clean_without_one():
+    hosts, variables = networks.healthy()
+    without = {check.id: check for check in diagnose(hosts, variables, [], live=False).checks}
+    assert {id for id, check in without.items() if check.status == "not checked"} == {
+        id for id, kind in REGISTRY.items() if kind.by_flow}
+    hosts["client"] = None
+    flows = ["tcp 10.0.0.20 > 10.0.1.30:22", "icmp 10.0.1.30 > 10.0.1.1"]
+    partly = {check.id: check for check in diagnose(hosts, variables, flows, live=False).checks}
+    assert partly["SYM301"].status == "clean" and partly["SYM301"].unknown_flows == (flows[0],)
+    assert partly["SYM203"].unknown_flows == ()
+
+
 def test_bounded_lists_are_no_gap_in_what_is_checked():
     hosts, variables = networks.healthy()
     hosts["gw"]["parts"]["routes"] = {"complete": False, "why": "900000 routes", "covered": ["203.0.113.0/24"]}

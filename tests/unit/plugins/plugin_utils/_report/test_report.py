@@ -119,6 +119,8 @@ CHECKS = [
     {"id": "SYM203", "status": "clean", "raised": 0, "hosts": 2, "not_checked": [{"why": "no facts", "hosts": ["c"]}]},
     {"id": "SYM205", "status": "not checked", "raised": 0, "hosts": 0,
      "not_checked": [{"why": "sysctl_files: not readable", "hosts": ["a", "b"]}]},
+    {"id": "SYM501", "status": "clean", "raised": 0, "hosts": 2, "not_checked": [], "unknown_flows": ["api"]},
+    {"id": "SYM101", "status": "not checked", "raised": 0, "hosts": 2, "not_checked": [], "unknown_flows": []},
     {"id": "SYM302", "status": "awaiting collector", "raised": 0, "hosts": 0, "not_checked": []},
 ]
 
@@ -126,9 +128,11 @@ CHECKS = [
 def test_what_was_looked_for_is_told_apart_from_what_was_not() -> None:
     assert findings.checked_lines(CHECKS) == [
         "found: SYM301",
-        "looked for and not found: SYM203",
+        "looked for and not found: SYM203 SYM501",
         "not checked on c (no facts): SYM301 SYM203",
         "not checked on a, b (sysctl_files: not readable): SYM205",
+        "not told by api, which are unknown: SYM501",
+        "not looked for, no flow was judged: SYM101",
         "not looked for, awaiting a collector: SYM302",
     ]
 
