@@ -84,7 +84,7 @@ def flow_findings(network: Network, told: FlowVerdict) -> list[Finding]:
             )
         ]
     return [
-        *found, *findings_uplink.of_flow(network, told), *findings_redirect.of_flow(told),
+        *found, *findings_uplink.of_flow(network, told), *findings_redirect.of_flow(network, told),
         *findings_state.of_flow(told), *findings_mtu.of_flow(network, told),
         *findings_reverse_path_v6.of_flow(network, told),
     ]

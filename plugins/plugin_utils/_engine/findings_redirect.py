@@ -16,8 +16,10 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.registry 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.verdict import FlowVerdict
 
 
-def of_flow(told: FlowVerdict) -> t.Iterator[Finding]:
+def of_flow(network: Network, told: FlowVerdict) -> t.Iterator[Finding]:
     """The redirects that the packets of a flow follow."""
+    if not network.taught:
+        return
     severity = {"broken": "critical", "at_risk": "warning"}.get(told.verdict, "info")
     for path in (*told.forward_paths(), *told.return_paths()):
         for hop in path.hops:

@@ -98,6 +98,11 @@ class Network:
         return found
 
     @functools.cached_property
+    def taught(self) -> bool:
+        """Whether ICMP has taught any host anything."""
+        return any(host.learned for host in self.hosts.values())
+
+    @functools.cached_property
     def one_mtu(self) -> bool:
         """Whether every link takes the same size, as far as interfaces, routes and ICMP say: then none is narrow."""
         sizes: set[int] = set()
@@ -105,9 +110,9 @@ class Network:
             for one in host.interfaces.values():
                 if one.kind != "loopback":
                     sizes |= {one.mtu, one.sysctls.get("mtu6") or one.mtu}
-            if host.learned or any(route.get("mtu") for route in host.facts.get("routes", ())):
+            if any(route.get("mtu") for route in host.facts.get("routes", ())):
                 return False
-        return len(sizes) < 2
+        return len(sizes) < 2 and not self.taught
 
     def is_edge(self, uplink: Uplink) -> bool:
         """True where no host of the inventory is known to own the uplink's gateway."""
