@@ -8,6 +8,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 import fcntl
+import re
 import socket
 import struct
 import typing as t
@@ -35,33 +36,38 @@ class Counters:
     @classmethod
     def read(cls) -> Counters:
         """Of the namespace that this process is in."""
-        four = {**_pairs("/proc/thread-self/net/snmp"), **_pairs("/proc/thread-self/net/netstat")}
-        six = dict(line.split() for line in _lines("/proc/thread-self/net/snmp6"))
+        snmp, netstat = _text("/proc/thread-self/net/snmp"), _text("/proc/thread-self/net/netstat")
+        six = dict(_SIX.findall(_text("/proc/thread-self/net/snmp6")))
+        messages = _row(snmp, "IcmpMsg")
+        udp = _row(snmp, "Udp")
         return cls(
-            four["TcpExt:IPReversePathFilter"],
-            four["Ip:InAddrErrors"] + int(six["Ip6InAddrErrors"]),
-            four["IpExt:InNoRoutes"] + int(six["Ip6InNoRoutes"]),
+            _row(netstat, "TcpExt")["IPReversePathFilter"],
+            _row(snmp, "Ip")["InAddrErrors"] + int(six["Ip6InAddrErrors"]),
+            _row(netstat, "IpExt")["InNoRoutes"] + int(six["Ip6InNoRoutes"]),
             {
-                "tcp": four["Tcp:InSegs"],
-                "udp": sum(four[f"Udp:{key}"] + int(six[f"Udp6{key}"]) for key in ("InDatagrams", "NoPorts")),
-                "icmp": sum(four.get(f"IcmpMsg:InType{kind}", 0) for kind in (0, 8))
-                + int(six.get("Icmp6InEchos", 0)) + int(six.get("Icmp6InEchoReplies", 0)),
+                "tcp": _row(snmp, "Tcp")["InSegs"],
+                "udp": sum(udp[key] + int(six[f"Udp6{key}"]) for key in ("InDatagrams", "NoPorts")),
+                "icmp": sum(messages.get(f"InType{kind}", 0) for kind in (0, 8))
+                + int(six["Icmp6InEchos"]) + int(six["Icmp6InEchoReplies"]),
             },
         )
 
 
-def _lines(path: str) -> list[str]:
+_SIX = re.compile(r"^(Ip6In(?:AddrErrors|NoRoutes)|Udp6(?:InDatagrams|NoPorts)|Icmp6InEcho(?:s|Replies))\s+(\d+)", re.M)
+
+
+def _text(path: str) -> str:
     with open(path, encoding="ascii") as file:
-        return file.read().splitlines()
+        return file.read()
 
 
-def _pairs(path: str) -> dict[str, int]:
-    lines = _lines(path)
-    return {
-        names.split()[0] + name: int(value)
-        for names, values in zip(lines[::2], lines[1::2], strict=True)
-        for name, value in zip(names.split()[1:], values.split()[1:], strict=True)
-    }
+def _row(text: str, name: str) -> dict[str, int]:
+    """The counters of one row: a line of names and a line of values, which both begin with its own name."""
+    rest = f"\n{text}".partition(f"\n{name}: ")[2]
+    if not rest:
+        return {}
+    names, values = rest.split("\n", 2)[:2]
+    return dict(zip(names.split(), map(int, values.split()[1:]), strict=True))
 
 
 def decisions() -> dict[str, int]:

@@ -92,7 +92,8 @@ def stateless_filter(world: World, dice: random.Random) -> bool:
     """Drops without state: by ports, addresses or interfaces, at any hook."""
     node = dice.choice(list(world.nodes.values()))
     hook = dice.choice(("forward", "forward", "prerouting", "postrouting") if node.router else ("input", "output"))
-    lines = [_denied(world, dice) for _each in range(dice.randint(1, 2))]
+    # one at output: what a rule there answers would meet the other
+    lines = [_denied(world, dice) for _each in range(dice.randint(1, 1 if hook == "output" else 2))]
     plain = [line for line in lines if "reject" not in line or hook in ("forward", "input", "output")]
     plain = [line if "icmp" not in line and not line.startswith("counter") else
              f"meta l4proto icmp {line[line.index('counter'):]}" for line in plain]

@@ -15,7 +15,7 @@ from ansible_collections.netpath.symmetry.tests.networks.namespaces import Names
 from ansible_collections.netpath.symmetry.tests.networks.predict import Fate
 from ansible_collections.netpath.symmetry.tests.networks.traffic import Attempt, Traffic
 from ansible_collections.netpath.symmetry.tests.networks.watch import Sighting
-from ansible_collections.netpath.symmetry.tests.networks.world import Ask, World
+from ansible_collections.netpath.symmetry.tests.networks.world import V4, Ask, World
 
 # of one flow, in the order in which they come: on which way, and what
 _STAGES = {
@@ -88,14 +88,14 @@ def observe(scene: Scene) -> Fate:
 
 
 def _packets_of(scene: Scene) -> list[Sighting]:
-    """The flow's packets in order of time, also with the client ports that translators on the way have given it."""
+    """The flow's packets in order of time, also with client ports or echo ids that translators have given it."""
     seen = [one for one in scene.seen if one.kind in ("syn", "syn_ack", "ack", "udp", "echo")]
     number = scene.ask.number
     own = [one for one in seen if one.number == number]
     ports: set[int] = set()
     for _round in range(len(seen)):
         last = own[-1] if own else None
-        if last is None or last.out or not last.forward or last.kind == "echo":
+        if last is None or last.out or not last.forward:
             break
         like = (last.node, last.kind, last.destination)
         found = next((one for one in seen if one.number != number and one.out and one.at >= last.at
@@ -103,7 +103,7 @@ def _packets_of(scene: Scene) -> list[Sighting]:
         if found is None:
             break
         ports.add(found.sport)
-        own += [one._replace(forward=one.sport == found.sport) for one in seen
+        own += [one._replace(forward=one.forward if one.kind == "echo" else one.sport == found.sport) for one in seen
                 if one.number != number and found.sport in (one.sport, one.dport)]
         own.sort()
     return own
@@ -213,7 +213,7 @@ def _error_of(scene: Scene, node: str) -> str:
 def _lookup(scene: Scene, last: Sighting) -> str:
     """No trace was left: ask the kernel what it would do with the packet."""
     node = last.node
-    if evidence.route_answer(scene.spaces, node, last.source)[0] == "local":
+    if scene.ask.family == V4 and evidence.route_answer(scene.spaces, node, last.source)[0] == "local":
         return "martian"
     inward = _inward(scene, last)
     words = f"{inward[0]} from {last.source} iif {last.device}"

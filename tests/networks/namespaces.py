@@ -21,7 +21,10 @@ from ansible_collections.netpath.symmetry.tests.networks.world import (
     Plug,
     World,
     address_lines,
+    mac_of,
+    neighbour_lines,
     routing_lines,
+    sysctls_of,
 )
 
 _CLONE_NEWNET = 0x40000000
@@ -50,11 +53,6 @@ def _run(argv: list[str], text: str) -> None:
     done = subprocess.run(argv, input=text, text=True, capture_output=True, check=False, timeout=60, close_fds=False)
     if done.returncode != 0:
         raise RuntimeError(f"{' '.join(argv)}: {done.stderr.strip()}\n{text}")
-
-
-def mac_of(plug: Plug) -> str:
-    """The MAC address that an interface is given."""
-    return f"02:00:00:00:{plug.segment:02x}:{int(plug.addresses[V4].rpartition('.')[2]):02x}"
 
 
 class Namespaces:
@@ -177,19 +175,10 @@ class Namespaces:
         _run(["ip", "-batch", "-"], "\n".join(address_lines(node)))
 
     def _set_up(self, node: Node) -> None:
-        forwarding = {"ipv4/ip_forward": str(int(node.router)), "ipv6/conf/all/forwarding": str(int(node.router))}
-        own = dict(node.sysctls)
-        for path in forwarding:  # it sets those of all interfaces
-            write_sysctl(path, own.pop(path, forwarding[path]))
-        for path, value in own.items():
+        for path, value in sysctls_of(node).items():
             write_sysctl(path, value)
         for family in (V4, V6):
-            lines = routing_lines(node, family)
-            if self.world.static_neighbours:
-                lines += [
-                    f"neigh replace {other.addresses[family]} dev {plug.device} lladdr {mac_of(other)} nud permanent"
-                    for plug in node.plugs for other in self.world.neighbours_of(plug)
-                ]
+            lines = routing_lines(node, family) + neighbour_lines(self.world, node, family)
             if lines:
                 _run(["ip", f"-{family}", "-batch", "-"], "\n".join(lines))
         if node.tables:

@@ -137,7 +137,8 @@ def _icmp(one: Sighting, protocol: int, body: bytes) -> Sighting | None:
     kind, code = body[0], body[1]
     if kind in ((8, 0) if protocol == 1 else (128, 129)):
         number = int.from_bytes(body[4:6], "big")
-        return one._replace(kind="echo", number=number, forward=kind in (8, 128)) if number in NUMBERS else None
+        echo = one._replace(kind="echo", forward=kind in (8, 128))
+        return echo._replace(number=number) if number in NUMBERS else echo._replace(sport=number)
     if protocol == 58 and kind in (135, 136):
         target = socket.inet_ntop(socket.AF_INET6, body[8:24])
         return one._replace(kind="ask" if kind == 135 else "answer", destination=target)

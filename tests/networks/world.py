@@ -160,6 +160,25 @@ def routing_lines(node: Node, family: int) -> list[str]:
     return lines
 
 
+def neighbour_lines(world: World, node: Node, family: int) -> list[str]:
+    """`ip` lines of permanent neighbours, where the network has such."""
+    if not world.static_neighbours:
+        return []
+    return [f"neigh replace {other.addresses[family]} dev {plug.device} lladdr {mac_of(other)} nud permanent"
+            for plug in node.plugs for other in world.neighbours_of(plug)]
+
+
+def mac_of(plug: Plug) -> str:
+    """The MAC address that an interface is given."""
+    return f"02:00:00:00:{plug.segment:02x}:{int(plug.addresses[V4].rpartition('.')[2]):02x}"
+
+
+def sysctls_of(node: Node) -> dict[str, str]:
+    """All that are set: those of whole families first, for they set those of interfaces."""
+    forwards = str(int(node.router))
+    return {"ipv4/ip_forward": forwards, "ipv6/conf/all/forwarding": forwards} | node.sysctls
+
+
 def _route(prefix: str, legs: list[Leg] | str) -> str:
     if isinstance(legs, str):
         return f"{legs} {prefix}"
@@ -176,23 +195,30 @@ def transcript(world: World) -> str:
     for segment in world.segments:
         lines += _wire_commands(segment)
     for node in world.nodes.values():
+        lines += [f"ip netns exec {node.name} ip {line}" for line in address_lines(node)]
+    for node in world.nodes.values():
         run = f"ip netns exec {node.name}"
-        lines += [f"{run} sysctl -qw net.{path.replace('/', '.')}={value}" for path, value in node.sysctls.items()]
-        lines += [f"{run} ip {line}" for line in address_lines(node)]
+        lines += [f"{run} sysctl -qw net.{path.replace('/', '.')}={value}" for path, value in sysctls_of(node).items()]
         for family in (V4, V6):
-            lines += [f"{run} ip -{family} {line}" for line in routing_lines(node, family)]
+            routing = routing_lines(node, family) + neighbour_lines(world, node, family)
+            lines += [f"{run} ip -{family} {line}" for line in routing]
         lines += [f"{run} nft -f - <<'EOF'\n{table}EOF" for table in node.tables]
-        lines += [f"{run} ip link set dev {device} down" for device in node.down]
+    lines += [f"ip netns exec {node.name} ip link set dev {device} down"
+              for node in world.nodes.values() for device in node.down]
     return "\n".join(lines)
+
+
+def _end(plug: Plug) -> str:
+    return f"{plug.device} address {mac_of(plug)} netns {plug.node}"
 
 
 def _wire_commands(segment: Segment) -> t.Iterator[str]:
     if len(segment.plugs) == 2:
         one, other = segment.plugs
-        yield (f"ip link add {one.device} netns {one.node} type veth peer name {other.device} netns {other.node}")
+        yield f"ip link add {_end(one)} type veth peer name {_end(other)}"
         return
     switch = f"switch{segment.number}"
     yield f"ip netns add {switch}; ip -n {switch} link add br0 type bridge; ip -n {switch} link set br0 up"
     for index, plug in enumerate(segment.plugs):
-        yield f"ip link add {plug.device} netns {plug.node} type veth peer name p{index} netns {switch}"
+        yield f"ip link add {_end(plug)} type veth peer name p{index} netns {switch}"
         yield f"ip -n {switch} link set p{index} master br0 up"
