@@ -17,6 +17,7 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow impor
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import conntrack_tcp
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.conntrack_tcp import Settings, Tcp
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Packet
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.values import changed
 
 MAYBE = "?"
 
@@ -142,7 +143,7 @@ class Tracker:
     def _classify_error(self, flow: Flow, about: Packet, zone: Zone) -> Connection:
         """nf_conntrack_inet_error: an ICMP error is related where the packet it tells of is of a known connection,
         and where it goes to the sender of that packet."""
-        answer = dataclasses.replace(about, flow=about.flow.reversed(), first=not about.first)
+        answer = changed(about, flow=about.flow.reversed(), first=not about.first)
         entry, direction = self._find(answer, zone)
         if entry is None:
             return Connection("invalid")
@@ -155,7 +156,7 @@ class Tracker:
         tcp = conntrack_tcp.open_connection(packet.tcp_kind, packet.segment, self.tcp)
         if tcp is None:
             return Connection("invalid")
-        return Connection("new", "original", dataclasses.replace(_fresh(packet.flow, zone), tcp=tcp), fresh=True)
+        return Connection("new", "original", changed(_fresh(packet.flow, zone), tcp=tcp), fresh=True)
 
     def has_family(self, family: int) -> bool:
         """Whether any connection of the family is tracked: then the host does so, whatever asked for it."""
@@ -166,11 +167,11 @@ class Tracker:
             return self._pick_up(packet, zone)
         step = conntrack_tcp.arrive(entry.tcp, direction, packet.tcp_kind, packet.segment, self.tcp, entry.seen_reply)
         if step.verdict == "reopen":  # the kernel drops the entry and looks again
-            return dataclasses.replace(self._pick_up(packet, zone), replaces=entry)
-        after = entry if step.tcp == entry.tcp else dataclasses.replace(entry, tcp=step.tcp)
+            return changed(self._pick_up(packet, zone), replaces=entry)
+        after = entry if step.tcp == entry.tcp else changed(entry, tcp=step.tcp)
         if step.verdict == "invalid":
             return Connection("invalid", noted=None if after is entry else after)
-        return dataclasses.replace(_known(after, direction), gone=step.verdict == "end")
+        return changed(_known(after, direction), gone=step.verdict == "end")
 
     def is_taken(self, entry: Entry) -> bool:
         """Whether another connection already has the entry's reply tuple (nf_nat_used_tuple)."""
@@ -180,14 +181,14 @@ class Tracker:
         """The table with another version of an entry, in its place: the latest of several is found first."""
         key = (entry.zone, entry.original)
         if all((old.zone, old.original) != key for old in self.entries):
-            return dataclasses.replace(self, entries=(*self.entries, entry))
+            return changed(self, entries=(*self.entries, entry))
         entries = tuple(entry if (old.zone, old.original) == key else old for old in self.entries)
-        return dataclasses.replace(self, entries=entries)
+        return changed(self, entries=entries)
 
     def forget(self, entry: Entry) -> Tracker:
         """The table without an entry."""
         kept = tuple(old for old in self.entries if (old.zone, old.original) != (entry.zone, entry.original))
-        return dataclasses.replace(self, entries=kept)
+        return changed(self, entries=kept)
 
     def _find(self, packet: Packet, zone: Zone) -> tuple[Entry | None, str]:
         flow = packet.flow
@@ -227,7 +228,7 @@ def _clash(old: Entry, new: Entry) -> bool:
 def _known(entry: Entry, direction: str) -> Connection:
     """resolve_normal_ct: a reply is established, an original packet is so once a reply was seen."""
     if direction == "reply":
-        return Connection("established", direction, dataclasses.replace(entry, seen_reply=True))
+        return Connection("established", direction, changed(entry, seen_reply=True))
     return Connection("established" if entry.seen_reply else "new", direction, entry)
 
 

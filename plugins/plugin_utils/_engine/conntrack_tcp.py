@@ -15,6 +15,7 @@ from __future__ import annotations
 import dataclasses
 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Segment
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.values import changed
 
 # The state after a segment (tcp_conntracks), one column per state before it, in the order of enum tcp_conntrack:
 TCP_STATES = (
@@ -86,8 +87,8 @@ class Tcp:
 
     def with_side(self, direction: str, side: Side | None) -> Tcp:
         if direction == "original":
-            return dataclasses.replace(self, original=side)
-        return dataclasses.replace(self, reply=side)
+            return changed(self, original=side)
+        return changed(self, reply=side)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -142,9 +143,9 @@ def arrive(
             return Step("accept", _note_ignored(tcp, direction, kind, segment))
         tcp, old, new = _start_over(tcp, direction, segment), "SYN_SENT", "SYN_RECV"
     elif new == "TIME_WAIT" and old == "LAST_ACK" and kind == "ack" and _is_challenge(tcp, direction):
-        return Step("accept", dataclasses.replace(tcp, challenged=False))
+        return Step("accept", changed(tcp, challenged=False))
     elif new == "SYN_SENT2":
-        tcp = dataclasses.replace(tcp, simultaneous=True)
+        tcp = changed(tcp, simultaneous=True)
     elif new == "SYN_RECV" and (direction, kind) == ("reply", "ack") and tcp.simultaneous:
         new = "ESTABLISHED"
     fits, tcp, new = _fits(tcp, direction, kind, segment, settings, seen_reply, new)
@@ -176,14 +177,14 @@ def _fits(
 
 def _settle(tcp: Tcp, direction: str, kind: str, old: str, new: str, seen_reply: bool) -> Step:
     """What the connection is after a segment in its window."""
-    tcp = dataclasses.replace(
+    tcp = changed(
         tcp, state=new, last_kind=kind, last_direction=direction,
         closing=tcp.closing or (old != new and new == "FIN_WAIT"),
     )
     if not seen_reply:
         return Step("end" if kind == "rst" else "accept", tcp)
     if old in ("SYN_RECV", "ESTABLISHED") and new == "ESTABLISHED":
-        tcp = dataclasses.replace(tcp, assured=True)
+        tcp = changed(tcp, assured=True)
     return Step("accept", tcp)
 
 
@@ -196,9 +197,9 @@ def _answers_ignored_syn(tcp: Tcp, direction: str, kind: str, segment: Segment |
 
 def _start_over(tcp: Tcp, direction: str, segment: Segment | None) -> Tcp:
     last, mine = tcp.last, tcp.side(direction)
-    tcp = dataclasses.replace(tcp, challenged=False, closing=False)
+    tcp = changed(tcp, challenged=False, closing=False)
     if segment is None or last is None or tcp.last_end is None or mine is None:
-        return dataclasses.replace(tcp, original=None, reply=None)
+        return changed(tcp, original=None, reply=None)
     theirs = Side(
         tcp.last_end, tcp.last_end, max(1, last.window), scale=last.scale or 0, scaling=last.scale is not None,
         sack=last.sack,
@@ -213,15 +214,15 @@ def _note_ignored(tcp: Tcp, direction: str, kind: str, segment: Segment | None) 
     if segment is not None and (kind, direction) != ("syn", "original"):
         # its options are not looked at: those of an earlier SYN stay
         earlier = tcp.last or Segment(0, 0, 0)
-        last = dataclasses.replace(segment, scale=earlier.scale, sack=earlier.sack)
-    tcp = dataclasses.replace(
+        last = changed(segment, scale=earlier.scale, sack=earlier.sack)
+    tcp = changed(
         tcp, last_kind=kind, last_direction=direction, last=last,
         last_end=None if segment is None else _end(segment, kind),
     )
     if kind == "syn" and direction == "original":
-        tcp = dataclasses.replace(tcp, challenged=old == "LAST_ACK", simultaneous=False)
+        tcp = changed(tcp, challenged=old == "LAST_ACK", simultaneous=False)
     if old == "SYN_SENT" and kind == "ack" and direction == "reply":
-        tcp = dataclasses.replace(tcp, challenge_ack=segment.acknowledged if segment else None)
+        tcp = changed(tcp, challenge_ack=segment.acknowledged if segment else None)
     return tcp
 
 
@@ -230,7 +231,7 @@ def _note_invalid(tcp: Tcp, direction: str, kind: str) -> Tcp:
     answers = tcp.last_direction != direction and tcp.last_kind in ("fin", "rst")
     if not tcp.assured or kind not in ("fin", "rst") or answers:
         return tcp
-    return dataclasses.replace(tcp, last_kind=kind, last_direction=direction)
+    return changed(tcp, last_kind=kind, last_direction=direction)
 
 
 def _is_challenge(tcp: Tcp, direction: str) -> bool:
@@ -270,7 +271,7 @@ def _check_window(
     """tcp_in_window: accept, ignore (let through, and nothing else) or invalid, and what the windows are then."""
     sender, receiver = tcp.side(direction), tcp.side(other(direction))
     if segment is None or sender is None or receiver is None:
-        return "accept", dataclasses.replace(tcp, original=None, reply=None)
+        return "accept", changed(tcp, original=None, reply=None)
     is_syn = kind in ("syn", "syn_ack")
     sequence, end = segment.sequence, _end(segment, kind)
     sender, receiver, done = _begin(tcp.state, sender, receiver, direction, kind, segment)
@@ -291,10 +292,10 @@ def _check_window(
     sender, receiver = _advance(sender, receiver, end, acknowledged, window, has_ack=segment.has_ack and kind != "syn")
     tcp = tcp.with_side(direction, sender).with_side(other(direction), receiver)
     if kind == "ack":
-        last = dataclasses.replace(
+        last = changed(
             tcp.last or Segment(0, 0, 0), sequence=sequence, acknowledged=acknowledged, window=segment.window
         )
-        tcp = dataclasses.replace(tcp, last=last, last_end=end, last_direction=direction, challenge_ack=acknowledged)
+        tcp = changed(tcp, last=last, last_end=end, last_direction=direction, challenge_ack=acknowledged)
     return "accept", tcp
 
 
@@ -305,20 +306,20 @@ def _begin(
     is_syn, end = kind in ("syn", "syn_ack"), _end(segment, kind)
     if is_syn and (sender.window == 0 or (_before(sender.end, end) and state in ("SYN_SENT", "SYN_RECV"))):
         simultaneous = kind == "syn" and (sender.window == 0 or direction == "reply")
-        sender = dataclasses.replace(sender, end=end, limit=end, window=max(1, segment.window))
+        sender = changed(sender, end=end, limit=end, window=max(1, segment.window))
         sender = _with_options(sender, segment)
         if direction == "reply" and not (sender.scaling and receiver.scaling):  # RFC 1323: both must say so
-            sender, receiver = dataclasses.replace(sender, scale=0), dataclasses.replace(receiver, scale=0)
+            sender, receiver = changed(sender, scale=0), changed(receiver, scale=0)
         return sender, receiver, simultaneous
     if sender.window:
         return sender, receiver, False
     # in the middle of a connection: its history is lost
     window = max(1, segment.window << sender.scale)
-    sender = dataclasses.replace(sender, end=end, window=window, limit=_add(end, window))
+    sender = changed(sender, end=end, window=window, limit=_add(end, window))
     if receiver.window == 0:
-        receiver = dataclasses.replace(receiver, end=segment.acknowledged, limit=segment.acknowledged)
+        receiver = changed(receiver, end=segment.acknowledged, limit=segment.acknowledged)
     elif segment.acknowledged == _add(receiver.end, 1):  # likely the answer to a keepalive
-        receiver = dataclasses.replace(receiver, end=segment.acknowledged)
+        receiver = changed(receiver, end=segment.acknowledged)
     return sender, receiver, False
 
 
@@ -330,7 +331,7 @@ def _outside(sender: Side, receiver: Side, sequence: int, end: int, acknowledged
     if not _before(sequence, _add(sender.limit, 1)):
         overshot = _add(end, 1 - sender.limit)
         if receiver.window and seq_fresh and ack_fresh and ack_seen and overshot <= receiver.window:
-            return "ignore", dataclasses.replace(sender, end=end)
+            return "ignore", changed(sender, end=end)
         return "invalid", sender
     if not ack_seen:
         return "invalid", sender
@@ -346,14 +347,14 @@ def _advance(
     highest = sender.acknowledged
     if has_ack and (highest is None or _before(highest, acknowledged)):
         highest = acknowledged
-    sender = dataclasses.replace(
+    sender = changed(
         sender, window=max(sender.window, window), end=end if _before(sender.end, end) else sender.end,
         acknowledged=highest,
     )
     if receiver.window and _before(limit, end):
-        receiver = dataclasses.replace(receiver, window=receiver.window + _add(end, -limit))
+        receiver = changed(receiver, window=receiver.window + _add(end, -limit))
     if _before(_add(receiver.limit, -1), _add(acknowledged, window)):
-        receiver = dataclasses.replace(receiver, limit=_add(acknowledged, window + (window == 0)))
+        receiver = changed(receiver, limit=_add(acknowledged, window + (window == 0)))
     return sender, receiver
 
 
@@ -362,7 +363,7 @@ def _with_options(side: Side, segment: Segment) -> Side:
     if segment.scale is None and not segment.sack:
         return side
     scale = min(14, segment.scale or 0)
-    return dataclasses.replace(side, scale=scale, scaling=segment.scale is not None, sack=segment.sack,
+    return changed(side, scale=scale, scaling=segment.scale is not None, sack=segment.sack,
                                acknowledged=None)
 
 

@@ -21,6 +21,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.netfilter
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.netfilter_quick import Ready, make_ready
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import FilterResult
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.situation import Situation
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.values import changed
 
 CONNTRACK = -200  # NF_IP_PRI_CONNTRACK: chains below it see no connection yet
 NAT_DST = -100
@@ -196,10 +197,10 @@ class Ruleset:
         self, situation: Situation, kind: tuple[str, ...], low: int, high: int, state: str, direction: str
     ) -> bool | None:
         """Whether the packet would be dropped were its connection in another state."""
-        connection = dataclasses.replace(situation.connection, state=state, direction=direction)
+        connection = changed(situation.connection, state=state, direction=direction)
         if state == "invalid":
-            connection = dataclasses.replace(connection, entry=None)
-        outcome, _walk = self._walk(dataclasses.replace(situation, connection=connection), kind, low, high)
+            connection = changed(connection, entry=None)
+        outcome, _walk = self._walk(changed(situation, connection=connection), kind, low, high)
         return outcome.is_drop if outcome.verdict != "unknown" else None
 
     def _walk(self, situation: Situation, kind: tuple[str, ...], low: int, high: int) -> tuple[Outcome, ChainWalk]:

@@ -35,6 +35,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet im
 )
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.routing import Decision
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.situation import Situation
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.values import changed
 
 if t.TYPE_CHECKING:
     from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host import Host
@@ -75,7 +76,7 @@ class Passage:
         return 6 if ":" in self.packet.flow.destination else 4
 
     def stop(self, end: str, reason: str, detail: str) -> Passage:
-        return dataclasses.replace(self, end=end, reason=reason, detail=detail)
+        return changed(self, end=end, reason=reason, detail=detail)
 
     # the hooks
     def arrive(self, iif: str) -> Passage:
@@ -106,7 +107,7 @@ class Passage:
         if not (self.host.tracks(self.family) or self.tracker.has_family(self.family)):
             return self
         if before.untracked:
-            return dataclasses.replace(self, connection=Connection("untracked"))
+            return changed(self, connection=Connection("untracked"))
         connection = self.tracker.classify(self.packet, before.zone)
         # a known entry changes now, whatever becomes of the packet; a new one is kept only when the packet survives
         tracker = self.tracker if connection.fresh else self.tracker.commit(connection)
@@ -114,7 +115,7 @@ class Passage:
             tracker = tracker.forget(connection.replaces)
         if connection.noted is not None:
             tracker = tracker.note(connection.noted)
-        return dataclasses.replace(self, connection=connection, tracker=tracker, ct_mark=connection.mark)
+        return changed(self, connection=connection, tracker=tracker, ct_mark=connection.mark)
 
     def filters_at(self, hook: str, low: int = _MIN, high: int = _MAX, oif: str | None = None) -> Passage:
         if self.end is not None:
@@ -142,14 +143,14 @@ class Passage:
         now = filtered.situation
         connection = self.connection
         if connection.entry is not None and connection.entry.mark != now.ct_mark:
-            connection = dataclasses.replace(connection, entry=dataclasses.replace(connection.entry, mark=now.ct_mark))
+            connection = changed(connection, entry=changed(connection.entry, mark=now.ct_mark))
         if filtered.offload is not None:
             connection = flowtable.begin(self.host, connection, now.packet, self.iif, self.decision, filtered.offload)
         tracker = self.tracker if connection.fresh else self.tracker.commit(connection)
         kept = (result,) if result.rule or result.stateful else ()
-        passage = dataclasses.replace(
+        passage = changed(
             self,
-            packet=dataclasses.replace(self.packet, mark=now.mark, tos=now.packet.tos),
+            packet=changed(self.packet, mark=now.mark, tos=now.packet.tos),
             connection=connection,
             tracker=tracker,
             ct_mark=now.ct_mark,
@@ -173,12 +174,12 @@ class Passage:
         if answer is None or self.connection.fresh or not self.connection.state:
             return self
         if entry is not None and entry.tcp is not None:
-            closed = dataclasses.replace(entry, tcp=dataclasses.replace(entry.tcp, state="CLOSE"))
-            connection = dataclasses.replace(self.connection, entry=closed)
-            return dataclasses.replace(self, connection=connection, tracker=self.tracker.note(closed))
+            closed = changed(entry, tcp=changed(entry.tcp, state="CLOSE"))
+            connection = changed(self.connection, entry=closed)
+            return changed(self, connection=connection, tracker=self.tracker.note(closed))
         passage = Passage.start(self.host, self.tracker, answer, None)
         sent = [one for way in routing.route_any_source(self.host, answer) for one in passage.leave(way, None)]
-        return dataclasses.replace(self, tracker=t.cast(Tracker, sent[0].finish().tracker))
+        return changed(self, tracker=t.cast(Tracker, sent[0].finish().tracker))
 
     # translation
     def to_destination(self, hook: str, oif: str | None = None) -> Passage:
@@ -196,7 +197,7 @@ class Passage:
         passage, sources = self, hook in ("postrouting", "input")
         if self.packet.about is not None:
             told = translation.translate_error(self.packet, self.connection, sources)
-            return dataclasses.replace(self, packet=told)
+            return changed(self, packet=told)
         if self.connection.fresh:
             filtered = self.run(hook, oif, _NAT, _MIN, _MAX)
             passage = self.take(filtered)
@@ -211,7 +212,7 @@ class Passage:
             return passage
         rewrite = translation.translate_source if sources else translation.translate_destination
         flow = rewrite(passage.packet.flow, passage.connection)
-        return dataclasses.replace(passage, packet=dataclasses.replace(passage.packet, flow=flow))
+        return changed(passage, packet=changed(passage.packet, flow=flow))
 
     def take_free_port(self) -> Passage:
         """nf_nat_l4proto_unique_tuple: where another connection has the same tuple, the kernel takes another port."""
@@ -223,8 +224,8 @@ class Passage:
             or not self.tracker.is_taken(entry)
         ):
             return self
-        entry = dataclasses.replace(entry, reply=dataclasses.replace(entry.reply, dport=None))
-        return dataclasses.replace(self, connection=dataclasses.replace(self.connection, entry=entry))
+        entry = changed(entry, reply=changed(entry.reply, dport=None))
+        return changed(self, connection=changed(self.connection, entry=entry))
 
     def check_masquerade(self, entry: Entry, oif: str | None) -> Passage:
         """nf_nat_oif_changed: a masqueraded connection may not leave by another interface: dropped, and forgotten."""
@@ -235,7 +236,7 @@ class Passage:
                 return self
             why = f"whether the connection {entry.original} is masqueraded is not known, and it leaves by {oif}"
             return self.stop("unknown", "", f"{self.host.name}: {why}")
-        gone = dataclasses.replace(
+        gone = changed(
             self, connection=Connection(self.connection.state), tracker=self.tracker.forget(entry)
         )
         why = f"{self.host.name}: the connection is masqueraded by {entry.masquerade} and would leave by {oif}"
@@ -252,12 +253,12 @@ class Passage:
                 entry = translation.bind_destination(self.host, entry, rule, self.iif)
         except translation.TranslationUnknown as error:
             return self.stop("unknown", "", str(error))
-        return dataclasses.replace(self, connection=dataclasses.replace(self.connection, entry=entry))
+        return changed(self, connection=changed(self.connection, entry=entry))
 
     # after routing
     def after_routing(self, decision: Decision, ingress: str) -> Passage:
         """Input or forward and postrouting, for one branch of the routing decision."""
-        passage = dataclasses.replace(self, decision=decision, share=decision.share, iif=ingress)
+        passage = changed(self, decision=decision, share=decision.share, iif=ingress)
         doubt = passage.mark_doubt()
         if doubt:
             return passage.stop("unknown", "", doubt)
@@ -279,7 +280,7 @@ class Passage:
 
     def leave(self, decision: Decision, bound: str | None) -> list[Passage]:
         """Output, a second lookup where a rule changed mark or destination, and postrouting."""
-        passage = dataclasses.replace(self, decision=decision, share=decision.share)
+        passage = changed(self, decision=decision, share=decision.share)
         if passage.end is not None:
             return [passage]
         if decision.outcome not in ("forward", "local"):
@@ -295,17 +296,17 @@ class Passage:
             return [passage.onward(decision)]
         # ip_route_me_harder: the source stays, whatever it was chosen for
         again = routing.route_output(self.host, passage.packet, bound)
-        return [dataclasses.replace(passage, decision=one, share=one.share, split=True).onward(one) for one in again]
+        return [changed(passage, decision=one, share=one.share, split=True).onward(one) for one in again]
 
     def through_vrf(self, vrf: str | None, oif: str | None) -> Passage:
         """vrf_ip_out: what leaves by a member of a VRF first goes out by the VRF itself, where it is not tracked."""
         if vrf in (None, oif):
             return self
-        passage = dataclasses.replace(self, connection=Connection("untracked"))
+        passage = changed(self, connection=Connection("untracked"))
         passage = passage.filters_at("output", oif=vrf).filters_at("postrouting", oif=vrf)
         if passage.end is not None:
             return passage
-        return dataclasses.replace(passage, connection=self.connection, iif=vrf)  # ip_output: skb->dev is still the VRF
+        return changed(passage, connection=self.connection, iif=vrf)  # ip_output: skb->dev is still the VRF
 
     def onward(self, decision: Decision) -> Passage:
         if decision.outcome == "forward":
@@ -314,15 +315,15 @@ class Passage:
             return self.stop(decision.outcome, decision.reason, decision.detail)
         # to an address of the host itself: over lo, where prerouting meets the packet with its connection
         passage = self.filters_at("postrouting", _MIN, NAT_SRC, "lo").to_source("postrouting", "lo")
-        passage = dataclasses.replace(passage.filters_at("postrouting", NAT_SRC, _MAX, "lo"), iif="lo")
+        passage = changed(passage.filters_at("postrouting", NAT_SRC, _MAX, "lo"), iif="lo")
         return passage.confirm().filters_at("prerouting").deliver()
 
     def confirm(self) -> Passage:
         """nf_conntrack_confirm: from here on the connection is in the table, whatever becomes of the packet."""
         if self.end is not None or not self.connection.fresh:
             return self
-        connection = dataclasses.replace(self.connection, fresh=False)
-        return dataclasses.replace(self, connection=connection, tracker=self.tracker.commit(connection))
+        connection = changed(self.connection, fresh=False)
+        return changed(self, connection=connection, tracker=self.tracker.commit(connection))
 
     def mark_doubt(self) -> str:
         """Say so where a rule of routing selects a mark that netfilter may or may not have set."""
@@ -343,7 +344,7 @@ class Passage:
         return Transit(
             outcome=self.end or "unknown",
             share=self.share,
-            packet=dataclasses.replace(self.packet, mark=0) if forwarded else self.packet,  # a mark stays on its host
+            packet=changed(self.packet, mark=0) if forwarded else self.packet,  # a mark stays on its host
             tracker=self.tracker.commit(self.connection) if survived else self.tracker,
             device=decision.device if forwarded and decision else None,
             next_hop=decision.next_hop if forwarded and decision else None,

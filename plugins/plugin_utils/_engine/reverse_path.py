@@ -9,13 +9,13 @@ IPv6 has none in the kernel: rules of netfilter do it there, and netfilter.py fo
 
 from __future__ import annotations
 
-import dataclasses
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.routing import Rule
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.fib import Key, number_of
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Packet, ReversePath
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.rules import Answer
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.values import changed
 
 if t.TYPE_CHECKING:
     from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host import Host
@@ -92,7 +92,7 @@ class _Check:
         devices = tuple(dict.fromkeys(hop.device or "" for hop in answer.hit.route.nexthops))
         verdict = self._judge(answer.hit.route.type, answer.rule, devices)
         if verdict.martian:
-            return dataclasses.replace(verdict, expected_devices=devices)
+            return changed(verdict, expected_devices=devices)
         return ReversePath(verdict.verdict, reason=verdict.reason, expected_devices=devices)
 
     def _judge(self, kind: str, rule: Rule | None, devices: tuple[str, ...]) -> ReversePath:
@@ -116,7 +116,7 @@ class _Check:
     def _key(self) -> Key:
         """The question of the check: source and destination swapped, and iif is the packet's *egress* interface."""
         forward = self.host.key(self.packet, self.iif)
-        return dataclasses.replace(
+        return changed(
             forward,
             dst=forward.src,
             src=forward.dst,

@@ -27,6 +27,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.fib impor
     prefix_of,
 )
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.nexthop_objects import NexthopObjects
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.values import changed
 
 KERNEL_RULES: dict[int, tuple[Rule, ...]] = {
     4: (
@@ -91,7 +92,7 @@ def merged(host: RuleHost, key: Key) -> Answer:
         answer = _Walk(host, (rule,), key).look_up(rule, table)
         if answer is not None:
             from_local = answer.hit is not None and answer.hit.route.table == TABLE_LOCAL
-            return dataclasses.replace(answer, rule=local) if from_local else answer
+            return changed(answer, rule=local) if from_local else answer
     return Answer()
 
 
@@ -100,7 +101,7 @@ def either(one: Answer, other: Answer) -> Answer:
     if one.fate == other.fate or one.unknown:
         return one
     why = "whether the kernel keeps the local and the main table as one was not read"
-    return dataclasses.replace(one, unknown=why)
+    return changed(one, unknown=why)
 
 
 def matches(rule: Rule, key: Key, vrfs: t.Mapping[str, bool | None] = MappingProxyType({})) -> bool | None:
@@ -218,7 +219,7 @@ class _Walk:
         why = ", ".join(rule.unknown) or "it selects ports or a user that are not known here"
         if rule.iif in self.vrfs or rule.oif in self.vrfs:
             why = "whether it means members of the VRF depends on the kernel (yes from Linux 6.15, no in 6.1)"
-        return dataclasses.replace(skipped, unknown=f"rule {rule_line(rule).replace(chr(9), ' ')} may decide: {why}")
+        return changed(skipped, unknown=f"rule {rule_line(rule).replace(chr(9), ' ')} may decide: {why}")
 
     def _act(self, rule: Rule, index: int) -> tuple[Answer | None, int]:
         """What a rule that matches does: an answer, or the index of the rule to go on with."""

@@ -14,6 +14,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import na
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.conntrack import Connection, Entry
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.fib import number_of
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Packet, Translation
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.values import changed
 
 if t.TYPE_CHECKING:
     from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host import Host
@@ -28,7 +29,7 @@ def translate_destination(flow: Flow, connection: Connection) -> Flow:
     target = _target(connection)
     if target is None:
         return flow
-    return dataclasses.replace(flow, destination=target.destination, dport=target.dport)
+    return changed(flow, destination=target.destination, dport=target.dport)
 
 
 def translate_source(flow: Flow, connection: Connection) -> Flow:
@@ -36,7 +37,7 @@ def translate_source(flow: Flow, connection: Connection) -> Flow:
     target = _target(connection)
     if target is None:
         return flow
-    return dataclasses.replace(flow, source=target.source, sport=target.sport)
+    return changed(flow, source=target.source, sport=target.sport)
 
 
 def translate_error(packet: Packet, connection: Connection, source: bool) -> Packet:
@@ -53,14 +54,14 @@ def translate_error(packet: Packet, connection: Connection, source: bool) -> Pac
         return packet
     known = entry.original if reply else entry.reply
     if source:
-        inside = dataclasses.replace(about.flow, destination=known.destination, dport=known.dport)
-        flow = dataclasses.replace(packet.flow, source=known.destination)
+        inside = changed(about.flow, destination=known.destination, dport=known.dport)
+        flow = changed(packet.flow, source=known.destination)
     else:
-        inside = dataclasses.replace(about.flow, source=known.source, sport=known.sport)
-        flow = dataclasses.replace(packet.flow, destination=known.source)
+        inside = changed(about.flow, source=known.source, sport=known.sport)
+        flow = changed(packet.flow, destination=known.source)
     if inside.protocol in ("icmp", "icmpv6"):  # an echo has one id, which is written twice
-        inside = dataclasses.replace(inside, sport=known.sport, dport=known.sport)
-    return dataclasses.replace(packet, flow=flow, about=dataclasses.replace(about, flow=inside))
+        inside = changed(inside, sport=known.sport, dport=known.sport)
+    return changed(packet, flow=flow, about=changed(about, flow=inside))
 
 
 def _target(connection: Connection) -> Flow | None:
@@ -78,12 +79,12 @@ def bind_destination(host: Host, entry: Entry, rule: Translation, iif: str | Non
         address = _redirect_address(host, entry.original, iif)
     reply = entry.reply
     if address is not None:
-        reply = dataclasses.replace(reply, source=_one_of(host, entry, rule, address, ()))
+        reply = changed(reply, source=_one_of(host, entry, rule, address, ()))
     elif rule.port is None:
         raise TranslationUnknown(f"{host.name}: the address of {rule.rule} is not known")
     if rule.port is not None or rule.port_unknown:
-        reply = dataclasses.replace(reply, sport=rule.port)
-    return dataclasses.replace(entry, reply=reply)
+        reply = changed(reply, sport=rule.port)
+    return changed(entry, reply=reply)
 
 
 def bind_source(
@@ -96,15 +97,15 @@ def bind_source(
     address = rule.address
     if rule.kind == "masquerade":
         address = _masquerade_address(host, entry, device, next_hop)
-        entry = dataclasses.replace(entry, masquerade=device)
+        entry = changed(entry, masquerade=device)
     reply = entry.reply
     if address is not None:
-        reply = dataclasses.replace(reply, destination=_one_of(host, entry, rule, address, others))
+        reply = changed(reply, destination=_one_of(host, entry, rule, address, others))
     elif rule.port is None or rule.kind == "masquerade":
         raise TranslationUnknown(f"{host.name}: the address of {rule.rule} is not known")
     if rule.port is not None or rule.port_unknown:
-        reply = dataclasses.replace(reply, dport=rule.port)
-    return dataclasses.replace(entry, reply=reply)
+        reply = changed(reply, dport=rule.port)
+    return changed(entry, reply=reply)
 
 
 def _one_of(host: Host, entry: Entry, rule: Translation, address: str, others: t.Sequence[Entry]) -> str:

@@ -1,0 +1,21 @@
+# Copyright (c) 2026 netpath.symmetry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: used by this collection only, may change without notice.
+"""How the frozen values of the engine change: into new ones."""
+
+from __future__ import annotations
+
+import typing as t
+
+T = t.TypeVar("T")
+
+
+def changed(value: T, **fields: t.Any) -> T:
+    """What ``dataclasses.replace`` gives, in a fifth of the time: it does not run the constructor.
+
+    For the small values that follow a packet; they have no ``__post_init__``, slots or cached properties.
+    """
+    new = object.__new__(type(value))
+    vars(new).update(vars(value), **fields)
+    return new
