@@ -83,7 +83,6 @@ class Filtered:
     untracked: bool = False
     zone: Zone = NO_ZONE
     offload: tuple[str, ...] | None = None  # the devices of a flowtable that takes up the connection
-    met: bool = True  # False: there is no chain for the packet here
 
 
 class Ruleset:
@@ -170,8 +169,6 @@ class Ruleset:
         self, situation: Situation, kind: tuple[str, ...] = ("filter", "route"), low: int = -_ALL, high: int = _ALL
     ) -> Filtered:
         """Follow a packet through the chains of its hook whose priority is in [low, high)."""
-        if not self._orders(situation, kind, low, high)[0]:
-            return Filtered(FilterResult("accept", mark=situation.mark), situation, met=False)
         outcome, walk = self._walk(situation, kind, low, high)
         if outcome.is_drop and self._may_be_offloaded(situation):
             why = "a flowtable may take the connection past it"
@@ -204,7 +201,7 @@ class Ruleset:
         return outcome.is_drop if outcome.verdict != "unknown" else None
 
     def _walk(self, situation: Situation, kind: tuple[str, ...], low: int, high: int) -> tuple[Outcome, ChainWalk]:
-        first, *others = self._orders(situation, kind, low, high)
+        first, *others = self._orders_for(situation, kind, low, high)
         outcome, walk = self._through(first, situation)
         for chains in others:
             other, also = self._through(chains, situation)
@@ -230,13 +227,19 @@ class Ruleset:
     def _sets_of(self, chain: Chain) -> t.Mapping[str, SetView]:
         return self.sets.get(("ipset", "") if chain.backend else (chain.family, chain.table), {})
 
-    def _orders(self, situation: Situation, kind: tuple[str, ...], low: int, high: int) -> list[list[Chain]]:
+    def meets(self, hook: str, family: int, device: str | None, kind: tuple[str, ...], low: int, high: int) -> bool:
+        """Whether there is any chain at the hook; chains on a device (ingress, egress) see its packets only."""
+        return bool(self._orders(hook, family, device, kind, low, high)[0])
+
+    def _orders_for(self, situation: Situation, kind: tuple[str, ...], low: int, high: int) -> list[list[Chain]]:
+        device = situation.iif if situation.hook == "ingress" else situation.oif
+        return self._orders(situation.hook, situation.family, device, kind, low, high)
+
+    def _orders(
+        self, hook: str, family: int, device: str | None, kind: tuple[str, ...], low: int, high: int
+    ) -> list[list[Chain]]:
         """The chains that a packet meets at a hook in their order, and in every other order that they may have."""
-        hook = situation.hook
-        device = None  # chains on devices see the packets of these only
-        if hook in _DEVICE_HOOKS:
-            device = situation.iif if hook == "ingress" else situation.oif
-        key = (hook, situation.family, device, kind, low, high)
+        key = (hook, family, device if hook in _DEVICE_HOOKS else None, kind, low, high)
         found = self._orders_found.get(key)
         if found is None:
             chains = self._base_chains(*key)

@@ -118,10 +118,10 @@ class Passage:
         return changed(self, connection=connection, tracker=tracker, ct_mark=connection.mark)
 
     def filters_at(self, hook: str, low: int = _MIN, high: int = _MAX, oif: str | None = None) -> Passage:
-        if self.end is not None:
+        device = self.iif if hook == "ingress" else oif
+        if self.end is not None or not self.host.ruleset.meets(hook, self.family, device, _FILTERS, low, high):
             return self
-        filtered = self.run(hook, oif, _FILTERS, low, high)
-        return self.take(filtered) if filtered.met else self
+        return self.take(self.run(hook, oif, _FILTERS, low, high))
 
     def run(self, hook: str, oif: str | None, kind: tuple[str, ...], low: int, high: int) -> Filtered:
         situation = Situation(
@@ -212,6 +212,8 @@ class Passage:
             return passage
         rewrite = translation.translate_source if sources else translation.translate_destination
         flow = rewrite(passage.packet.flow, passage.connection)
+        if flow is passage.packet.flow:
+            return passage
         return changed(passage, packet=changed(passage.packet, flow=flow))
 
     def take_free_port(self) -> Passage:

@@ -31,6 +31,8 @@ HOP_LIMIT = 64
 BRANCH_LIMIT = 64
 
 Trackers = t.Mapping[str, Tracker]
+# the way of a packet: host, both interfaces and next hop of each branch that it took
+Branches = frozenset[tuple[str, t.Optional[str], t.Optional[str], t.Optional[str]]]
 # what became of a packet at a host: by host, interface, packet and connection table
 Fates = dict[tuple[str, t.Optional[str], Packet, t.Optional[Tracker]], tuple[Transit, ...]]
 
@@ -212,13 +214,14 @@ def _bare(packet: Packet) -> Packet:
 def _walk(network: Network, first: _Step, entry: Entry | None, guide: Path | None, fates: Fates) -> list[Path]:
     done: list[Path] = []
     todo = [first]
+    taken = _branches_of(guide) if guide else None
     while todo:
         step = todo.pop()
         trouble = _trouble(step)
         if trouble:
             done.append(_end(step, *trouble))
             continue
-        for transit in _guided(_fates(network, step, fates), step, guide):
+        for transit in _guided(_fates(network, step, fates), step, taken):
             result: Path | _Step = _advance(network, step, transit)
             if isinstance(result, _Step) and len(done) + len(todo) >= BRANCH_LIMIT:
                 detail = f"more than {BRANCH_LIMIT} branches; the rest is not followed"
@@ -264,16 +267,15 @@ def _at_host(network: Network, step: _Step) -> tuple[Transit, ...]:
     return tuple(as_balanced(step.host, network.facts[step.host], fate) for fate in fates)
 
 
-def _guided(fates: tuple[Transit, ...], step: _Step, guide: Path | None) -> tuple[Transit, ...]:
+def _guided(fates: tuple[Transit, ...], step: _Step, taken: Branches | None) -> tuple[Transit, ...]:
     """Later packets of a flow hash as the first did: keep to the branch that it took, where there is one."""
-    if guide is None:
+    if taken is None or (len(fates) == 1 and fates[0].share == 1.0):
         return fates
-    taken = _branches_of(guide)
     same = [fate for fate in fates if (step.host, step.iif, fate.device, fate.next_hop) in taken]
     return (dataclasses.replace(same[0], share=1.0),) if same else fates
 
 
-def _branches_of(guide: Path) -> frozenset[tuple[str, str | None, str | None, str | None]]:
+def _branches_of(guide: Path) -> Branches:
     return frozenset((hop.host, hop.iif, hop.oif, hop.transit.next_hop) for hop in guide.hops)
 
 
