@@ -99,6 +99,7 @@ def make(shape: Shape) -> Made:
         builder.add_leaf(leaf)
         for server in range(shape.servers):
             builder.add_server(leaf, server)
+    builder.add_neighbours()
     facts = {name: json.loads(json.dumps(host)) for name, host in builder.facts.items()}
     return Made(facts, builder.variables, builder.private, builder.public, builder.prefixes)
 
@@ -185,6 +186,26 @@ class _Builder:
         strict = {"eth0": 1} if server % 3 == 0 and not rules else {}
         self.facts[name] = _host(interfaces, routes, forwarding=0, rp_filter=strict, rules=rules)
         (self.public if leaf % 8 == 7 else self.private).append(address)
+
+
+    def add_neighbours(self) -> None:
+        """Every host knows its gateways, and a leaf its servers, as on any network that carries traffic."""
+        macs = {
+            item["address"]: one["mac"] for host in self.facts.values()
+            for name, one in host["interfaces"].items() if name != "lo" for item in one["addresses"]
+        }
+        for name, host in self.facts.items():
+            legs = [leg for route in host["routes"] for leg in route["nexthops"] if "gateway" in leg]
+            wanted = {(leg["device"], leg["gateway"]) for leg in legs}
+            if name.startswith("leaf"):
+                subnet = host["interfaces"]["servers"]["addresses"][0]["address"].rpartition(".")[0]
+                servers = (f"{subnet}.{last}" for last in range(10, 250))
+                wanted |= {("servers", address) for address in servers if address in macs}
+            host["neighbours"] = [
+                {"family": 4, "device": device, "address": address, "state": "reachable",
+                 "mac": macs.get(address, "02:ff:ff:ff:ff:ff")}
+                for device, address in sorted(wanted)
+            ]
 
 
 def _outside(number: int) -> str:
