@@ -56,10 +56,13 @@ def at_most(limit: float, unit: str) -> Goal:
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """One number. ``ratio`` is value / reference; ``goal`` is in words; ``met`` is None where there is no goal."""
+    """One number. ``ratio`` is value / reference; ``goal`` is in words; ``met`` is None where there is no goal.
+
+    A value of None is one that could not be measured; ``goal`` then says why.
+    """
 
     name: str
-    value: float
+    value: float | None
     unit: str
     reference: float | None = None
     ratio: float | None = None
@@ -70,6 +73,10 @@ class Result:
     def of(cls, name: str, value: float, unit: str, reference: float | None = None, goal: Goal | None = None) -> Result:
         ratio = value / reference if reference else None
         return cls(name, value, unit, reference, ratio, goal and goal.text, goal and goal.met(value, ratio))
+
+    @classmethod
+    def not_measured(cls, name: str, why: str) -> Result:
+        return cls(name, None, "", goal=why)
 
 
 def do(work: Work) -> None:

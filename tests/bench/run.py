@@ -50,7 +50,8 @@ def table(results: list[Result]) -> str:
     lines = [row("what", "value", "reference", "ratio", "goal", "met")]
     for result in results:
         met = {True: "yes", False: "MISSED", None: ""}[result.met]
-        value, reference = number(result.value, result.unit), number(result.reference, result.unit)
+        value = "not measured" if result.value is None else number(result.value, result.unit)
+        reference = number(result.reference, result.unit)
         lines.append(row(result.name, value, reference, number(result.ratio), result.goal or "", met))
     return "\n".join(lines)
 

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import Flow

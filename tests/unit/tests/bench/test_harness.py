@@ -58,6 +58,12 @@ def test_peak_memory_sees_what_the_command_held():
     assert 800 < held < 830
 
 
+def test_what_could_not_be_measured_is_told_so():
+    line = run.table([harness.Result.not_measured("a flow, against another", "it is not here")]).splitlines()[1]
+    assert line.split("  ")[-1] == "it is not here"
+    assert " not measured " in line
+
+
 def test_the_table_fits_100_columns():
     long = harness.Result.of("n" * 80, 123456789.0, "MB", 987654321.0, harness.at_most_times(1000))
     assert all(len(line) <= 100 for line in run.table([long]).splitlines())
