@@ -114,18 +114,20 @@ class Tracker:
 
     entries: tuple[Entry, ...] = ()
     tcp: Settings = Settings()
+    full: str = ""  # why the host may have no room for another connection
 
     @classmethod
     def new(cls, facts: t.Mapping[str, t.Any]) -> Tracker:
         """An empty table, with the settings of a host (``facts`` of the schema)."""
-        return cls(tcp=_settings(facts))
+        return cls(tcp=_settings(facts), full=_fullness(facts))
 
     @classmethod
     def from_facts(cls, facts: t.Mapping[str, t.Any]) -> Tracker:
         """The table as it is now, for "what happens to the flows that are alive" (``facts`` of the schema)."""
         flows = facts.get("conntrack", {}).get("flows", ())
         known = [flow for flow in flows if flow["protocol"] in PROTOCOLS]
-        return cls(tuple(_entry(flow, _masquerade_of(flow, facts)) for flow in known), _settings(facts))
+        entries = tuple(_entry(flow, _masquerade_of(flow, facts)) for flow in known)
+        return cls(entries, _settings(facts), _fullness(facts))
 
     def classify(self, packet: Packet, zone: Zone = NO_ZONE) -> Connection:
         """The connection of a packet as it arrives, before any translation (nf_conntrack_in)."""
@@ -230,6 +232,16 @@ def _known(entry: Entry, direction: str) -> Connection:
     if direction == "reply":
         return Connection("established", direction, changed(entry, seen_reply=True))
     return Connection("established" if entry.seen_reply else "new", direction, entry)
+
+
+def _fullness(facts: t.Mapping[str, t.Any]) -> str:
+    """__nf_conntrack_alloc: a full table takes a new connection only where early_drop finds one to end near by."""
+    conntrack = facts.get("conntrack", {})
+    count, most = conntrack.get("count"), conntrack.get("max")
+    if not most or count is None or count < most:
+        return ""
+    return (f"its connection table is full ({count} of {most}): a new connection is dropped unless the kernel finds "
+            "one that is not assured, and ends it")
 
 
 def _settings(facts: t.Mapping[str, t.Any]) -> Settings:

@@ -109,6 +109,8 @@ class Passage:
         if before.untracked:
             return changed(self, connection=Connection("untracked"))
         connection = self.tracker.classify(self.packet, before.zone)
+        if connection.fresh and self.tracker.full:
+            return self.stop("unknown", "table_full", f"{self.host.name}: {self.tracker.full}")
         # a known entry changes now, whatever becomes of the packet; a new one is kept only when the packet survives
         tracker = self.tracker if connection.fresh else self.tracker.commit(connection)
         if connection.replaces is not None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
 import pytest
@@ -102,6 +103,17 @@ def test_a_dropped_request_leaves_no_entry() -> None:
     host = router(chain("forward", {"matches": [ESTABLISHED], "verdict": {"do": "accept"}}, policy="drop"))
     out = one(transit.forward(host, Tracker(), SYN, "in"))
     assert out.outcome == "drop" and tracker_of(out).entries == ()
+
+
+def test_a_full_table_may_have_no_room_for_a_new_connection() -> None:
+    host = router(STATEFUL, conntrack={"count": 100, "max": 100})
+    out = one(transit.forward(host, Tracker.new(host.facts), SYN, "in"))
+    assert (out.outcome, out.reason) == ("unknown", "table_full") and "full (100 of 100)" in out.detail
+    room = router(STATEFUL, conntrack={"count": 99, "max": 100})
+    assert one(transit.forward(room, Tracker.new(room.facts), SYN, "in")).outcome == "forward"
+    # what is in the table already needs none
+    known = dataclasses.replace(tracker_of(one(transit.forward(room, Tracker(), SYN, "in"))), full="it is full")
+    assert one(transit.forward(host, known, SYN, "in")).outcome == "forward"
 
 
 def test_without_anything_that_tracks_there_is_no_state() -> None:
