@@ -14,8 +14,9 @@ import dataclasses
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import failures
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.alike import Alike
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.externals import Observed
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.failures import Cables, Failure
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.failures import Cables, Failure, FailureError
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.forecast import FlowForecast
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network import Network
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.prefix_flow import assess
@@ -24,7 +25,9 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.site impo
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.verdict import ORDER, FlowVerdict
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.watched import Watched
 
-ESTABLISHED_LIMIT = 2_000  # pairs of a failure and a flow; each costs some twenty packets more
+PAIRS_LIMIT = 20_000  # pairs of a failure and a flow
+ESTABLISHED_LIMIT = 2_000  # of them; each costs some twenty packets more where flows under way are judged
+ESTABLISHED_PATHS = 8  # pairs of paths; of flows that spread over more, those under way are not judged
 _PROTOCOLS = {186: "bgp", 187: "isis", 188: "ospf", 189: "rip", 192: "eigrp", 12: "bird", 42: "babel", 11: "zebra"}
 
 
@@ -103,19 +106,47 @@ def what_if(
     pairs = [(failure, [told for told, asks in needs if asks is None or asks & _changed(network, failure, cables)])
              for failure in chosen]
     judged = sum(len(affected) for _failure, affected in pairs)
+    if judged > PAIRS_LIMIT:
+        raise FailureError(f"what_if: {len(chosen)} failures and {len(verdicts)} flows make {judged} pairs that concern"
+                           f" each other, more than {PAIRS_LIMIT}; name some failures in place of single, or ask for "
+                           "fewer flows")
+    alike = Alike(network, observed) if len(verdicts) > 1 else None
     rows: list[Row] = []
     for failure, affected in pairs:
         if affected:
             broken = failures.after(network, failure, cables)
-            rows += [row for told in affected if _differs(row := _row(
-                network, broken, failure, told, observed, with_established=judged <= ESTABLISHED_LIMIT))]
+            changed = _changed(network, failure, cables)
+            unmoved: set[t.Hashable] = set()  # kinds of flows of which one fares as before
+            for told in affected:
+                kind = _kind(network, alike, told, changed)
+                if kind is not None and kind in unmoved:
+                    continue
+                row = _row(network, broken, failure, told, observed, with_established=judged <= ESTABLISHED_LIMIT)
+                if _differs(row):
+                    rows.append(row)
+                elif kind is not None:
+                    unmoved.add(kind)
     rows.sort(key=lambda row: (-ORDER.index(row.after.verdict), row.change != "worse", row.own,
                                not row.under_way.startswith("stranded"), str(row.failure)))
     notes = list(_assumptions(network, chosen))
+    if any(row.under_way == "not judged" for row in rows) and judged <= ESTABLISHED_LIMIT:
+        notes.append(f"flows that spread over more than {ESTABLISHED_PATHS} pairs of paths were not judged under way")
     if judged > ESTABLISHED_LIMIT:
         notes.append(f"flows under way were not judged: {judged} pairs of a failure and a flow are more than "
                      f"{ESTABLISHED_LIMIT}; name some failures to see those")
     return WhatIf(tuple(chosen), tuple(rows), judged, len(verdicts), tuple(notes))
+
+
+def _kind(network: Network, alike: Alike | None, told: FlowVerdict, changed: set[str]) -> t.Hashable | None:
+    """What flows have in common that nothing tells apart, after a failure that leaves their ends alone; else None.
+
+    Exchanging the ends of two flows that are alike changes no other host, so none that fails either.
+    """
+    named = told.named
+    if alike is None or named.region is not None:
+        return None
+    ends = {host for end in (named.flow.source, named.flow.destination) for host, _i in network.owners(end)}
+    return None if ends & changed else alike.of(named)
 
 
 def _changed(network: Network, failure: Failure, cables: Cables) -> set[str]:
@@ -130,7 +161,8 @@ def _row(
 ) -> Row:
     after = told if failure.kind == "sessions" else assess(broken, told.named, observed)  # new flows need no table
     row = Row(failure, told, after, _takes_an_end(network, failure, told))
-    if not with_established or told.named.one_way or not _works(told) or row.own:
+    spread = len(told.journey.pairs) > ESTABLISHED_PATHS
+    if not with_established or spread or told.named.one_way or not _works(told) or row.own:
         return row
     lost = (failure.host,) if failure.kind == "sessions" else ()
     return dataclasses.replace(row, established=reroute(network, broken, told.named.flow, observed, lost=lost))
