@@ -64,7 +64,6 @@ CASES = {  # legs of right, settings of left and right, verdict, share of the fl
     "one seed, five fields": ((1, 2), FIVE, FIVE, "symmetric", (FLOWS, FLOWS)),
     "one seed, the legs swapped": ((2, 1), ALIKE, ALIKE, "broken", (0, 0)),
     "seeds of their own": ((1, 2), f"{SEED}1 {POLICY}0", f"{SEED}2 {POLICY}0", "at_risk", (1, FLOWS - 1)),
-    "seeds that are not set": ((1, 2), f"{SEED}0 {POLICY}0", f"{SEED}0 {POLICY}0", "at_risk", (0, FLOWS)),
     "fields of their own": ((1, 2), FIVE, f"{SEED}78 {POLICY}3 {FIELDS}0x3", "at_risk", (1, FLOWS - 1)),
 }
 

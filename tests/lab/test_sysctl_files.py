@@ -16,7 +16,7 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._linux import sys
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.diagnose import diagnose
 
 SEED = 20261126
-TREES = 40
+TREES = 25
 INTERFACES = ("all", "default", "e0", "v0.100")
 NAMES = ("rp_filter", "log_martians", "arp_filter")
 PATHS = [f"net/ipv4/conf/{interface}/{name}" for interface in INTERFACES for name in NAMES]

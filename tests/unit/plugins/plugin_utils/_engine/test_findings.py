@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import json
 import pathlib
+import time
 
 import pytest
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux import iptables_rules
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.diagnose import diagnose
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.registry import REGISTRY
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.findings import merge
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.registry import REGISTRY, finding
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.site import SiteError
 from ansible_collections.netpath.symmetry.tests.unit.plugins.plugin_utils._engine import networks
 from ansible_collections.netpath.symmetry.tests.unit.plugins.plugin_utils._engine.test_verdict import balancer, spread
@@ -302,6 +304,17 @@ def test_what_could_not_be_read_is_a_finding():
     found = findings({**hosts, "fwb": None}, variables)
     assert "read facts of fwb" in found["SYM901", "fwb"].text or "could not be read" in found["SYM901", "fwb"].text
     assert {"partner-api", "partner-lookup"} <= set(found["SYM901", "fwb"].flows)
+
+
+def test_a_hundred_thousand_findings_are_merged_in_seconds_and_all_are_kept():
+    began = time.monotonic()
+    raised = [finding("SYM301", f"fw{number % 2}", f"rule {number}", flows=(f"flow {number}",))
+              for number in range(100_000)]
+    merged = merge(raised)
+    assert time.monotonic() - began < 10
+    assert [(one.host, len(one.flows)) for one in merged] == [("fw0", 50_000), ("fw1", 50_000)]
+    told = {one.text for one in merged} | {item["text"] for one in merged for item in one.evidence}
+    assert told == {one.text for one in raised}
 
 
 def test_every_id_has_a_title_and_awaiting_ones_are_never_raised():
