@@ -140,10 +140,10 @@ def source_nat(world: World, dice: random.Random) -> bool:
         return False
     plug = dice.choice(node.plugs)
     roll = dice.random()
-    if roll < 0.5:
+    if roll < 0.3:
         address = dice.choice(node.plugs).addresses[V4]
         world.features["snat to an own address"] += 1
-    elif roll < 0.85:
+    elif roll < 0.75:
         other = dice.choice([one for one in world.nodes.values() if one is not node])
         address = dice.choice(other.plugs).addresses[V4]
         world.features["snat to the address of another box"] += 1

@@ -213,14 +213,15 @@ def _error_of(scene: Scene, node: str) -> str:
 def _lookup(scene: Scene, last: Sighting) -> str:
     """No trace was left: ask the kernel what it would do with the packet."""
     node = last.node
-    if scene.ask.family == V4 and evidence.route_answer(scene.spaces, node, last.source)[0] == "local":
-        return "martian"
     inward = _inward(scene, last)
     words = f"{inward[0]} from {last.source} iif {last.device}"
     words += _ports(scene.ask.protocol, last.sport, inward[1])
     marks = [rule.removeprefix(evidence.MARK) for rule in _hit(scene, node) if rule.startswith(evidence.MARK)]
     words += f" mark {marks[-1]}" if marks else ""
     reason, device = evidence.route_answer(scene.spaces, node, words)
+    own_source = scene.ask.family == V4 and evidence.route_answer(scene.spaces, node, last.source)[0] == "local"
+    if own_source and reason in ("", "blackhole"):  # the kernel has one error for both, and looks at the route first
+        return "martian"
     if device and not evidence.has_carrier(scene.spaces, node, device):
         return "link_down"
     if device and evidence.unresolved(scene.spaces, node, device):
@@ -244,6 +245,7 @@ def _dead_at_output(
         return Fate(False, node, "filter", rules[0], direction)
     question = f"{destination[0]} from {source[0]}{_ports(scene.ask.protocol, source[1], destination[1])}"
     reason, device = evidence.route_answer(scene.spaces, node, question)
+    legs = [device, *(plug.device for plug in scene.world.nodes[node].plugs)]  # the packet may hash to another one
     if not reason and not evidence.has_carrier(scene.spaces, node, device):
         reason = "link_down"
     if reason == "local":  # it answers itself, and the client that waits for another address does not take that
@@ -251,4 +253,6 @@ def _dead_at_output(
     reason = reason or _asked_in_vain(scene, node, 0, device)
     if not reason and evidence.unresolved(scene.spaces, node, device):
         reason = NOBODY
+    if not reason and not all(evidence.has_carrier(scene.spaces, node, leg) for leg in legs):
+        reason = "link_down"
     return Fate(False, node, reason or "not sent, without a trace", "", direction)
