@@ -46,7 +46,7 @@ RARE = frozenset(
         *("source address (IPv4): peer address", "source address (IPv6): label"),
         "source address (IPv6): longest match",
         *("rp_filter: decided by: src_valid_mark", "rp_filter: decided by: egress as iif"),
-        *("rp_filter: decided by: lo as iif", "rp_filter: decided by: ports swapped"),
+        *("rp_filter: decided by: ports swapped", "route: type: unreachable route"),
     )
 )
 ROWS = tuple(f"{section}: {row}" for section, rows in SECTIONS.items() for row in rows)

@@ -87,13 +87,16 @@ def _choices(
     same = [route for _network, routes in found for route in routes if route.prefixlen == length]
     if len({route.metric for route in same}) > 1:
         upside_down = [dataclasses.replace(route, metric=-route.metric) for route in reversed(same)]
-        other = Table(table.family, table.number, upside_down).lookup(key, around)
-        if other is not None and other.route.metric != -hit.route.metric:
+        worst = Table(table.family, table.number, upside_down).lookup(key, around)
+        if worst is not None and worst.route.metric != -hit.route.metric:
             yield "metric"
     if table.family == 4 and any(route.tos for _network, routes in found for route in routes):
-        without = table.lookup(dataclasses.replace(key, tos=0), around)
-        blind = [dataclasses.replace(route, tos=0) for _network, routes in found for route in routes]
-        if hit.route.tos and _shows(without) != real or not hit.route.tos and _again(table, blind, key, around) != real:
+        if hit.route.tos:
+            other = _shows(table.lookup(dataclasses.replace(key, tos=0), around))
+        else:
+            blind = [dataclasses.replace(route, tos=0) for _network, routes in found for route in routes]
+            other = _again(table, blind, key, around)
+        if other != real:
             yield "tos of a route"
     if key.oif and _shows(table.lookup(dataclasses.replace(key, oif=None, strict=False), around)) != real:
         yield "asked interface (oif)"
@@ -122,7 +125,8 @@ def _passed_over(
     if {"linkdown", "dead"} & flags:
         for row, is_down in (("linkdown leg passed over", False), ("dead leg passed over", True)):
             healed = [_healed(host, route, is_down) for route in routes]
-            if healed != routes and _again(table, healed, key, around) != real:
+            changed = any(one is not route for one, route in zip(healed, routes, strict=True))
+            if changed and _again(table, healed, key, around) != real:
                 yield row
     if around.neighbours:
         row = "equal defaults by neighbour" if _is_default_choice(hit) else "failed neighbour passed over"
@@ -140,11 +144,13 @@ def _is_default_choice(hit: Hit) -> bool:
 
 def _healed(host: Host, route: Route, is_down: bool) -> Route:
     """The route without the marks of trouble on legs whose interface is down, or has lost its carrier."""
-    return dataclasses.replace(route, nexthops=tuple(_healed_leg(host, leg, is_down) for leg in route.nexthops))
+    legs = tuple(_healed_leg(host, leg, is_down) for leg in route.nexthops)
+    unchanged = all(one is leg for one, leg in zip(legs, route.nexthops, strict=True))
+    return route if unchanged else dataclasses.replace(route, nexthops=legs)
 
 
 def _healed_leg(host: Host, leg: NextHop, is_down: bool) -> NextHop:
     device = host.interfaces.get(leg.device or "")
-    if device is None or device.up == is_down:
+    if device is None or device.up == is_down or not {"linkdown", "dead"} & set(leg.flags):
         return leg
     return dataclasses.replace(leg, flags=tuple(flag for flag in leg.flags if flag not in ("linkdown", "dead")))

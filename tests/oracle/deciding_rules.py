@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import functools
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.routing import Rule
@@ -78,16 +77,26 @@ class Path(rules._Walk):
         return (answer.hit.route, answer.hit.legs)
 
 
-@functools.lru_cache(maxsize=512)
 def _alone(rule: Rule) -> tuple[tuple[str, Rule], ...]:
-    """Each selector of a rule in a rule of its own."""
-    found = []
+    """Each selector of a rule in a rule of its own; remembered by identity, for to hash a rule takes longer."""
+    known = _KNOWN.get(id(rule))
+    if known is None or known[0] is not rule:
+        if len(_KNOWN) > _MOST_KNOWN:
+            _KNOWN.clear()
+        known = _KNOWN[id(rule)] = (rule, tuple(_selectors_of(rule)))
+    return known[1]
+
+
+_KNOWN: dict[int, tuple[Rule, tuple[tuple[str, Rule], ...]]] = {}
+_MOST_KNOWN = 1000
+
+
+def _selectors_of(rule: Rule) -> t.Iterator[tuple[str, Rule]]:
     for name, fields in _FIELDS.items():
         values = {field: getattr(rule, field) for field in fields}
         if any(values[field] != Rule.__dataclass_fields__[field].default for field in fields):
             shown = "fwmark/mask" if name == "fwmark" and rule.fwmask != 0xFFFFFFFF else name
-            found.append((shown, Rule(rule.family, 0, **values)))
-    return tuple(found)
+            yield shown, Rule(rule.family, 0, **values)
 
 
 def deciding(host: Host, path: Path) -> set[str]:

@@ -109,8 +109,8 @@ class Theme(t.NamedTuple):
 
 
 THEMES = (
-    (0.2, Theme()),
-    (0.05, Theme("input interfaces", iif_rules=0.6)),
+    (0.2, Theme(candidates=2)),
+    (0.05, Theme("input interfaces", candidates=2, iif_rules=0.6)),
     (
         0.24,
         Theme(
@@ -132,7 +132,7 @@ THEMES = (
         0.27,
         Theme(
             "checks",
-            candidates=3,
+            candidates=5,
             iif_rules=1.2,
             mark_rules=0.5,
             port_rules=0.5,

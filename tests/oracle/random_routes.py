@@ -16,7 +16,7 @@ from ansible_collections.netpath.symmetry.tests.oracle.pools import (
 )
 from ansible_collections.netpath.symmetry.tests.oracle.random_links import Links
 
-_REJECTS = ("unreachable", "blackhole", "prohibit", "throw", "throw")
+_REJECTS = ("unreachable", "blackhole", "prohibit", "throw", "throw", "throw")
 _V6_GATEWAY = 20  # the next-hop object with an IPv6 gateway that IPv4 routes have
 _FIRST_OF_V6 = 100
 

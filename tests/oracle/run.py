@@ -40,6 +40,7 @@ class Asked(t.NamedTuple):
     questions: list[Question]
     answers: list[asking.Answer]
     matched: list[t.Any]
+    rows: dict[Question, set[str]]  # what decides those that were chosen among several
 
 
 def run_world(seed: int, cases: int, decides: bool = True) -> Tally:
@@ -70,7 +71,8 @@ def run_world(seed: int, cases: int, decides: bool = True) -> Tally:
             way = "in" if question.iif else "out"
             tally.outcomes[f"IPv{question.family} {way} {decisions[0].reason or decisions[0].outcome}"] += 1
             if decides:
-                tally.rows.update(coverage.deciding(asked.host, question, decisions))
+                known = asked.rows.get(question)
+                tally.rows.update(coverage.deciding(asked.host, question, decisions) if known is None else known)
     uneven = spread.check(asked.host, generator, asked.questions, tally)
     tally.mismatches += [f"seed {seed}: {text}" for text in uneven]
     return tally
@@ -81,22 +83,25 @@ def _ask(generator: Generator, cases: int, chosen: bool, tally: Tally) -> Asked 
     host = Host.from_facts("oracle", kernel.read_settled_facts())
     questions = generator.questions(own_addresses(host))
     candidates = generator.theme.candidates if chosen else 1
-    wanted = [_choose(host, questions, candidates) for _each in range(cases)]
+    rows: dict[Question, set[str]] = {}
+    wanted = [_choose(host, questions, candidates, rows) for _each in range(cases)]
     for _attempt in range(_ATTEMPTS):
         answers, matched = asking.ask(wanted), asking.matched_routes(wanted)
         facts = kernel.read_settled_facts()
         if facts == host.facts:
-            return Asked(host, wanted, answers, matched)
+            return Asked(host, wanted, answers, matched, rows)
         tally.moved += 1
+        rows = {}
         host = Host.from_facts("oracle", facts)
     return None
 
 
-def _choose(host: Host, questions: Questions, candidates: int) -> Question:
+def _choose(host: Host, questions: Questions, candidates: int, rows: dict[Question, set[str]]) -> Question:
     """The first question that something rare decides, by the engine's account, else the last."""
     question = questions.question()
     for _each in range(candidates - 1):
-        if coverage.deciding(host, question, decide(host, question)) & coverage.RARE:
+        rows[question] = coverage.deciding(host, question, decide(host, question))
+        if rows[question] & coverage.RARE:
             break
         question = questions.question()
     return question
@@ -124,13 +129,16 @@ def run(cases: int, seed: int, most_mismatches: int = 1, jobs: int = 1, progress
     tasks = [(seed + at // PER_WORLD, min(PER_WORLD, cases - at)) for at in range(0, cases, PER_WORLD)]
     tally = Tally()
     started = shown = time.monotonic()
-    for part in _parts(tasks, jobs):
-        tally.add(part)
-        if progress and time.monotonic() - shown > 15:
-            shown = time.monotonic()
-            print(f"{tally.cases} of {cases} cases, {shown - started:.0f} s", flush=True)
-        if len(tally.mismatches) >= most_mismatches:
-            break
+    try:
+        for part in _parts(tasks, jobs):
+            tally.add(part)
+            if progress and time.monotonic() - shown > 15:
+                shown = time.monotonic()
+                print(f"{tally.cases} of {cases} cases, {tally.numbers()}, {shown - started:.0f} s", flush=True)
+            if len(tally.mismatches) >= most_mismatches:
+                break
+    except KeyboardInterrupt:  # what was seen until then is worth a report, and fails for the cases that are missing
+        print("interrupted", flush=True)
     return tally
 
 
@@ -182,8 +190,7 @@ def main() -> int:
     options = parser.parse_args()
     tally = run(options.cases, options.seed, options.mismatches, options.jobs, progress=True)
     good = report(tally, options.cases)
-    numbers = f"cases={tally.cases} mismatches={len(tally.mismatches)} unknown={tally.unknowns}"
-    print(f"oracle: {numbers} skipped={tally.skipped} seed={options.seed}")
+    print(f"oracle: cases={tally.cases} {tally.numbers()} seed={options.seed}")
     return 0 if good else 1
 
 

@@ -19,7 +19,7 @@ from ansible_collections.netpath.symmetry.tests.oracle.world import Question
 
 PER_WORLD = 2  # multipath answers of each world that are looked at
 _VARIANTS = 200
-_FEWEST = 50  # variants with the same legs, without which nothing can be said
+_FEWEST = 30  # variants with the same legs, without which nothing can be said
 _DEVIATIONS = 7  # standard deviations; by chance about one in 10**11 is further off
 
 Shares = t.Mapping[tuple[str, str], float]

@@ -26,6 +26,10 @@ class Tally:
     def unknowns(self) -> int:
         return sum(self.unknown.values())
 
+    def numbers(self) -> str:
+        """What must be 0, or nearly so."""
+        return f"mismatches={len(self.mismatches)} unknown={self.unknowns} skipped={self.skipped}"
+
     def add(self, other: Tally) -> None:
         """Add what another part of the run has seen."""
         for field in ("cases", "skipped", "moved", "spreads", "mismatches"):

@@ -146,6 +146,11 @@ def test_an_ipv4_route_may_have_an_ipv6_gateway(gateway: str) -> None:
     assert told(ask(host, FOUR)) == f"{gateway} d0 254"
 
 
+def test_a_gateway_that_is_the_hosts_own_address_says_that_all_is_on_link() -> None:
+    host = build([f"-4 route add {PREFIX[4]} via 10.0.1.1 dev d0"])
+    assert told(ask(host, FOUR)) == "on link d0 254"
+
+
 @FAMILIES
 def test_the_source_of_a_route_is_that_of_its_packets(family: int) -> None:
     other = {4: "10.0.2.1", 6: "2001:db8:2::1"}[family]

@@ -72,6 +72,13 @@ class Key:
         return self.iif if self.forwarded else self.oif
 
     @property
+    def is_multicast(self) -> bool:
+        """Whether it is for many; the broadcast of one network is not meant."""
+        if self.family == 6:
+            return self.dst >> 120 == 0xFF
+        return self.dst >> 28 == 0xE or self.dst == 0xFFFFFFFF
+
+    @property
     def forwarded(self) -> bool:
         """True for a packet that came in, or for the reverse-path check of one."""
         return self.iif != "lo" or self.reverse

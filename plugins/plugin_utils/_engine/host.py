@@ -299,7 +299,7 @@ class Host:
             if name is not None and name not in self.interfaces:
                 raise ValueError(f"{self.name} has no interface {name!r}; it has {', '.join(sorted(self.interfaces))}")
         key = self.key(packet, iif, oif)
-        if _is_multicast(key):
+        if key.is_multicast:
             return Lookup((), unknown=f"{packet.flow.destination} is multicast or broadcast, which is not followed")
         answer = self.answer(key)
         why = self.unread_rules or answer.unknown
@@ -338,13 +338,20 @@ class Host:
                 "local" if local else "forward",
                 leg.share,
                 leg.hop.device,
-                None if local else (leg.hop.gateway or packet.flow.destination),
+                None if local else self._gateway(leg.hop) or packet.flow.destination,
                 leg.route or route,
                 self._source(packet, key, leg.route or route, leg.hop, local) if chooses else None,
                 leg=leg.hop,
             )
             for leg in answer.hit.legs
         )
+
+    def _gateway(self, hop: NextHop) -> str | None:
+        """The gateway of a leg; one that is an address of its interface only says that all is on link there."""
+        gateway = hop.gateway
+        if not gateway or ":" in gateway or "onlink" in hop.flags:
+            return gateway
+        return None if self.local_addresses.get(number_of(gateway)) == hop.device else gateway
 
     def _unsure_source(self, packet: Packet, key: Key, answer: _rules.Answer) -> str:
         if key.family == 6 or key.forwarded or packet.has_source or answer.hit is None:
@@ -386,12 +393,6 @@ def _local_route(family: int, address: Address, device: str) -> Route:
 def _is_scoped(dst: int) -> bool:
     """rt6_need_strict: link-local, multicast and loopback addresses of IPv6 mean one interface."""
     return dst >> 118 == 0xFE80 >> 6 or dst >> 120 == 0xFF or dst == 1
-
-
-def _is_multicast(key: Key) -> bool:
-    if key.family == 6:
-        return key.dst >> 120 == 0xFF
-    return key.dst >> 28 == 0xE or key.dst == 0xFFFFFFFF
 
 
 def _text(number: int, family: int) -> str | None:

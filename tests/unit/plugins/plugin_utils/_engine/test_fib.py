@@ -382,3 +382,10 @@ def test_an_ipv6_host_passes_over_a_router_that_failed_but_not_over_one_that_is_
     for state, device in (("failed", "b"), ("incomplete", "a")):
         neighbours = [{"family": 6, "address": "fe80::1", "device": "a", "state": state}]
         assert device_of(look(a_host(routes, neighbours=neighbours), question, iif="c")) == device
+
+
+def test_a_gateway_that_is_an_address_of_the_interface_says_that_all_is_on_link() -> None:
+    (branch,) = look(a_host([route("20.0.0.0/8", "a", gateway="10.0.1.1")]), TCP).branches
+    assert (branch.device, branch.next_hop) == ("a", "20.1.1.5")
+    (branch,) = look(a_host([route("20.0.0.0/8", "b", gateway="10.0.1.1")]), TCP).branches
+    assert branch.next_hop == "10.0.1.1"
