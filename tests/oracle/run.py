@@ -15,6 +15,7 @@ import argparse
 import functools
 import multiprocessing
 import os
+import signal
 import sys
 import time
 import typing as t
@@ -146,8 +147,14 @@ def _parts(tasks: list[tuple[int, int]], jobs: int) -> t.Iterator[Tally]:
     if jobs == 1:
         yield from (run_world(*task) for task in tasks)
         return
-    with multiprocessing.get_context("fork").Pool(jobs) as pool:
+    with multiprocessing.get_context("fork").Pool(jobs, _end_quietly) as pool:
         yield from pool.imap_unordered(_run_task, tasks, chunksize=4)
+
+
+def _end_quietly() -> None:
+    """The process that asked for the work reports; those that do it only end."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _run_task(task: tuple[int, int]) -> Tally:
@@ -188,6 +195,9 @@ def main() -> int:
     parser.add_argument("--mismatches", type=int, default=1, help="stop after so many (default: 1)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes (default: all processors)")
     options = parser.parse_args()
+    # a shell ignores SIGINT for what it runs in the background
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(sign, signal.default_int_handler)
     tally = run(options.cases, options.seed, options.mismatches, options.jobs, progress=True)
     good = report(tally, options.cases)
     print(f"oracle: cases={tally.cases} {tally.numbers()} seed={options.seed}")
