@@ -289,6 +289,17 @@ def test_chains_and_sets(host: Netns) -> None:
     assert [entry["name"] for entry in sets if not entry["complete"]] == ["dyn"]
 
 
+def test_chains_on_devices_tell_which(host: Netns) -> None:
+    host.run("ip link add one type veth peer name two; nft flush ruleset; nft -f - <<'RULES'\n"
+             "table netdev d {\n chain one { type filter hook ingress device one priority 0;\n }\n"
+             " chain both { type filter hook ingress devices = { one, two } priority 5;\n }\n}\nRULES")
+    chains = facts_of(host, gather_subset=["netfilter"])["netfilter"]["chains"]
+    host.run("nft flush ruleset; ip link del one")
+    assert {chain["name"]: sorted(chain["devices"]) for chain in chains if chain["family"] == "netdev"} == {
+        "one": ["one"], "both": ["one", "two"],
+    }
+
+
 def test_a_table_that_is_switched_off_is_left_out(host: Netns) -> None:
     load(host, "inet fw", [])
     host.run("nft 'table inet fw { flags dormant; }'")

@@ -39,6 +39,11 @@ DEVICES = {"a0": ("10.0.1.", "fd00:0:0:1::"), "b0": ("10.0.2.", "fd00:0:0:2::"),
 PER_WORLD = 60
 MAX_UNKNOWN = 0.02
 PATIENCE = 1.0  # seconds for a packet that should come out; a busy machine may take some of it
+# kinds of rules, told by their text, that a sample must have had to decide
+_DECIDERS = {
+    "by concatenation": " . tcp dport", "by verdict map": "vmap", "by map of pairs": "vmap @sides", "by fib": "fib ",
+    "by set": "@", "by mark": "mark", "on a device": "netdev", "by pool": "nat ip to 1", "by netmap": "netmap",
+}  # fmt: skip
 _NEIGHBOURS = (2, 3, 4, 8, 9, 77, 78)
 Links = t.Callable[[], list[str]]  # ip commands
 _SETTINGS = ("tcp_loose", "tcp_be_liberal", "tcp_ignore_invalid_rst")
@@ -240,6 +245,8 @@ class Tally:
             what = "data"
         self.kinds[f"{what} {fate.state or '-'}"] += 1
         self.kinds[f"IPv{packet.flow.family}"] += 1
+        for kind, pattern in _DECIDERS.items():
+            self.kinds[kind] += any(pattern in result.rule for result in fate.filters)
         if device == ROUTER:
             self.kinds["answer of the router" if passed.answer else "sent by the router"] += 1
 

@@ -31,6 +31,7 @@ MUST_OCCUR = (
 KINDS_MUST_OCCUR = (
     *("IPv4", "IPv6", "sent by the router", "answer of the router", "data new", "data established", "data invalid"),
     *("syn established", "syn_ack invalid", "fin invalid", "rst established", "rst invalid", "ack new"),
+    *("by concatenation", "by verdict map", "by map of pairs", "by fib", "by set", "by mark", "on a device"),
     *("too_big related", "too_big invalid", "time_exceeded related", "port_unreachable related"),
 )
 

@@ -23,6 +23,7 @@ Dict = dict[str, t.Any]
 MAX_RULESET = 8 << 20  # bytes of JSON; beyond it sets are read one by one, and only their beginning
 MAX_SET = 1 << 18
 _GET_TABLE = (10 << 8) | 1  # NFNL_SUBSYS_NFTABLES, NFT_MSG_GETTABLE
+_GET_CHAIN = (10 << 8) | 4  # NFT_MSG_GETCHAIN
 _FAMILIES = {1: "inet", 2: "ip", 3: "arp", 5: "netdev", 7: "bridge", 10: "ip6"}
 
 
@@ -71,7 +72,9 @@ def read_nft() -> Dict:
     if not tables:
         return {}
     dormant = [table for table, is_dormant in tables.items() if is_dormant]
-    facts = nft_rules.parse(_list_ruleset(), dormant)
+    ruleset = _list_ruleset()
+    _add_devices(ruleset)
+    facts = nft_rules.parse(ruleset, dormant)
     hidden = [table for table in nft_rules.tables_with_extensions(facts["chains"]) if table[1] in iptables.TABLES]
     reading = iptables.read_nft(table for table in hidden if table[0] in ("ip", "ip6"))
     shown = {(chain["family"], chain["table"]) for chain in reading.chains}
@@ -99,6 +102,35 @@ def read_tables() -> dict[tuple[str, str], bool]:
             raise NetlinkError(error.errno, "nftables can be read by root only (become: true)") from None
         return {}  # this kernel has no nftables
     return tables
+
+
+def _add_devices(ruleset: Dict) -> None:
+    """Add the devices of chains at ingress and egress, which nft's JSON leaves out (1.0.6); raises NetlinkError."""
+    chains = [item["chain"] for item in ruleset["nftables"] if "chain" in item]
+    without = [chain for chain in chains if chain.get("hook") in ("ingress", "egress") and "dev" not in chain]
+    if not without:
+        return
+    devices = {}
+    with Netlink(NETLINK_NETFILTER) as kernel:
+        for message in kernel.messages(_GET_CHAIN, struct.pack("!BBH", 0, 0, 0)):
+            got = attributes(message.body, 4)
+            hook = attributes(got.get(4, b""))  # NFTA_CHAIN_HOOK with NFTA_HOOK_DEV, NFTA_HOOK_DEVS
+            names = _names(hook.get(4, b"")) or ([text(hook[3])] if 3 in hook else [])
+            devices[_FAMILIES.get(message.body[0], ""), text(got[1]), text(got[3])] = names
+    for chain in without:
+        chain["dev"] = devices.get((chain["family"], chain["table"], chain["name"]), [])
+
+
+def _names(data: bytes) -> list[str]:
+    """The strings of a list of attributes of one type."""
+    names, start = [], 0
+    while start + 4 <= len(data):
+        (length,) = struct.unpack_from("=H", data, start)
+        if length < 4:
+            break
+        names.append(text(data[start + 4 : start + length]))
+        start += (length + 3) & ~3
+    return names
 
 
 def _list_ruleset() -> Dict:

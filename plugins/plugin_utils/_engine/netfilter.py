@@ -282,9 +282,9 @@ class Ruleset:
     def why_unknown(self, hook: str, host: Host, device: str) -> str:
         """Chains that packets of a device meet at ``ingress`` or ``egress`` and that are not followed.
 
-        Those of family bridge, where the device is one, and those on devices below this one, where the frame may still
-        be of another shape. Tables of family bridge see nothing else of routed packets, and br_netfilter gives packets
-        that are only bridged to the others, which no flow here is.
+        Those of family bridge, where the device is one, those whose devices were not read, and those on devices below
+        this one, where the frame may still be of another shape. Tables of family bridge see nothing else of routed
+        packets, and br_netfilter gives packets that are only bridged to the others, which no flow here is.
         """
         if not self._on_devices:
             return ""
@@ -292,7 +292,10 @@ class Ruleset:
         kind = interface.kind if interface else ""
         for chain in self._on_devices:
             bridged = chain.family == "bridge" and kind == "bridge" and chain.hook in _BRIDGE_HOOKS[hook]
-            if bridged or (chain.hook == hook and set(chain.devices) & set(_below(host, device, kind or ""))):
+            at_hook = chain.hook == hook and (
+                not chain.devices or set(chain.devices) & set(_below(host, device, kind or ""))
+            )
+            if bridged or at_hook:
                 return f"chain {chain.family} {chain.table} {chain.name} at {chain.hook} is not followed"
         return ""
 

@@ -79,7 +79,7 @@ def holds(match: Match, situation: Situation, sets: Sets) -> Answer:
         found = netfilter_fib.rpfilter(situation, frozenset(left.split()[1:]))
         return None if found is None else found == right
     if left.startswith("exthdr "):  # no packet of a flow has extension headers: each is missing, and so are its fields
-        return isinstance(right, bool) and right is (op == "!=")
+        return situation.family == 6 and isinstance(right, bool) and right is (op == "!=")
     value = value_of(left, situation)
     if value is ABSENT:
         # an expression of nft stops the rule where the packet has no such field; iptables may say otherwise

@@ -320,7 +320,14 @@ class Passage:
         # to an address of the host itself: over lo, where prerouting meets the packet with its connection
         passage = self.filters_at("postrouting", _MIN, NAT_SRC, "lo").to_source("postrouting", "lo")
         passage = changed(passage.filters_at("postrouting", NAT_SRC, _MAX, "lo"), iif="lo")
-        return passage.confirm().filters_at("prerouting").deliver()
+        return passage.confirm().come_back().deliver()
+
+    def come_back(self) -> Passage:
+        """Prerouting on lo: a packet that no connection was found for is looked up again, maybe in another zone."""
+        if self.connection.state != "invalid":
+            return self.filters_at("prerouting")
+        again = changed(self, connection=Connection()).track("prerouting")
+        return again.to_destination("prerouting").filters_at("prerouting", NAT_DST, _MAX)
 
     def confirm(self) -> Passage:
         """nf_conntrack_confirm: from here on the connection is in the table, whatever becomes of the packet."""

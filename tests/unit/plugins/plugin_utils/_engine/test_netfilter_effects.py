@@ -256,6 +256,7 @@ def test_chains_on_devices() -> None:
     assert routed(chain(rule("drop"), **{**on, "hook": "egress"}, devices=["eth1"])).outcome == "drop"
     assert routed(chain(rule("drop"), **{**on, "hook": "egress"}, devices=["eth0"])).outcome == "forward"
     assert routed(chain(rule("drop"), **{**on, "family": "inet"}, devices=["eth0"])).outcome == "drop"
+    assert routed(chain(rule("drop"), **on)).outcome == "unknown"  # which devices was not read
     told = routed(chain(rule("drop"), **on, devices=["eth2"]), bridge=True)
     assert told.outcome == "unknown" and "netdev dev c at ingress" in told.detail
 

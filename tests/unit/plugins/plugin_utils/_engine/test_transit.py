@@ -12,7 +12,7 @@ import pytest
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import Flow
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import transit
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.conntrack import Tracker
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.conntrack import Entry, Tracker
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host import Host
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Packet, Transit
 
@@ -240,6 +240,20 @@ def test_a_packet_to_the_host_itself_has_its_connection_before_it_comes_back_in(
     fate = one(transit.originate(router(redirect, raw, routes=local), Tracker(), sent))
     assert (fate.outcome, fate.reason) == ("drop", "filter")
     assert [str(entry.reply) for entry in tracker_of(fate).entries] == ["udp 127.0.0.1:53 > 10.0.2.1:4000"]
+
+
+def test_a_packet_without_a_connection_is_looked_up_again_on_its_way_back_in() -> None:
+    zone = chain("prerouting", {"statements": [{"do": "set_zone", "value": 5}]}, priority=-300)
+    local = [
+        {"family": 4, "table": 255, "dst": f"10.0.{net}.1/32", "type": "local", "nexthops": [{"device": device}]}
+        for net, device in ((2, "a"), (3, "b"))
+    ]
+    host = router(zone, STATEFUL, routes=local)
+    flow = Flow.parse("icmp 10.0.2.1 > 10.0.3.1")
+    sent = one(transit.originate(host, Tracker(), Packet(flow, first=False)))  # a reply to nothing
+    assert (sent.outcome, sent.state) == ("local", "invalid")
+    asked = Tracker((Entry(flow.reversed(), flow, zone=5),))
+    assert one(transit.originate(host, asked, Packet(flow, first=False))).state == "established"
 
 
 def test_what_was_not_read_is_unknown() -> None:
