@@ -16,7 +16,8 @@ description:
     settings, packet-filter rules, tracked connections, sockets that retransmit and network managers,
     and returns them in one versioned schema for M(netpath.symmetry.diagnose).
   - Nothing is installed and nothing is changed. Routing is read from the kernel itself; C(nft) is needed only where
-    there are nftables rules.
+    there are nftables rules, the save programs of iptables where there are rules of it, and C(ipset) where these
+    ask for sets. Only tables that exist are asked for, as iptables makes those that do not.
   - The size of the answer is bounded. A full Internet routing table or connection table is counted,
     and only what matters for O(flows) and O(prefixes) is returned.
   - What cannot be read never fails the module. C(parts) says of each part whether it is complete and why not.

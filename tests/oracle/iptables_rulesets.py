@@ -40,7 +40,7 @@ _PACKET: Pool = (
     "-p tcp -m multiport ! --sports 80,443", "-p udp -m multiport --ports 53,514", "-p udp -m multiport ! --ports 53",
     "-p tcp -m tcp --syn", "-p tcp -m tcp ! --syn", "-p tcp -m tcp --tcp-flags RST RST",
     "-p tcp -m tcp --tcp-flags ALL SYN,ACK", "-p tcp -m tcp ! --tcp-flags SYN,ACK NONE", "-m mark --mark 0x10",
-    "-m mark --mark 0x10/0xf0", "-m mark ! --mark 0x20/0xf0", "-m connmark --mark 0x10",
+    "-m mark --mark 0x10/0xf0", "-m mark ! --mark 0x20/0xf0", "-m connmark --mark 0x10/0x10",
     "-m connmark ! --mark 0x20/0xf0",
     "-m pkttype --pkt-type unicast", "-m dscp --dscp 0x0a", "-m tos ! --tos 0x28/0xff", "-p 99", "! -p esp",
 )  # fmt: skip
@@ -174,7 +174,9 @@ class _Family:
             side = _IN if chain in ("PREROUTING", "FORWARD") else _OUT
             for rule in self.picked(chain, _MARKS, 3, share):
                 head, target = rule.split(" -j ", 1)
-                rules.append(f"{head} {self.matches(side, most=1)} -j {target}")
+                # errors that the router sends itself carry their connection past these rules, and are not followed
+                first = " -m conntrack --ctstate NEW" if side is _OUT and target.startswith("CONNMARK") else ""
+                rules.append(f"{head} {self.matches(side, most=1)}{first} -j {target}")
         return rules
 
     def nat(self) -> list[str]:
