@@ -26,7 +26,6 @@ RULES_MUST_OCCUR = (
     *(("conntrack --ctstate",), ("conntrack ! --ctstate",), ("conntrack --ctdir",)),
     *(("state --state", "state ! --state"),),
     *(("mark --mark", "mark ! --mark", "connmark --mark", "connmark ! --mark"), ("rpfilter", "rpfilter --invert")),
-    *(("multiport --dports", "multiport ! --sports", "multiport --ports"), ("tcp --dport", "tcp ! --dport")),
     *(("set --match-set", "set ! --match-set"),),
     *(("MARK --set-xmark",), ("CONNMARK --set-xmark",), ("CONNMARK --save-mark",), ("CONNMARK --restore-mark",)),
     *(("CT --zone",), ("CT --notrack", "NOTRACK"), ("SNAT --to-source",), ("DNAT --to-destination",), ("MASQUERADE",)),
