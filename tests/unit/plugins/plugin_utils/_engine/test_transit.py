@@ -12,7 +12,7 @@ import pytest
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import Flow
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import transit
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.conntrack import Entry, Tracker
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.conntrack import Connection, Entry, Tracker, Zone
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host import Host
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Packet, Transit
 
@@ -252,7 +252,7 @@ def test_a_packet_without_a_connection_is_looked_up_again_on_its_way_back_in() -
     flow = Flow.parse("icmp 10.0.2.1 > 10.0.3.1")
     sent = one(transit.originate(host, Tracker(), Packet(flow, first=False)))  # a reply to nothing
     assert (sent.outcome, sent.state) == ("local", "invalid")
-    asked = Tracker((Entry(flow.reversed(), flow, zone=5),))
+    asked = Tracker().commit(Connection("new", "original", Entry(flow.reversed(), flow, Zone(5)), fresh=True))
     assert one(transit.originate(host, asked, Packet(flow, first=False))).state == "established"
 
 
