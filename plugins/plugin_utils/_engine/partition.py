@@ -26,7 +26,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.verdict i
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.watched import Watched
 
 LIMIT = 20_000
-_SOME_PORT = 40_000  # of those that clients take
+_LAST_PORT = 65_535
 
 
 class TooManyClasses(Exception):
@@ -126,10 +126,12 @@ class _Search:
         """A source port that was left open makes the verdict unknown where a rule asks for it: then take them all."""
         if self.region.protocol not in ("tcp", "udp") or box.sport is not None or told.verdict != "unknown":
             return False
-        if not any(self._cuts_of(host).ports for host in asked):
-            return False
-        flow = dataclasses.replace(told.named.flow, sport=_SOME_PORT)
-        return judge(self.network, dataclasses.replace(self.named, flow=flow), self.observed).verdict != "unknown"
+        cuts = {cut for host in asked for cut in self._cuts_of(host).ports if cut <= _LAST_PORT}
+        return bool(cuts) and any(outcome(self._from_port(told, port)) != outcome(told) for port in {1, *cuts} - {0})
+
+    def _from_port(self, told: FlowVerdict, port: int) -> FlowVerdict:
+        flow = dataclasses.replace(told.named.flow, sport=port)
+        return judge(self.network, dataclasses.replace(self.named, flow=flow), self.observed)
 
     def _check_equal_ports(self, box: Box, told: FlowVerdict) -> None:
         """Flows with the same port at both ends can only differ by a translation to the sender; no range tells them."""
