@@ -252,7 +252,7 @@ def _judge_reset(
             return "invalid", new
         if not established or segment.sequence == highest:
             return "compare", new
-        if (tcp.last_kind, tcp.last_direction) == ("ack", direction) and segment.sequence == tcp.last_end:
+        if (tcp.last_kind, tcp.last_direction) == ("ack", direction) and segment.sequence == (tcp.last_end or 0):
             return "compare", new
         new = tcp.state  # it does not fit exactly: the connection stays, for a challenge ACK to decide
     answers_syn = seen_reply and tcp.last_kind == "syn" and tcp.last_direction != direction
@@ -363,8 +363,9 @@ def _with_options(side: Side, segment: Segment) -> Side:
     if segment.scale is None and not segment.sack:
         return side
     scale = min(14, segment.scale or 0)
-    return changed(side, scale=scale, scaling=segment.scale is not None, sack=segment.sack,
-                               acknowledged=None)
+    return changed(
+        side, scale=scale, scaling=segment.scale is not None, sack=segment.sack, acknowledged=None
+    )
 
 
 def _end(segment: Segment, kind: str) -> int:

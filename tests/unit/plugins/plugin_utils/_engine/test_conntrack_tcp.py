@@ -116,6 +116,15 @@ def test_a_reset_answers_a_syn_of_the_other_end_only(direction: str, left: str) 
     assert tcp_state(tracker) == left
 
 
+def test_a_reset_of_number_zero_follows_a_segment_whose_numbers_were_not_kept() -> None:
+    """The kernel's last number is zero then, and the reset counts as the next of its train."""
+    client, server = 2632546538, 2110706575
+    opened = ((">syn", Segment(client, 0, 8192)), ("<syn_ack", Segment(server, client + 1, 1000)))
+    late = (">ack", Segment(client + 1, server - 70000, 8192, 100))
+    reset = (">rst", Segment(0, 0, 8192, has_ack=False))
+    assert tcp_state(states(*opened, late, reset, settings=LIBERAL)[1]) == "CLOSE"
+
+
 def test_sequence_numbers_wrap_around() -> None:
     opened = (
         (">syn", Segment(0xFFFFFFF0, 0, 8000)), ("<syn_ack", Segment(7, 0xFFFFFFF1, 8000)),
