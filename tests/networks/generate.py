@@ -111,7 +111,8 @@ def _ask(world: World, dice: random.Random, index: int) -> Ask:
         family, protocol, destination, port = dice.choice(world.services)
     lost = {plug.addresses[V6] for plug in client.plugs if plug.device in client.down}  # as IPv6 does it
     source = dice.choice([one for one in client.addresses(family) if one not in lost] or client.addresses(V4))
-    if ":" not in source and family == V6:
+    gone = {plug.addresses[V6] for node in world.nodes.values() for plug in node.plugs if plug.device in node.down}
+    if destination in gone or (":" not in source and family == V6):
         return _ask(world, dice, index)
     number = FIRST_NUMBER + index * 64
     return Ask(f"f{index}", protocol, family, client.name, source, destination, number, port)
