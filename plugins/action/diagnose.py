@@ -14,11 +14,11 @@ from ansible.utils.display import Display
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import FlowError
 from ansible_collections.netpath.symmetry.plugins.plugin_utils import _edge
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.change.proof import plan_proof, steering
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.diagnose import diagnose
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.failures import FailureError
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.proof import plan_proof, steering
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.site import SiteError
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.verdict import ORDER
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.failure.failures import FailureError
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.journey.verdict import ORDER
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.site import SiteError
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._report.markdown import diagnosis_markdown
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._report.text import diagnosis_text
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._report.variables import document

@@ -16,16 +16,16 @@ from ansible.utils.display import Display
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import FlowError
 from ansible_collections.netpath.symmetry.plugins.plugin_utils import _edge
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.change_plan import (
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.change.change_plan import (
     change_plan,
     read_steps,
     sources,
     unacknowledged,
 )
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.change.forecast import ForecastError
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.change.proof import plan_proof
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.diagnose import diagnose
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.forecast import ForecastError
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.proof import plan_proof
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.site import SiteError
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.site import SiteError
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._report.text import forecast_text
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._report.variables import document
 

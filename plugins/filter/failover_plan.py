@@ -52,7 +52,7 @@ import typing as t
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils import _edge
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import failover
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.failure import failover
 
 Data = t.Mapping[str, t.Any]
 

@@ -50,7 +50,7 @@ _value:
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils import _edge
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import failover
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.failure import failover
 
 Data = t.Mapping[str, t.Any]
 

@@ -42,7 +42,7 @@ _value:
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils import _edge
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import proof
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.change import proof
 
 Data = t.Mapping[str, t.Any]
 

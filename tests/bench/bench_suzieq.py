@@ -19,9 +19,9 @@ import subprocess
 import sys
 import time
 
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network import Network
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.site import read_flows
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.verdict import judge
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.journey.verdict import judge
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.network import Network
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.site import read_flows
 from ansible_collections.netpath.symmetry.tests.bench import harness, scale_networks
 from ansible_collections.netpath.symmetry.tests.bench.harness import BenchError, Result
 

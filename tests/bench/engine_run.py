@@ -16,10 +16,10 @@ import resource
 import sys
 import time
 
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.alike import Alike
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.bulk import judge_all
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network import Network
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.site import read_flows
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.flows.alike import Alike
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.flows.bulk import judge_all
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.network import Network
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.site import read_flows
 from ansible_collections.netpath.symmetry.tests.bench import scale_networks
 
 

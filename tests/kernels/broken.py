@@ -9,8 +9,8 @@ import contextlib
 import typing as t
 from unittest import mock
 
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import flowtable
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host import Host
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.connection import flowtable
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host.host import Host
 
 _PATCHES: dict[str, tuple[object, str, t.Any]] = {
     "flowtables": (flowtable, "pass_by", lambda host, tracker, packet, iif: (None, tracker)),

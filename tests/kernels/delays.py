@@ -16,9 +16,9 @@ import time
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import Flow
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import transit
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.conntrack import Tracker
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.connection.conntrack import Tracker
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Packet, Transit
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.passage import transit
 from ansible_collections.netpath.symmetry.tests.kernels import frames
 from ansible_collections.netpath.symmetry.tests.kernels.outcome import Outcome
 from ansible_collections.netpath.symmetry.tests.oracle import packets

@@ -15,10 +15,11 @@ import subprocess
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import Flow
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import flowtable, transit
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.conntrack import Tracker
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host import Host
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.connection import flowtable
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.connection.conntrack import Tracker
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host.host import Host
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Packet, Transit
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.passage import transit
 from ansible_collections.netpath.symmetry.tests.kernels.outcome import Outcome
 from ansible_collections.netpath.symmetry.tests.oracle import packets
 from ansible_collections.netpath.symmetry.tests.oracle.wires import Wires

@@ -18,10 +18,10 @@ import typing as t
 
 import pytest
 
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import failures
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.diagnose import Diagnosis, diagnose
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.failures import Cables, Failure
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.what_if import Row
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.failure import failures
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.failure.failures import Cables, Failure
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.failure.what_if import Row
 from ansible_collections.netpath.symmetry.tests.lab.modules import run_module
 from ansible_collections.netpath.symmetry.tests.lab.netns import Netns
 

@@ -11,7 +11,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.registry import Finding
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.findings.registry import Finding
 from ansible_collections.netpath.symmetry.tests.lab.netns import Netns, veth
 from ansible_collections.netpath.symmetry.tests.lab.quick_facts import diagnosed
 

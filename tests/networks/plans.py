@@ -14,8 +14,8 @@ import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux.apply import apply
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.remedy import plan_remedy
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.change.forecast import ForecastError, Step
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.diagnose import Diagnosis
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.forecast import ForecastError, Step
 from ansible_collections.netpath.symmetry.tests.networks import predict
 from ansible_collections.netpath.symmetry.tests.networks.predict import Prediction
 from ansible_collections.netpath.symmetry.tests.networks.topologies import gateways

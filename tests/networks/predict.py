@@ -13,8 +13,8 @@ import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux.gather import Request, gather
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.diagnose import Diagnosis, diagnose
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.journey import Pair
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.verdict import FlowVerdict
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.journey.journey import Pair
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.journey.verdict import FlowVerdict
 from ansible_collections.netpath.symmetry.tests.networks.namespaces import Namespaces
 from ansible_collections.netpath.symmetry.tests.networks.world import Ask
 

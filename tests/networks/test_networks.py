@@ -14,16 +14,12 @@ import typing as t
 
 import pytest
 
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import (
-    fib,
-    journey,
-    reverse_path,
-    translation,
-    walk,
-)
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.conntrack import Connection, Tracker
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.connection import translation
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.connection.conntrack import Connection, Tracker
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host import fib, reverse_path
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host.resolution import Resolution
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.journey import journey, walk
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Packet, ReversePath
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.resolution import Resolution
 from ansible_collections.netpath.symmetry.tests.networks import traffic
 from ansible_collections.netpath.symmetry.tests.networks.network import plausible, run_network
 from ansible_collections.netpath.symmetry.tests.networks.run import MAX_UNKNOWN, run, total_of

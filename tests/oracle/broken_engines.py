@@ -11,9 +11,14 @@ import typing as t
 import pytest
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.routing import Route, Rule
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import default_routes, fib, reverse_path, rules
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import source_address as source
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host import Host
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host import (
+    default_routes,
+    fib,
+    reverse_path,
+    rules,
+)
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host import source_address as source
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host.host import Host
 
 Patch = pytest.MonkeyPatch
 

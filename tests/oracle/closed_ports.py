@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import Flow
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.connection.resets import reset_to
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Packet
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.resets import reset_to
 
 
 def answer_of(packet: Packet) -> Packet | None:

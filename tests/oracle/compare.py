@@ -10,10 +10,10 @@ import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import Flow
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.routing import TABLE_LOCAL, TABLE_MAIN, Route
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import routing
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host import Host
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host import routing
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host.host import Host
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host.routing import Decision
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Packet
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.routing import Decision
 from ansible_collections.netpath.symmetry.tests.oracle.asking import Answer
 from ansible_collections.netpath.symmetry.tests.oracle.world import Question
 

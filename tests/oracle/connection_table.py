@@ -10,7 +10,7 @@ import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux import ctnetlink
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import Flow
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.conntrack import Entry, Tracker
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.connection.conntrack import Entry, Tracker
 
 _MANY = 1000
 _PATIENCE = 0.5  # seconds in which a busy machine has surely taken the last packet in hand

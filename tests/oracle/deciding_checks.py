@@ -9,11 +9,11 @@ import dataclasses
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.routing import Address
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.fib import Key
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host import Host
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host.fib import Key
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host.host import Host
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host.reverse_path import _Check
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host.routing import Decision
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Packet, ReversePath
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.reverse_path import _Check
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.routing import Decision
 
 OUTCOMES = (
     *("off, strict would drop", "strict passes", "strict drops", "loose passes, strict would drop", "loose drops"),

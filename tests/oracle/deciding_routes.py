@@ -9,8 +9,8 @@ import dataclasses
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.routing import NextHop, Route
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.fib import Hit, Key, Surroundings, Table
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host import Host
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host.fib import Hit, Key, Surroundings, Table
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host.host import Host
 from ansible_collections.netpath.symmetry.tests.oracle.deciding_rules import Path
 
 TYPES = (

@@ -8,9 +8,9 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.routing import Rule
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import rules
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.fib import Key, Table
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host import Host
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host import rules
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host.fib import Key, Table
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host.host import Host
 
 SELECTORS = (
     *("from", "to", "iif", "oif", "fwmark", "fwmark/mask", "tos", "dscp", "ipproto", "sport", "dport", "uidrange"),

@@ -9,10 +9,10 @@ import dataclasses
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.routing import Route
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import source_address
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.fib import SCOPES, number_of
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host import Host
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.routing import Decision
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host import source_address
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host.fib import SCOPES, number_of
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host.host import Host
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host.routing import Decision
 from ansible_collections.netpath.symmetry.tests.oracle.world import Question
 
 V4 = (

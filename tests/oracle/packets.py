@@ -25,10 +25,10 @@ import time
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux import netfilter, sysctls
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import transit
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.conntrack import Tracker
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host import Host
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.connection.conntrack import Tracker
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host.host import Host
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Packet, Transit
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.passage import transit
 from ansible_collections.netpath.symmetry.tests.oracle import connection_table, kernel
 from ansible_collections.netpath.symmetry.tests.oracle.closed_ports import answer_of
 from ansible_collections.netpath.symmetry.tests.oracle.conversations import ROUTER, Conversation, random_conversations

@@ -20,7 +20,7 @@ import sys
 import time
 import typing as t
 
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host import Host
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host.host import Host
 from ansible_collections.netpath.symmetry.tests.oracle import asking, coverage, kernel, shrink, spread
 from ansible_collections.netpath.symmetry.tests.oracle.compare import decide, difference
 from ansible_collections.netpath.symmetry.tests.oracle.generator import Generator

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host import Host
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host.host import Host
 from ansible_collections.netpath.symmetry.tests.oracle import asking, kernel
 from ansible_collections.netpath.symmetry.tests.oracle.asking import Answer
 from ansible_collections.netpath.symmetry.tests.oracle.compare import decide, difference

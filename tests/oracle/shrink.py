@@ -10,8 +10,8 @@ import shlex
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.render import rule_arguments
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host import Host
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.routing import Decision
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host.host import Host
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host.routing import Decision
 from ansible_collections.netpath.symmetry.tests.oracle import asking, kernel
 from ansible_collections.netpath.symmetry.tests.oracle.compare import decide, difference
 from ansible_collections.netpath.symmetry.tests.oracle.world import Question, World

@@ -9,8 +9,8 @@ import collections
 import math
 import typing as t
 
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host import Host
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.routing import Decision
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host.host import Host
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host.routing import Decision
 from ansible_collections.netpath.symmetry.tests.oracle import asking
 from ansible_collections.netpath.symmetry.tests.oracle.compare import decide, route_of
 from ansible_collections.netpath.symmetry.tests.oracle.generator import Generator

@@ -11,7 +11,7 @@ import typing as t
 import pytest
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux import iptables
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import netfilter_fib
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.netfilter import fib_expression as netfilter_fib
 from ansible_collections.netpath.symmetry.tests.oracle import iptables_packets
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="makes network namespaces, which needs root")

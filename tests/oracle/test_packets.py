@@ -10,12 +10,9 @@ import typing as t
 
 import pytest
 
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import (
-    conntrack,
-    conntrack_tcp,
-    netfilter_chain,
-    passage,
-)
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.connection import conntrack, conntrack_tcp
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.netfilter import chain as netfilter_chain
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.passage import passage
 from ansible_collections.netpath.symmetry.tests.oracle import packets
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="makes network namespaces, which needs root")

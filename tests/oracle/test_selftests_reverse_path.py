@@ -13,10 +13,10 @@ import pytest
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux import netfilter
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import Flow
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import transit
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.conntrack import Tracker
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host import Host
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.connection.conntrack import Tracker
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host.host import Host
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Packet
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.passage import transit
 from ansible_collections.netpath.symmetry.tests.oracle import kernel
 from ansible_collections.netpath.symmetry.tests.oracle.scenario import ask, build, told
 from ansible_collections.netpath.symmetry.tests.oracle.wires import Wires

@@ -11,7 +11,7 @@ import typing as t
 import pytest
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.routing import Rule
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host import Host
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host.host import Host
 from ansible_collections.netpath.symmetry.tests.oracle import kernel, rule_request
 from ansible_collections.netpath.symmetry.tests.oracle.scenario import ask, build, told
 from ansible_collections.netpath.symmetry.tests.oracle.world import Question

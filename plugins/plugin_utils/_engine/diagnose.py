@@ -10,24 +10,24 @@ import collections
 import dataclasses
 import typing as t
 
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import findings as _findings
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import remedies as _remedies
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.checks import Check, checks
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.draft import boundaries, draft
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.evidence import gather, observe_uplinks
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.externals import Observed
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.forecast import Forecast, Step, forecast
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.live import LIMIT, live_flows
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network import Network
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.prefix_flow import (
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.change import remedies as _remedies
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.change.forecast import Forecast, Step, forecast
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.failure.what_if import WhatIf, what_if
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.findings import find as _findings
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.findings.checks import Check, checks
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.findings.registry import Finding
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.flows.prefix_flow import (
     is_wide,
     judge_classes,
     verdict_dicts,
 )
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.registry import Finding
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.site import Facts, read_flows
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.verdict import ORDER, FlowVerdict
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.what_if import WhatIf, what_if
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.journey.evidence import gather, observe_uplinks
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.journey.verdict import ORDER, FlowVerdict
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.draft import boundaries, draft
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.externals import Observed
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.live import LIMIT, live_flows
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.network import Network
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.site import Facts, read_flows
 
 SCHEMA = "netpath.symmetry/diagnosis/1"
 

@@ -12,13 +12,13 @@ import typing as t
 
 import pytest
 
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import remembered
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.alike import Alike
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.bulk import judge_all
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network import Network
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.site import NamedFlow, read_flows
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.verdict import FlowVerdict, judge
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.walk import Walks
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.flows.alike import Alike
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.flows.bulk import judge_all
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host import remembered
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.journey.verdict import FlowVerdict, judge
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.journey.walk import Walks
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.network import Network
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.site import NamedFlow, read_flows
 from ansible_collections.netpath.symmetry.tests.bench.scale_networks import Made, Shape, make
 
 SEED = int(os.environ.get("SEED", "1"))

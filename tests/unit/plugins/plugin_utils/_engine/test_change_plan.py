@@ -5,8 +5,11 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.change_plan import read_steps, unacknowledged
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.forecast import ForecastError
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.change.change_plan import (
+    read_steps,
+    unacknowledged,
+)
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.change.forecast import ForecastError
 
 PIN = {"name": "partner", "prefixes": ["203.0.113.0/25"], "uplink": "wan_a", "source_nat": "198.51.100.2"}
 

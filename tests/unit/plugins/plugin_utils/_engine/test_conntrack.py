@@ -8,8 +8,8 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import Flow
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.conntrack import Tracker, Zone
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.conntrack_tcp import Settings
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.connection.conntrack import Tracker, Zone
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.connection.conntrack_tcp import Settings
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Packet
 
 TCP = Flow.parse("tcp 10.0.0.5:40000 > 20.0.0.5:80")

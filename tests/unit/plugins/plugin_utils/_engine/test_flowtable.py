@@ -11,10 +11,11 @@ import typing as t
 import pytest
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import Flow
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import flowtable, transit
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.conntrack import Tracker
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host import Host
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.connection import flowtable
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.connection.conntrack import Tracker
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host.host import Host
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Packet, Transit
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.passage import transit
 
 Dict = dict[str, t.Any]
 ESTABLISHED = {"left": "ct state", "op": "in", "right": ["established"]}

@@ -7,8 +7,8 @@ import copy
 
 import pytest
 
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.change.forecast import ForecastError
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.diagnose import diagnose, forecast_change
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.forecast import ForecastError
 from ansible_collections.netpath.symmetry.tests.unit.plugins.plugin_utils._engine import networks
 
 UPLINKS = [{"name": "wan_a", "interface": "wan_a", "gateway": "198.51.100.1"},

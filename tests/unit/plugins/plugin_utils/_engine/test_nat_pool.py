@@ -8,9 +8,9 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import Flow
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import nat_pool, translation
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.conntrack import Entry
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host import Host
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.connection import nat_pool, translation
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.connection.conntrack import Entry
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host.host import Host
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Translation
 
 HOST = Host.from_facts("r", {"byte_order": "little", "interfaces": {"lo": {}, "eth0": {}}})

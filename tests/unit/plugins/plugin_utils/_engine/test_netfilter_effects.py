@@ -11,12 +11,12 @@ import typing as t
 import pytest
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import Flow
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import transit
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.conntrack import Connection, Tracker
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host import Host
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.netfilter import Filtered, Ruleset
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.connection.conntrack import Connection, Tracker
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host.host import Host
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.netfilter.ruleset import Filtered, Ruleset
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.netfilter.situation import Situation
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Packet, Transit
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.situation import Situation
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.passage import transit
 
 Dict = dict[str, t.Any]
 PACKET = Packet(Flow.parse("tcp 10.0.0.5:40000 > 20.0.0.5:80"), mark=0x15)

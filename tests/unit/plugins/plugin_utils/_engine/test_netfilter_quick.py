@@ -12,13 +12,13 @@ import typing as t
 import pytest
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import Flow
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.conntrack import Connection
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host import Host
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.netfilter import Ruleset
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.netfilter_match import holds
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.netfilter_quick import Values, make_ready
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.connection.conntrack import Connection
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host.host import Host
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.netfilter.match import holds
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.netfilter.quick import Values, make_ready
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.netfilter.ruleset import Ruleset
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.netfilter.situation import Situation
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Packet
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.situation import Situation
 
 Dict = dict[str, t.Any]
 HOST = Host.from_facts("r", {"interfaces": {"lo": {}, "eth0": {}, "eth1": {}}})

@@ -15,19 +15,19 @@ import pytest
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import Flow
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.diagnose import diagnose
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.evidence import observe_uplinks
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.fib import number_of
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network import Network
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.outcome import outcome
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.partition import (
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.flows.partition import (
     Partition,
     TooManyClasses,
     partition,
 )
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.region import Box, Region
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.site import NamedFlow, read_flows
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.source_address import to_text
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.verdict import judge
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.flows.region import Box, Region
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host.fib import number_of
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host.source_address import to_text
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.journey.evidence import observe_uplinks
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.journey.outcome import outcome
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.journey.verdict import judge
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.network import Network
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.site import NamedFlow, read_flows
 from ansible_collections.netpath.symmetry.tests.unit.plugins.plugin_utils._engine import networks
 
 SEED = int(os.environ.get("SEED", random.randrange(1 << 32)))

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import failover, proof
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.change import proof
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.failure import failover
 
 FACTS = {
     "client": {"interfaces": {"eth0": {"addresses": [{"family": 4, "address": "192.0.2.20", "prefixlen": 24}]}}},

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.change.forecast import Step
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.change.remedies import merge_steps
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.diagnose import diagnose
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.forecast import Step
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.remedies import merge_steps
 from ansible_collections.netpath.symmetry.tests.unit.plugins.plugin_utils._engine import networks
 
 

@@ -10,8 +10,8 @@ import typing as t
 import pytest
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import Flow
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network import Network
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.reroute import reroute
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.journey.reroute import reroute
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.network import Network
 from ansible_collections.netpath.symmetry.tests.unit.plugins.plugin_utils._engine.networks import (
     chain,
     firewall,

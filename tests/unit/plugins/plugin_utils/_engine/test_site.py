@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.site import (
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.site import (
     SiteError,
     default_legs,
     read_flows,

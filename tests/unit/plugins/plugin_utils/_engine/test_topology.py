@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.site import read_site
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.topology import Topology
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.site import read_site
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.topology import Topology
 from ansible_collections.netpath.symmetry.tests.unit.plugins.plugin_utils._engine import networks
 
 

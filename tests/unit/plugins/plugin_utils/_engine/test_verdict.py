@@ -7,8 +7,8 @@ import json
 
 import pytest
 
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network import Network
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.verdict import judge
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.journey.verdict import judge
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.network import Network
 from ansible_collections.netpath.symmetry.tests.unit.plugins.plugin_utils._engine import networks
 
 

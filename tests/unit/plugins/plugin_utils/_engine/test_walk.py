@@ -7,10 +7,10 @@ import pytest
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import Flow
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.diagnose import diagnose
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.externals import Entry
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network import Network
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.journey.walk import enter, send
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.externals import Entry
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.network import Network
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Packet
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.walk import enter, send
 from ansible_collections.netpath.symmetry.tests.unit.plugins.plugin_utils._engine import networks
 
 

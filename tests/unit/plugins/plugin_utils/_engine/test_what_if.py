@@ -11,14 +11,14 @@ import typing as t
 
 import pytest
 
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import failures, link_loss
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine import what_if as what_if_module
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.diagnose import diagnose
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.failures import Cables, FailureError
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network import Network
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.outcome import outcome
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.prefix_flow import assess
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.what_if import what_if
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.failure import failures, link_loss
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.failure import what_if as what_if_module
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.failure.failures import Cables, FailureError
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.failure.what_if import what_if
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.flows.prefix_flow import assess
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.journey.outcome import outcome
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.network import Network
 from ansible_collections.netpath.symmetry.tests.unit.plugins.plugin_utils._engine import networks
 
 SEED = int(os.environ.get("SEED", random.randrange(1 << 32)))
