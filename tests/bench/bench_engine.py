@@ -5,9 +5,9 @@
 
 The networks and the mix of flows are those of scale_networks.py; every figure is of a process of its own, in wall time.
 A flow is judged both ways, along every branch. Flows that the network cannot tell apart are judged once
-(_engine/flows/alike.py says when that is so), and what is counted is the verdict with the share of path pairs that break;
-paths and texts are made for the flows that somebody asks about. Reading the facts and finding out which flows may be
-alike is told separately in the lines that are printed, and is part of the time on 10,000 hosts.
+(_engine/flows/alike.py says when that is so), and what is counted is the verdict with the share of path pairs that
+break; paths and texts are made for the flows that somebody asks about. Reading the facts and finding out which flows
+may be alike is told separately in the lines that are printed, and is part of the time on 10,000 hosts.
 """
 
 from __future__ import annotations

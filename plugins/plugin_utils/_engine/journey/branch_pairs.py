@@ -5,8 +5,8 @@
 """Which branches of the way there and of the way back occur together.
 
 A host spreads by the position of a flow's hash among its next hops. Where both directions have the same hash (the same
-host, or hosts with one seed; see host/multipath_hash.py) they have the same position: the first half there is the first half
-back. Branches that share no position never meet, and are no pair. The position itself is not known, and not needed.
+host, or hosts with one seed; see host/multipath_hash.py) they have the same position: the first half there is the first
+half back. Branches that share no position never meet, and are no pair. The position is not known, and not needed.
 
 Done for forwarded IPv4 packets and plain multipath routes. Elsewhere every branch may meet every other.
 """
