@@ -187,7 +187,6 @@ class _Builder:
         self.facts[name] = _host(interfaces, routes, forwarding=0, rp_filter=strict, rules=rules)
         (self.public if leaf % 8 == 7 else self.private).append(address)
 
-
     def add_neighbours(self) -> None:
         """Every host knows its gateways, and a leaf its servers, as on any network that carries traffic."""
         macs = {

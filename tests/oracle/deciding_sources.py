@@ -37,7 +37,7 @@ def deciding(host: Host, question: Question, decision: Decision, route: Route | 
 
 def _v4(host: Host, decision: Decision, route: Route) -> t.Iterator[str]:
     device = decision.device or ""
-    leg = next(leg for leg in route.nexthops if leg.device == device)
+    leg = [leg for leg in route.nexthops if leg.device == device][0]
     toward = number_of(leg.gateway) if leg.gateway and ":" not in leg.gateway else 0
     scope = SCOPES.get(route.scope, 0)
     chosen = source_address.select_v4(host.interfaces, device, toward, scope)

@@ -15,7 +15,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.n
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.site import Facts, Uplink
 
 KINDS = ("node", "link", "carrier", "uplink", "sessions")
-EXAMPLES = "'node fwa', 'link gw:wan_a', 'carrier gw:wan_a', 'uplink A' or 'sessions fwb'"
+NAMED_LIKE = "'node fwa', 'link gw:wan_a', 'carrier gw:wan_a', 'uplink A' or 'sessions fwb'"
 _CABLE = {4: 30, 6: 126}  # from this prefix length on, two interfaces are the two ends of a cable
 Key = tuple[str, str]
 
@@ -105,7 +105,7 @@ def read_failure(network: Network, text: str) -> Failure:
         kind, separator, rest = text.strip().partition(":")
     rest = rest.strip()
     if kind not in KINDS or not rest:
-        raise FailureError(f"what_if: {text!r} is no failure; expected 'single', {EXAMPLES}")
+        raise FailureError(f"what_if: {text!r} is no failure; expected 'single', {NAMED_LIKE}")
     uplinks = {uplink.name: uplink for uplink in network.site.uplinks}
     if kind == "uplink":
         return _read_uplink(network, uplinks, rest)

@@ -90,12 +90,11 @@ def _askers(network: Network, host: str, device: str) -> t.Iterator[tuple[str, s
     for entry in network.facts[host].get("neighbours", ()):
         if entry["device"] == device and entry["family"] == 4 and entry.get("mac"):
             yield "a neighbour", entry["address"], str(ours[0].ip)
-    for peer in network.hosts:
-        for name in network.topology.interfaces(peer) if peer != host else ():
-            for asked in (str(own.ip) for own in ours):
-                source = _arp_source(network, peer, name, asked)
-                if source and _on_segment(network, host, device, peer, name, asked):
-                    yield peer, source, asked
+    for asked in (str(own.ip) for own in ours):
+        for peer, name in network.topology.may_ask_for(asked):
+            source = _arp_source(network, peer, name, asked) if peer != host else None
+            if source and _on_segment(network, host, device, peer, name, asked):
+                yield peer, source, asked
 
 
 def _arp_source(network: Network, peer: str, name: str, asked: str) -> str | None:

@@ -96,7 +96,8 @@ class Alike:
             return None  # RFC 6724 compares the source with every bit of the destination
         ends = self._class_of(flow.source), self._class_of(flow.destination)
         owners = self._holders.get(flow.source), self._holders.get(flow.destination)
-        if (ends[0] == ends[1] and None in owners) or (owners[0] == owners[1] is not None):
+        one_host = owners[0] is not None and owners[0] == owners[1]
+        if (ends[0] == ends[1] and None in owners) or one_host:
             return None
         return (flow.protocol, *ends, self._port(flow.sport), self._port(flow.dport), named.one_way)
 

@@ -143,7 +143,7 @@ def host_cuts(name: str, facts: Facts) -> Cuts:
 def _addresses(collector: Collector, facts: Facts) -> None:
     for interface in facts.get("interfaces", {}).values():
         for item in interface.get("addresses", ()):
-            for address in {item["address"], item.get("peer") or item["address"]}:
+            for address in filter(None, (item["address"], item.get("peer"))):
                 collector.prefix(address)
                 collector.prefix(f"{address}/{item['prefixlen']}")
 

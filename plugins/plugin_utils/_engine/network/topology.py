@@ -51,6 +51,7 @@ class Topology:
         self._by_address: dict[str, list[tuple[str, str]]] = {}
         self._by_mac: dict[str, list[tuple[str, str]]] = {}
         self._neighbours: dict[tuple[str, str, str], Facts] = {}
+        self._on_link_to_many: dict[tuple[str, str], None] = {}
         self._strict_arp: set[tuple[str, str]] = set()  # they answer for their own addresses only
         for host, host_facts in facts.items():
             self._read(host, host_facts)
@@ -98,10 +99,14 @@ class Topology:
 
     def _read_on_link(self, host: str, route: Facts) -> None:
         """A route without a gateway makes its prefix connected, also where the interface has no address of it."""
-        legs = route.get("nexthops", ())
-        if route.get("type", "unicast") != "unicast" or len(legs) != 1 or legs[0].get("gateway"):
+        legs = [leg for leg in route.get("nexthops", ()) if not leg.get("gateway")]
+        if route.get("type", "unicast") != "unicast" or not legs:
             return
         network = ipaddress.ip_network(route["dst"])
+        if len(route["nexthops"]) != 1 or not network.prefixlen:
+            keys = [(host, leg.get("device")) for leg in legs]
+            self._on_link_to_many.update(dict.fromkeys(key for key in keys if key in self._interfaces))
+            return
         if network.prefixlen and not network.is_link_local and (host, legs[0].get("device")) in self._interfaces:
             self._networks.setdefault((host, legs[0]["device"]), set()).add(network)
 
@@ -129,6 +134,24 @@ class Topology:
         for shift, networks in self._connected[family].items():
             found.update(dict.fromkeys(networks.get(number >> shift, ())))
         return [key for key in found if self.is_up(*key)]
+
+    def may_ask_for(self, address: str) -> list[tuple[str, str]]:
+        """The interfaces whose host has a route on link to the address there: who might send ARP requests for it."""
+        number = number_of(address)
+        found = dict(self._on_link_to_many)
+        for shift, networks in self._on_link_networks[family_of(address)].items():
+            found.update(dict.fromkeys(networks.get(number >> shift, ())))
+        return list(found)
+
+    @functools.cached_property
+    def _on_link_networks(self) -> dict[int, dict[int, dict[int, list[tuple[str, str]]]]]:
+        """The interfaces by all networks that are on link there, as in ``_connected``."""
+        found: dict[int, dict[int, dict[int, list[tuple[str, str]]]]] = {4: {}, 6: {}}
+        for key, networks in self._networks.items():
+            for one in networks:
+                shift = one.max_prefixlen - one.prefixlen
+                found[one.version].setdefault(shift, {}).setdefault(int(one.network_address) >> shift, []).append(key)
+        return found
 
     @functools.cached_property
     def _connected(self) -> dict[int, dict[int, dict[int, list[tuple[str, str]]]]]:

@@ -72,7 +72,7 @@ class Mutations:
             rule.update(selector)
         host["rules"] = sorted([*host["rules"], rule], key=lambda one: one["priority"])
         main = [route for route in host["routes"] if route["table"] == 254 and route["family"] == 4]
-        host["routes"] += [{**copy.deepcopy(self.choose.choice(main)), "table": table} for _ in range(3)]
+        host["routes"] += [{**copy.deepcopy(self.choose.choice(main)), "table": table} for _each in range(3)]
 
     def check(self) -> None:
         host = self.host()

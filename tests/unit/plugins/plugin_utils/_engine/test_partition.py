@@ -257,7 +257,7 @@ class Maker:
             if "port" in left:
                 right: t.Any = self.rng.choice([80, "1-1023", [22, 80, "8000-9000"]])
             else:
-                low, high = sorted(number_of(self.prefix(family, 128).split("/")[0]) for _end in range(2))
+                low, high = sorted(number_of(self.prefix(family, 128).partition("/")[0]) for _end in range(2))
                 right = self.rng.choice([self.prefix(family), [self.prefix(family), self.prefix(family)], "@some",
                                          f"{to_text(low, family)}-{to_text(high, family)}"])
             matches.append({"left": left, "op": self.rng.choice(["==", "==", "!="]), "right": right})

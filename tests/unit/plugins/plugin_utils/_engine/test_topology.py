@@ -3,10 +3,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import typing as t
+
 import pytest
 
+from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import Flow
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.network import Network
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.site import read_site
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.topology import Topology
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Packet
 from ansible_collections.netpath.symmetry.tests.unit.plugins.plugin_utils._engine import networks
 
 
@@ -130,3 +135,27 @@ def test_an_address_on_lo_is_reached_by_the_interface_that_shares_the_segment():
     hosts["router"]["neighbours"] = [entry("10.3.0.50", hosts["monitor"]["interfaces"]["eth0"]["mac"], "inside")]
     neighbour = topology(hosts).join("router", "inside", "10.3.0.50").neighbour
     assert (neighbour.host, neighbour.interface, neighbour.proof) == ("monitor", "eth0", "mac")
+
+
+@pytest.mark.parametrize("made", [networks.dual_wan_partner, networks.multihomed_server, networks.healthy])
+def test_nobody_asks_for_an_address_who_may_not_ask_for_it(made: t.Callable[[], tuple[dict, dict]]) -> None:
+    """Who may send ARP requests is found by an index; the routing of every host must agree."""
+    facts, variables = made()
+    ends = [name for name in facts if name not in ("gw", "core")]
+    facts[ends[0]]["routes"].append(networks.route("default dev eth0 metric 9000"))  # on link to everything
+    facts[ends[-1]]["routes"].append({**networks.route("10.77.0.0/16 dev none"), "nexthops": [
+        {"device": name} for name in list(facts[ends[-1]]["interfaces"])[:1] * 2]})
+    network = Network.build(facts, variables)
+    asking = 0
+    addresses = [one["address"] for known in facts.values() for link in known["interfaces"].values()
+                 for one in link["addresses"] if ":" not in one["address"]]
+    for address in [*addresses, "10.77.1.1", "9.9.9.9"]:
+        may = network.topology.may_ask_for(address)
+        for host in network.hosts:
+            for name in network.topology.interfaces(host):
+                packet = Packet(Flow("udp", "0.0.0.0", address, None, 9))
+                ways = [(one.device, one.next_hop) for one in network.hosts[host].lookup(packet).branches]
+                if (name, address) in ways:
+                    asking += 1
+                    assert (host, name) in may, (host, name, address)
+    assert asking > len(addresses) // 2
