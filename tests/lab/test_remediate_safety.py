@@ -54,7 +54,7 @@ def options(change_id: str) -> list[str]:
     return ["-e", f"symmetry_change_id={change_id}", "-e", "symmetry_acknowledge_source=true", "-e", "sample_seconds=0"]
 
 
-def wait_for(what: str, holds: t.Callable[[], bool], seconds: float = 40) -> None:
+def wait_for(what: str, holds: t.Callable[[], bool], seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"

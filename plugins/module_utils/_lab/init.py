@@ -104,7 +104,7 @@ def serve_http(listener: socket.socket, body: bytes) -> None:
 
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
-        timeout = 30
+        timeout = 300  # a client may wait for a change, on a busy machine
 
         def do_GET(self) -> None:
             self.send_response(200)
