@@ -110,12 +110,22 @@ def _packets_of(scene: Scene) -> list[Sighting]:
 
 
 def _inward(scene: Scene, last: Sighting) -> tuple[str, int]:
-    """The destination after what dnat or redirect rules of the node make of it."""
+    """The destination after what the node makes of it: dnat or redirect rules, and for replies the source it gave."""
+    if not last.forward:
+        return _before_translation(scene, last)
     protocol, by = scene.ask.protocol, f"{last.device} IPv{scene.ask.family}"
     known = scene.world.forwarded_to
     found = known.get((last.node, protocol, last.destination, last.dport)) or known.get(
         (last.node, protocol, by, last.dport))
-    return found if found and last.forward else (last.destination, last.dport)
+    return found or (last.destination, last.dport)
+
+
+def _before_translation(scene: Scene, last: Sighting) -> tuple[str, int]:
+    """The source with which the request came to the node that a reply has reached, where the node has changed it."""
+    asked = [one for one in scene.seen if one.node == last.node and one.forward and one.at <= last.at]
+    left = [one for one in asked if one.out and (one.source, one.sport) == (last.destination, last.dport)]
+    came = [one for one in asked if not one.out and left and one.at <= left[-1].at and one.kind == left[-1].kind]
+    return (came[-1].source, came[-1].sport) if came else (last.destination, last.dport)
 
 
 def _is_the_answer(scene: Scene, last: Sighting) -> bool:
@@ -166,6 +176,10 @@ def _reason(scene: Scene, last: Sighting, mine: list[Sighting], already: int) ->
 
 def _on_the_way_out(rule: str) -> bool:
     return rule.partition(":")[0].endswith(("postrouting_", "output_"))
+
+
+def _for_the_node(rule: str) -> bool:
+    return rule.partition(":")[0].endswith("input_")
 
 
 def _hit(scene: Scene, node: str) -> list[str]:
@@ -240,7 +254,8 @@ def _dead_at_output(
     scene: Scene, node: str, source: tuple[str, int], destination: tuple[str, int], direction: str
 ) -> Fate:
     """A packet that the node itself should have sent."""
-    rules = _dropped_by(scene, node)
+    # what a rule for the node's own packets has dropped is its word to itself that it cannot reach the next hop
+    rules = [rule for rule in _dropped_by(scene, node) if not _for_the_node(rule)]
     if len(rules) == 1:
         return Fate(False, node, "filter", rules[0], direction)
     question = f"{destination[0]} from {source[0]}{_ports(scene.ask.protocol, source[1], destination[1])}"
