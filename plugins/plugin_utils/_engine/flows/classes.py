@@ -160,6 +160,10 @@ def _netfilter(collector: Collector, name: str, facts: Facts) -> None:
         collector.anything(named.get("elements", ()), True)
     if any((rule.get("verdict") or {}).get("do") == "masquerade" for rule in rules):
         _common_prefixes(collector, facts)
+    if any(part.get("do") == "ct_helper" for rule in rules for part in rule.get("statements", ())):
+        for flow in facts.get("conntrack", {}).get("flows", ()):  # the ends of sessions that may expect connections
+            for end in (*flow["original"].values(), *flow["reply"].values()):
+                collector.anything(end, False)
 
 
 def _is_on_ports(part: Facts) -> bool:

@@ -137,6 +137,12 @@ class Ruleset:
         """Whether any rule hands connections of a family to a flowtable."""
         return self._offloads[family]
 
+    @functools.cached_property
+    def has_helpers(self) -> bool:
+        """Whether any rule gives connections a helper, which may then expect others."""
+        rules = (rule for chain in self.chains for rule in chain.rules)
+        return any(part.get("do") == "ct_helper" for rule in rules for part in rule.get("statements", ()))
+
     def translates(self, family: int) -> bool:
         """Whether any nat chain makes the kernel give every new connection of a family a tuple of its own."""
         return self._translates[family]

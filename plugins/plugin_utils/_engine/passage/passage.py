@@ -9,7 +9,12 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.connection import flowtable, resets, translation
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.connection import (
+    expectations,
+    flowtable,
+    resets,
+    translation,
+)
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.connection.conntrack import (
     MAYBE,
     Connection,
@@ -161,7 +166,12 @@ class Passage:
         if result.verdict in ("drop", "reject"):
             what = "drops" if result.verdict == "drop" else "rejects"
             state = f" a packet in state {connection.state}" if result.stateful and connection.state else ""
-            return passage.stop("drop", "filter", f"{self.host.name}: {result.rule} {what}{state}".rstrip())
+            told = f"{self.host.name}: {result.rule} {what}{state}".rstrip()
+            expecting = expectations.who_may_expect(self.host, self.packet.flow) if connection.fresh else ""
+            if expecting:
+                return passage.stop("unknown", "expected", f"{told}, but it would be related if the helper of the "
+                                    f"{expecting} expects it: conntrack -L expect")
+            return passage.stop("drop", "filter", told)
         if result.verdict != "accept":
             return passage.stop("unknown", "", f"{self.host.name}: {result.rule}: {result.reason}")
         return passage

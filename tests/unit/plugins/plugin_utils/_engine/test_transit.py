@@ -276,3 +276,20 @@ def test_a_mark_that_may_be_set_matters_only_where_a_rule_selects_it() -> None:
     assert (
         one(transit.forward(router(chain("prerouting", maybe), rules=rules), Tracker(), SYN, "in")).outcome == "unknown"
     )
+
+
+FTP = {"protocol": "tcp", "state": "ESTABLISHED",
+       "original": {"source": "20.0.0.5", "destination": "10.0.1.5", "sport": 5000, "dport": 21},
+       "reply": {"source": "10.0.1.5", "destination": "20.0.0.5", "sport": 21, "dport": 5000}}
+
+
+def test_a_connection_that_a_helper_may_expect_is_not_known_to_be_dropped() -> None:
+    data = Packet(Flow.parse("tcp 20.0.0.5:5001 > 10.0.1.5:40000"))
+    other = Packet(Flow.parse("tcp 20.0.0.6:5001 > 10.0.1.5:40000"))
+    helper = chain("prerouting", {"statements": [{"do": "ct_helper"}]})
+    table = {"flows": [FTP], "sysctls": {}}
+    with_helper = router(STATEFUL, helper, conntrack=table)
+    (told,) = transit.forward(with_helper, Tracker(), data, "a")
+    assert told.outcome == "unknown" and "ftp session 20.0.0.5 > 10.0.1.5:21" in told.detail
+    assert transit.forward(with_helper, Tracker(), other, "a")[0].outcome == "drop"
+    assert transit.forward(router(STATEFUL, conntrack=table), Tracker(), data, "a")[0].outcome == "drop"
