@@ -300,6 +300,15 @@ def test_chains_on_devices_tell_which(host: Netns) -> None:
     }
 
 
+def test_a_family_that_nft_leaves_out_is_read(host: Netns) -> None:
+    """`nft list` drops "meta nfproto ipv4" before "tcp dport 80 reject with tcp reset": both families would match."""
+    lines = ["meta nfproto ipv4 tcp dport 80 reject with tcp reset", "tcp dport 81 reject with tcp reset",
+             "meta nfproto != ipv4 tcp dport 82 reject with tcp reset"]
+    asked = [[(match["op"], match["right"]) for match in rule["matches"] if match["left"] == "meta nfproto"]
+             for rule in load(host, "inet fw", lines)]
+    assert asked == [[("==", "ipv4")], [], [("!=", "ipv4")]]
+
+
 def test_a_table_that_is_switched_off_is_left_out(host: Netns) -> None:
     load(host, "inet fw", [])
     host.run("nft 'table inet fw { flags dormant; }'")
