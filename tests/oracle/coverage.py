@@ -41,7 +41,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
 # what few questions depend on: for these a question is chosen among several
 RARE = frozenset(
     (
-        *("rule: action: goto", "rule: action: suppress_ifgroup", "route: next hop: leg with the packet's source"),
+        *("rp_filter: decided by: lo as iif", "route: next hop: leg with the packet's source"),
         *("route: next hop: equal defaults by neighbour", "source address (IPv4): subnet of the gateway"),
         *("source address (IPv4): peer address", "source address (IPv6): label"),
         "source address (IPv6): longest match",

@@ -115,7 +115,7 @@ THEMES = (
         0.24,
         Theme(
             "sources",
-            candidates=3,
+            candidates=4,
             arrives=0.08,
             ipv4=0.5,
             without_source=0.96,
@@ -132,7 +132,7 @@ THEMES = (
         0.27,
         Theme(
             "checks",
-            candidates=5,
+            candidates=6,
             iif_rules=1.2,
             mark_rules=0.5,
             port_rules=0.5,

@@ -25,7 +25,7 @@ TOPOLOGIES: dict[str, t.Callable[[], tuple[dict[str, t.Any], dict[str, t.Any]]]]
     "healthy": networks.healthy,
 }
 SEED = int(os.environ.get("BAD_FACTS_SEED", "1"))
-ROUNDS = 50
+ROUNDS = 25
 NEEDED = ("interfaces", "rules", "routes", "interface_sysctls", "netfilter")
 JUNK: tuple[t.Any, ...] = (
     *(None, "", "junk", "10.0.0.1", "0.0.0.0/0", -1, 0, 7, 2**40, 1.5, True), *([], [None], {}, {"a": 1}),
