@@ -65,6 +65,7 @@ class Run:
         attempt = Attempt(ask)
         self.watch.drain()
         self.watch.seen.clear()
+        self.watch.number = ask.number
         drops = {host: self._drops(host) for host in {fate.host for fate, _share in prediction.fates if fate.host}}
         before = self._counters()
         self.traffic.run([attempt], expected=all(fate.works for fate, _share in prediction.fates))

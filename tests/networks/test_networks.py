@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import socket
+import struct
 import typing as t
 
 import pytest
@@ -20,7 +22,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host impo
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host.resolution import Resolution
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.journey import journey, walk
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Packet, ReversePath
-from ansible_collections.netpath.symmetry.tests.networks import traffic
+from ansible_collections.netpath.symmetry.tests.networks import traffic, watch
 from ansible_collections.netpath.symmetry.tests.networks.network import plausible, run_network
 from ansible_collections.netpath.symmetry.tests.networks.run import MAX_UNKNOWN, run, total_of
 
@@ -93,6 +95,25 @@ def test_a_broken_semantic_is_noticed(
     mutate(monkeypatch)
     monkeypatch.setattr(traffic, "PATIENCE", 0.5)
     assert any(run_network(seed, brief=True).wrong for seed in seeds), "every verdict of these networks still fits"
+
+
+def _datagram(sport: int, dport: int) -> bytes:
+    ends = socket.inet_pton(socket.AF_INET6, "fd00:4::2") + socket.inet_pton(socket.AF_INET6, "fd00:c8:1::1")
+    return bytes(12) + b"\x86\xdd" + struct.pack("!IHBB", 6 << 28, 9, 17, 63) + ends + struct.pack(
+        "!HHHH", sport, dport, 9, 0) + b"?"
+
+
+def test_a_reply_whose_port_a_translator_takes_out_of_the_numbers_of_flows_stays_one_of_its_flow() -> None:
+    def number_of(sport: int, dport: int) -> tuple[int, bool]:
+        found = watch.parse(_datagram(sport, dport), 1, "r4", "e4", True, 20611)
+        assert found is not None
+        return found.number, found.forward
+
+    assert number_of(5353, 20611) == (20611, False)
+    assert number_of(23456, 20611) == (20611, False)  # translated in a loop, where 5353 was taken
+    assert number_of(20611, 5353) == (20611, True)
+    assert number_of(20611, 23456) == (20611, True)
+    assert number_of(23456, 5353) == (23456, True)  # of another flow, or of this one behind a translator
 
 
 def test_what_is_plausible() -> None:

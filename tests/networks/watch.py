@@ -40,10 +40,11 @@ class Sighting(t.NamedTuple):
 
 
 class Watch:
-    """The packet sockets. ``seen`` grows with every call of ``drain``."""
+    """The packet sockets. ``seen`` grows with every call of ``drain``; ``number`` is that of the flow under way."""
 
     def __init__(self, spaces: Namespaces) -> None:
         self.seen: list[Sighting] = []
+        self.number = 0
         self.sockets: dict[str, socket.socket] = {}
         for name in spaces.names():
             with spaces.inside(name):
@@ -68,7 +69,7 @@ class Watch:
                     break
                 device, kind = address[0], address[2]
                 if device != "lo" and kind != _OTHER_HOST:
-                    found = parse(frame, _time(ancillary), name, device, kind == _OUTGOING)
+                    found = parse(frame, _time(ancillary), name, device, kind == _OUTGOING, self.number)
                     if found is not None:
                         self.seen.append(found)
                         news = news or found.number > 0
@@ -83,8 +84,11 @@ def _time(ancillary: t.Sequence[tuple[int, int, bytes]]) -> int:
     return 0
 
 
-def parse(frame: bytes, at: int, node: str, device: str, out: bool) -> Sighting | None:
-    """What a frame is to us; None where it belongs to no flow and to no neighbour's question."""
+def parse(frame: bytes, at: int, node: str, device: str, out: bool, number: int = 0) -> Sighting | None:
+    """What a frame is to us; None where it belongs to no flow and to no neighbour's question.
+
+    ``number``: of the flow under way. A translator may give the other end a port that is among the numbers too.
+    """
     protocol = int.from_bytes(frame[12:14], "big")
     start = Sighting(at, node, device, out, "")
     if protocol == 0x0806:
@@ -92,11 +96,11 @@ def parse(frame: bytes, at: int, node: str, device: str, out: bool) -> Sighting 
         return start._replace(kind=kind, source=socket.inet_ntoa(frame[28:32]),
                               destination=socket.inet_ntoa(frame[38:42])) if kind else None
     if protocol in (0x0800, 0x86DD):
-        return _packet(start, frame[14:])
+        return _packet(start, frame[14:], number)
     return None
 
 
-def _packet(start: Sighting, data: bytes) -> Sighting | None:
+def _packet(start: Sighting, data: bytes, number: int) -> Sighting | None:
     if not data:
         return None
     if data[0] >> 4 == 4:
@@ -110,16 +114,16 @@ def _packet(start: Sighting, data: bytes) -> Sighting | None:
     if len(body) < 8:
         return None
     if protocol in (1, 58):
-        return _icmp(one, protocol, body)
+        return _icmp(one, protocol, body, number)
     if protocol not in (6, 17):
         return None
     sport, dport = struct.unpack("!HH", body[:4])
     kind = "udp" if protocol == 17 else _tcp_kind(body)
-    return _of_flow(one._replace(kind=kind, sport=sport, dport=dport))
+    return _of_flow(one._replace(kind=kind, sport=sport, dport=dport), number)
 
 
-def _of_flow(one: Sighting) -> Sighting | None:
-    if one.sport in NUMBERS:
+def _of_flow(one: Sighting, number: int) -> Sighting:
+    if one.sport in NUMBERS and one.dport != number:
         return one._replace(number=one.sport, forward=True)
     if one.dport in NUMBERS:
         return one._replace(number=one.dport, forward=False)
@@ -133,7 +137,7 @@ def _tcp_kind(body: bytes) -> str:
     return {0x02: "syn", 0x12: "syn_ack"}.get(flags & 0x12, "ack")
 
 
-def _icmp(one: Sighting, protocol: int, body: bytes) -> Sighting | None:
+def _icmp(one: Sighting, protocol: int, body: bytes, flow: int) -> Sighting | None:
     kind, code = body[0], body[1]
     if kind in ((8, 0) if protocol == 1 else (128, 129)):
         number = int.from_bytes(body[4:6], "big")
@@ -143,7 +147,7 @@ def _icmp(one: Sighting, protocol: int, body: bytes) -> Sighting | None:
         target = socket.inet_ntop(socket.AF_INET6, body[8:24])
         return one._replace(kind="ask" if kind == 135 else "answer", destination=target)
     if kind in ((3, 11) if protocol == 1 else (1, 3)):
-        inner = _packet(one, body[8:])
+        inner = _packet(one, body[8:], flow)
         if inner is not None and inner.number:
             return one._replace(kind="error", number=inner.number, forward=inner.forward, error=(kind, code))
     return None
