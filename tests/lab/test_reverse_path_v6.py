@@ -15,18 +15,21 @@ from ansible_collections.netpath.symmetry.tests.lab.quick_facts import diagnosed
 
 SOURCES = 24
 NFT = ("nft 'add table ip6 r; add chain ip6 r pre { type filter hook prerouting priority -300; }; "
-       "add rule ip6 r pre icmpv6 type echo-request fib saddr . iif oif missing counter drop'")
-IP6TABLES = "ip6tables -t raw -A PREROUTING -p icmpv6 --icmpv6-type echo-request -m rpfilter --invert -j DROP"
+       "add rule ip6 r pre ip6 saddr 2001:db8:f::/64 fib saddr . iif oif missing counter drop'")
+IP6TABLES = "ip6tables -t raw -A PREROUTING -s 2001:db8:f::/64 -m rpfilter --invert -j DROP"
 BEST = "ip -6 route replace 2001:db8:f::/64 via 2001:db8:a::2 dev wire_a"
 ECMP = ("ip -6 route replace 2001:db8:f::/64 nexthop via 2001:db8:a::2 dev wire_a nexthop via 2001:db8:b::2 dev wire_b")
+ONE_TO_THREE = ("ip -6 route replace 2001:db8:f::/64 nexthop via 2001:db8:b::2 dev wire_b weight 1 "
+                "nexthop via 2001:db8:a::2 dev wire_a weight 3")
 METRIC = ("ip -6 route add 2001:db8:f::/64 via 2001:db8:a::2 dev wire_a metric 2000; "
           "ip -6 route add 2001:db8:f::/64 via 2001:db8:b::2 dev wire_b metric 100")
-CASES = {  # routes back, check, share of the sources that is dropped (low, high), is it found
-    "best route, nft": (BEST, NFT, 0, 0, False),
-    "several legs, nft": (ECMP, NFT, 2, SOURCES - 2, True),
-    "several legs, ip6tables": (ECMP, IP6TABLES, 0, 0, False),
-    "worse metric, nft": (METRIC, NFT, SOURCES, SOURCES, True),
-    "worse metric, ip6tables": (METRIC, IP6TABLES, 0, 0, False),
+CASES = {  # routes back, check, how many of the sources are dropped (low, high), the share that the verdict tells
+    "best route, nft": (BEST, NFT, 0, 0, 0.0),
+    "several legs, nft": (ECMP, NFT, 2, SOURCES - 2, 0.5),
+    "legs of unequal weight, nft": (ONE_TO_THREE, NFT, 0, SOURCES // 2 + 4, 0.25),
+    "several legs, ip6tables": (ECMP, IP6TABLES, 0, 0, 0.0),
+    "worse metric, nft": (METRIC, NFT, SOURCES, SOURCES, 1.0),
+    "worse metric, ip6tables": (METRIC, IP6TABLES, 0, 0, 0.0),
 }
 
 
@@ -49,7 +52,7 @@ def pair() -> t.Iterator[dict[str, Netns]]:
 
 @pytest.mark.parametrize("name", CASES)
 def test_what_is_found_is_what_the_kernel_drops(pair: dict[str, Netns], name: str) -> None:
-    routes, check, low, high, found = CASES[name]
+    routes, check, low, high, share = CASES[name]
     host, peer = pair["host"], pair["peer"]
     try:
         host.run(f"{routes}; {check}")
@@ -57,10 +60,15 @@ def test_what_is_found_is_what_the_kernel_drops(pair: dict[str, Netns], name: st
                           for number in range(1, SOURCES + 1)).replace("& ;", "&")
         peer.run(f"{pings} wait", check=False)
         assert low <= _dropped(host) <= high
-        told = diagnosed(pair, ["icmpv6 2001:db8:f::1 > 2001:db8:a::1"])
+        flows = ["icmpv6 2001:db8:f::1 > 2001:db8:a::1", "tcp [2001:db8:f::1]:4000 > [2001:db8:a::1]:80"]
+        told = diagnosed(pair, flows)
         ids = {(one.id, one.host) for one in told.findings if one.id != "SYM901"}
-        assert (("SYM204", "host") in ids) == found, told.findings
-        assert found or told.verdicts[0].verdict in ("symmetric", "asymmetric_harmless")
+        assert (("SYM204", "host") in ids) == (share > 0), told.findings
+        wanted = {0.0: ("symmetric", "asymmetric_harmless"), 1.0: ("broken",)}.get(share, ("at_risk",))
+        for verdict in told.verdicts:
+            assert verdict.share_broken == pytest.approx(share)
+            assert verdict.verdict in wanted, verdict.summary()
+            assert not share or "fib saddr . iif oif missing" in verdict.summary()
     finally:
         host.run("nft flush ruleset; ip6tables -t raw -F; ip -6 route flush 2001:db8:f::/64")
 

@@ -180,3 +180,4 @@ class Transit:
     lookup: Lookup | None = None
     reverse_path: ReversePath | None = None
     filters: tuple[FilterResult, ...] = ()
+    chance: bool = False  # a rule's answer hangs on the leg that a hash picks: another packet may fare otherwise

@@ -221,7 +221,7 @@ def _walk(network: Network, first: _Step, entry: Entry | None, guide: Path | Non
         if trouble:
             done.append(_end(step, *trouble))
             continue
-        for transit in _guided(_fates(network, step, fates), step, taken):
+        for transit in _guided(_fates(network, step, fates), step, taken, guide):
             result: Path | _Step = _advance(network, step, transit)
             if isinstance(result, _Step) and len(done) + len(todo) >= BRANCH_LIMIT:
                 detail = f"more than {BRANCH_LIMIT} branches; the rest is not followed"
@@ -267,11 +267,18 @@ def _at_host(network: Network, step: _Step) -> tuple[Transit, ...]:
     return tuple(as_balanced(step.host, network.facts[step.host], fate) for fate in fates)
 
 
-def _guided(fates: tuple[Transit, ...], step: _Step, taken: Branches | None) -> tuple[Transit, ...]:
+def _guided(
+    fates: tuple[Transit, ...], step: _Step, taken: Branches | None, guide: Path | None
+) -> tuple[Transit, ...]:
     """Later packets of a flow hash as the first did: keep to the branch that it took, where there is one."""
-    if taken is None or (len(fates) == 1 and fates[0].share == 1.0):
+    if taken is None or guide is None or (len(fates) == 1 and fates[0].share == 1.0):
         return fates
     same = [fate for fate in fates if (step.host, step.iif, fate.device, fate.next_hop) in taken]
+    if same and any(fate.chance for fate in fates):
+        same = [fate for fate in same if fate.outcome in ("forward", "local")] or same
+        if not any(hop.transit.chance for hop in guide.hops if hop.host == step.host):
+            detail = f"{step.host}: a rule that hangs on a hash meets later packets of the flow only"
+            same = [dataclasses.replace(same[0], outcome="unknown", detail=detail)]
     return (dataclasses.replace(same[0], share=1.0),) if same else fates
 
 

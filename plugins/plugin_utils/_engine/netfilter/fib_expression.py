@@ -9,7 +9,8 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host.fib import Key, number_of
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host.fib import Hit, Key, number_of
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.netfilter.by_hash import ByHash
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.netfilter.situation import Situation
 
 if t.TYPE_CHECKING:
@@ -19,7 +20,10 @@ _FLAGS = frozenset({"saddr", "daddr", "mark", "iif", "oif"})
 
 
 def evaluate(now: Situation, flags: frozenset[str], result: str) -> str | None:
-    """The interface name or the route type; empty where the lookup finds none, None where that is not known."""
+    """The interface name or the route type; empty where the lookup finds none, None where that is not known.
+
+    Raises ByHash where it hangs on the leg that the hash picks, and that is not among what is taken for granted.
+    """
     if not flags <= _FLAGS or result not in ("oif", "oifname", "type") or now.unknown_mark and "mark" in flags:
         return None
     if result == "type":
@@ -33,13 +37,13 @@ def evaluate(now: Situation, flags: frozenset[str], result: str) -> str | None:
     if answer.error or answer.hit is None or answer.hit.route.type == "local":
         return ""
     devices = [leg.hop.device or "" for leg in answer.hit.legs]
-    if device is None:
+    if device is None and now.family == 4:
         return devices[0] if len(set(devices)) == 1 else None
     if now.family == 4:
         legs = {hop.device for hop in answer.hit.route.nexthops}
         uses = device in legs or any(now.host.vrf_of(leg) == device for leg in legs)
         return device if uses else ""
-    return _chosen_v6(now, answer, devices, device)
+    return _chosen_v6(now, answer.hit, device)
 
 
 def reverse_answer(now: Situation, flags: frozenset[str]) -> Answer:
@@ -47,14 +51,23 @@ def reverse_answer(now: Situation, flags: frozenset[str]) -> Answer:
     return now.host.answer(_key(now, flags, now.iif if "iif" in flags else now.oif))
 
 
-def _chosen_v6(now: Situation, answer: Answer, devices: list[str], device: str) -> str | None:
-    """IPv6 compares with the one leg that the hash chose, so several legs are a matter of chance (kernel.md 5.5)."""
-    if answer.hit is not None and answer.hit.route.type == "anycast":
+def _chosen_v6(now: Situation, hit: Hit, device: str | None) -> str:
+    """IPv6 looks at the one leg that the hash picks, so with several legs the answer is a matter of chance."""
+    route = hit.route
+    if route.type == "anycast" and device is not None:
         return ""
-    same = {now.host.vrf_of(leg) == device or leg == device for leg in devices}
-    if len(same) > 1:
-        return None
-    return device if same == {True} else ""
+    shares: dict[str, float] = {}
+    for leg in hit.legs:
+        shares[leg.hop.device or ""] = shares.get(leg.hop.device or "", 0.0) + leg.share
+    answers = {one: one if device is None else device if device in (one, now.host.vrf_of(one)) else ""
+               for one in shares}
+    which = (route.table, route.dst, route.metric)
+    if len(set(answers.values())) == 1:
+        return next(iter(answers.values()))
+    picked = dict(now.picked).get(which)
+    if picked is None:
+        raise ByHash(which, shares)
+    return answers[picked]
 
 
 def _key(now: Situation, flags: frozenset[str], device: str | None) -> Key:

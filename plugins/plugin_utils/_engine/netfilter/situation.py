@@ -10,6 +10,7 @@ import dataclasses
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.connection.conntrack import Connection
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.netfilter.by_hash import Picked
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Packet
 
 if t.TYPE_CHECKING:
@@ -30,6 +31,7 @@ class Situation:
     ct_mark: int = 0
     unknown_mark: int = 0  # bits of the mark that a rule may or may not have set
     unknown_ct_mark: int = 0
+    picked: Picked = ()  # what is taken for granted of hashes
 
     @property
     def family(self) -> int:

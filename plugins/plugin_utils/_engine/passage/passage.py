@@ -23,6 +23,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.connectio
 )
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host import routing
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host.routing import Decision
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.netfilter.by_hash import Picked
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.netfilter.ruleset import (
     CONNTRACK,
     NAT_DST,
@@ -65,10 +66,13 @@ class Passage:
     detail: str = ""
     rerouted: bool = False
     split: bool = False  # the share is of a branch of a second lookup
+    picked: Picked = ()  # the legs that hashes are taken to pick where a rule asks for them
 
     @classmethod
-    def start(cls, host: Host, tracker: Tracker, packet: Packet, iif: str | None) -> Passage:
-        passage = cls(host, tracker, packet, iif, Connection())
+    def start(
+        cls, host: Host, tracker: Tracker, packet: Packet, iif: str | None, picked: Picked = ()
+    ) -> Passage:
+        passage = cls(host, tracker, packet, iif, Connection(), picked=picked)
         unread = host.unread_netfilter
         return passage.stop("unknown", "", f"{host.name}: netfilter: {unread}") if unread else passage
 
@@ -137,6 +141,7 @@ class Passage:
             mark=self.packet.mark,
             ct_mark=self.ct_mark,
             unknown_mark=self.unknown_mark,
+            picked=self.picked,
         )
         return self.host.ruleset.run(situation, kind, low, high)
 

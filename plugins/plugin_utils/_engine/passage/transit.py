@@ -13,6 +13,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.connectio
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.connection.conntrack import Tracker
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host import routing
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host.routing import Decision
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.netfilter.by_hash import every_pick
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import (
     Packet,
     Transit,
@@ -37,12 +38,18 @@ def forward(host: Host, tracker: Tracker, packet: Packet, iif: str) -> tuple[Tra
         taken, tracker = flowtable.pass_by(host, tracker, packet, iif)
         if taken is not None:
             return (taken,)
-    passage = Passage.start(host, tracker, packet, iif).arrive(iif)
+    return every_pick(
+        lambda picked: _through(Passage.start(host, tracker, packet, iif, picked), iif, ingress, routed_from))
+
+
+def _through(passage: Passage, iif: str, ingress: str, routed_from: str) -> tuple[Transit, ...]:
+    """Hooks and routing of a packet that arrives."""
+    passage = passage.arrive(iif)
     if ingress != iif:
         passage = dataclasses.replace(passage, iif=ingress).filters_at("prerouting")
     if passage.end is not None:
         return (passage.finish(),)
-    decisions = routing.route_input(host, passage.packet, routed_from)
+    decisions = routing.route_input(passage.host, passage.packet, routed_from)
     return tuple(passage.after_routing(decision, ingress).finish() for decision in decisions)
 
 

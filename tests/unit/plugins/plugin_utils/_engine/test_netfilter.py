@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import Flow
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.connection.conntrack import Connection, Tracker
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host.host import Host
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.netfilter.by_hash import ByHash
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.netfilter.ruleset import Filtered, Ruleset
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.netfilter.situation import Situation
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import FilterResult, Packet
@@ -224,8 +225,10 @@ def test_reverse_path_by_fib() -> None:
     ours = Packet(Flow.parse("udp 20.0.0.5:9 > 10.0.0.5:53"))
     assert result(rule("drop", missing)).verdict == "accept"
     assert result(rule("drop", missing), packet=ours).verdict == "drop"
-    # IPv6 compares with the leg that the hash takes: of two legs nobody can say
-    assert result(rule("drop", missing), packet=six).verdict == "unknown"
+    # IPv6 compares with the leg that the hash picks: of two legs both are followed
+    with pytest.raises(ByHash) as choice:
+        result(rule("drop", missing), packet=six)
+    assert choice.value.legs == {"eth0": 0.5, "eth1": 0.5}
 
 
 def test_no_packet_has_extension_headers_and_ipv4_none_to_miss() -> None:

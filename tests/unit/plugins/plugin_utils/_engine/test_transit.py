@@ -293,3 +293,46 @@ def test_a_connection_that_a_helper_may_expect_is_not_known_to_be_dropped() -> N
     assert told.outcome == "unknown" and "ftp session 20.0.0.5 > 10.0.1.5:21" in told.detail
     assert transit.forward(with_helper, Tracker(), other, "a")[0].outcome == "drop"
     assert transit.forward(router(STATEFUL, conntrack=table), Tracker(), data, "a")[0].outcome == "drop"
+
+
+MISSING = {"left": "fib saddr . iif oif", "op": "==", "right": False}
+SIX = Packet(Flow.parse("udp [2001:db8:f::5]:9 > [2001:db8:2::5]:53"))
+
+
+def two_ways_back(*chains: Dict) -> Host:
+    """The way back to the sources of IPv6 has three legs, one by a and two by b; the way there is by in."""
+    legs = [{"device": "a", "gateway": "fe80::1"}, {"device": "b", "gateway": "fe80::2"},
+            {"device": "b", "gateway": "fe80::3"}]
+    return router(*chains, routes=[
+        {"family": 6, "table": 254, "dst": "2001:db8:f::/64", "nexthops": legs},
+        {"family": 6, "table": 254, "dst": "2001:db8:2::/64", "nexthops": [{"device": "in", "gateway": "fe80::4"}]},
+    ], rules=[{"family": 6, "priority": 32766, "table": 254}], interface_sysctls={"all": {"forwarding6": 1}})
+
+
+@pytest.mark.parametrize("hook", ["prerouting", "forward"])
+def test_a_packet_has_a_fate_for_each_leg_that_a_rule_may_find(hook: str) -> None:
+    host = two_ways_back(chain(hook, {"matches": [MISSING], "verdict": {"do": "drop"}}))
+    fates = {fate.outcome: fate for fate in transit.forward(host, Tracker(), SIX, "a")}
+    assert {name: round(fate.share, 6) for name, fate in fates.items()} == {"forward": 0.333333, "drop": 0.666667}
+    assert fates["drop"].reason == "filter" and all(fate.chance for fate in fates.values())
+    by_b = {fate.outcome: round(fate.share, 6) for fate in transit.forward(host, Tracker(), SIX, "b")}
+    assert by_b == {"forward": 0.666667, "drop": 0.333333}
+    assert one(transit.forward(host, Tracker(), SIX, "in")).outcome == "drop", "no leg is by this interface"
+
+
+def test_two_rules_that_ask_for_one_route_find_the_same_leg() -> None:
+    exists = {**MISSING, "right": True}
+    host = two_ways_back(chain("prerouting", {"matches": [MISSING], "verdict": {"do": "drop"}}),
+                         chain("forward", {"matches": [exists], "verdict": {"do": "accept"}}, policy="drop"))
+    fates = {fate.outcome: round(fate.share, 6) for fate in transit.forward(host, Tracker(), SIX, "a")}
+    assert fates == {"forward": 0.333333, "drop": 0.666667}
+
+
+def test_where_the_leg_changes_nothing_there_is_one_fate() -> None:
+    counts = chain("prerouting", {"matches": [MISSING], "statements": [{"do": "counter"}]})
+    fate = one(transit.forward(two_ways_back(counts), Tracker(), SIX, "a"))
+    assert (fate.outcome, fate.share, fate.chance) == ("forward", 1.0, False)
+    marks = chain("prerouting", {"matches": [MISSING], "statements": [{"do": "set_mark", "value": 5}]})
+    chosen = transit.forward(two_ways_back(marks, chain("forward", {
+        "matches": [{"left": "meta mark", "op": "==", "right": 5}], "verdict": {"do": "drop"}})), Tracker(), SIX, "a")
+    assert {fate.outcome: round(fate.share, 6) for fate in chosen} == {"forward": 0.333333, "drop": 0.666667}
