@@ -459,6 +459,23 @@ def test_after_a_reboot_a_change_cannot_be_confirmed_and_reverts(host: Host) -> 
     assert host.wait_ended(8) == "reverted"
 
 
+def test_after_a_reboot_only_files_are_taken_back(host: Host, tmp_path: pathlib.Path) -> None:
+    """Of what was done at run time nothing is left then: its inverse would do something that was never there."""
+    kept, gone = tmp_path / "kept", tmp_path / "gone"
+    host.arm(60)
+    current = pending(host.state_dir)
+    assert current is not None
+    record(current, "a file", [f"echo old >{kept}"], on_disk=True)
+    record(current, "run time", [f"echo old >{gone}"])
+    change = pathlib.Path(host.state_dir, "pending", "change")
+    lines = change.read_text().splitlines()
+    change.write_text("".join(f"{'boot: other' if line.startswith('boot: ') else line}\n" for line in lines))
+    assert host.wait_ended(8) == "reverted"
+    assert kept.read_text() == "old\n" and not gone.exists()
+    log = pathlib.Path(host.state_dir, "changes", "one", "log").read_text()
+    assert "0002.sh: left out, the host has rebooted since" in log
+
+
 def test_undo_of_quoted_and_multi_line_commands(host: Host) -> None:
     host.arm(60)
     current = pending(host.state_dir)

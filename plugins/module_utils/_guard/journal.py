@@ -69,27 +69,29 @@ def pending(state_dir: str = STATE_DIR) -> Pending | None:
     return Pending(fields.get("id", ""), directory, deadline, fields.get("by", ""))
 
 
-def record(pending: Pending, title: str, undo: t.Sequence[str]) -> None:
+def record(pending: Pending, title: str, undo: t.Sequence[str], on_disk: bool = False) -> None:
     """Append an inverse to the pending change; it is on disk when this returns. Apply only afterwards.
 
     ``title`` is one line that tells a person what the inverse takes back. ``undo`` are shell commands in the order in
     which they have to run; each runs even where one before it failed. A command must be right when it runs twice, and
     when what it takes back was never applied: prefer ``ip route replace`` and ``nft destroy``; ``del`` of an absent and
-    ``add`` of a present object count as done. Raises GuardError when the change is not pending any more.
+    ``add`` of a present object count as done. ``on_disk``: it takes back files, and so is right after a reboot, when a
+    revert leaves out all others, as nothing is left of what they take back. Raises GuardError when the change is not
+    pending any more.
     """
     with locked(pending.state_dir):
-        _write_undo(pending, title, undo)
+        _write_undo(pending, title, undo, on_disk)
 
 
 @contextlib.contextmanager
-def applying(pending: Pending, title: str, undo: t.Sequence[str]) -> t.Iterator[None]:
+def applying(pending: Pending, title: str, undo: t.Sequence[str], on_disk: bool = False) -> t.Iterator[None]:
     """Record an inverse and apply inside the ``with`` block: the change can neither expire nor be confirmed in between.
 
     Without it a revert may run after the inverse was recorded and before it was needed, and the change would stay.
     The block must be short: it ends, at the latest, when the guard needs the lock and kills this process.
     """
     with locked(pending.state_dir):
-        _write_undo(pending, title, undo)
+        _write_undo(pending, title, undo, on_disk)
         marker = os.path.join(pending.directory, "applying")
         pathlib.Path(marker).write_text(f"{os.getpid()}\n", encoding="utf-8")
         try:
@@ -160,15 +162,14 @@ def titles(directory: str) -> list[str]:
     return found
 
 
-def undo_text(title: str, undo: t.Sequence[str]) -> str:
-    """The undo file: comments for people, and one ``run`` per command for the shell script."""
+def undo_text(title: str, undo: t.Sequence[str], on_disk: bool = False) -> str:
+    """The undo file: comments for people and the shell script, and one ``run`` per command."""
     stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    return "".join(
-        [f"# title: {' '.join(title.split())}\n", f"# recorded: {stamp}\n", *(f"run {shlex.quote(c)}\n" for c in undo)]
-    )
+    head = [f"# title: {' '.join(title.split())}\n", f"# recorded: {stamp}\n", "# on disk\n" if on_disk else ""]
+    return "".join([*head, *(f"run {shlex.quote(c)}\n" for c in undo)])
 
 
-def _write_undo(expected: Pending, title: str, undo: t.Sequence[str]) -> None:
+def _write_undo(expected: Pending, title: str, undo: t.Sequence[str], on_disk: bool) -> None:
     current = pending(expected.state_dir)
     if current is None or current.id != expected.id:
         raise GuardError(
@@ -180,4 +181,5 @@ def _write_undo(expected: Pending, title: str, undo: t.Sequence[str]) -> None:
     if not title.strip() or not undo or isinstance(undo, str) or any("\0" in command for command in undo):
         raise GuardError(f"the inverse {title!r} needs a title and a list of shell commands without NUL characters")
     numbers = [int(name[:-3]) for name in os.listdir(current.directory) if name.endswith(".sh") and name[:-3].isdigit()]
-    write_durable(os.path.join(current.directory, f"{max(numbers, default=0) + 1:04d}.sh"), undo_text(title, undo))
+    path = os.path.join(current.directory, f"{max(numbers, default=0) + 1:04d}.sh")
+    write_durable(path, undo_text(title, undo, on_disk))

@@ -38,6 +38,11 @@ cmd_undo() { # FILE: run one undo file; the lock stays with our parent, so that 
     exit "$failures"
 }
 
+left_out() { # DIRECTORY FILE: of a change that a reboot interrupted only what is on disk is there to be taken back
+    [ "$1" = "$PENDING" ] && [ ! -e "$1/rollback" ] && [ "$(field "$1/change" boot)" != "$(boot)" ] &&
+        ! grep -q '^# on disk$' "$2"
+}
+
 run_undo() { # DIRECTORY: all inverses, newest first; what is done is marked, so that a second run goes on
     marker=$(cat "$1/reverting" 2>/dev/null)
     # After a reboot nothing of what was done at run time is left, and files may be older: begin again.
@@ -53,6 +58,7 @@ $files"; done
     for file in $files; do
         IFS=$oldifs
         [ -e "$file.done" ] && continue
+        if left_out "$1" "$file"; then say "${file##*/}: left out, the host has rebooted since" >>"$1/log"; continue; fi
         say "$(now) ${file##*/}" >>"$1/log"
         timeout -k 5 "$UNDO_SECONDS" /bin/sh "$SELF" undo "$file" >>"$1/log" 2>&1
         case $? in
