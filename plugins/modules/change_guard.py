@@ -16,11 +16,13 @@ description:
     armed records the exact inverse first.
   - Unless the change is confirmed in time, the host takes it back by itself. It needs neither the control node nor
     Python for that, and survives the end of the session, of the module and of the control node.
-  - Only recorded inverses are run, never a snapshot. What others changed meanwhile stays.
+  - Only recorded inverses are run, never a snapshot. What others changed meanwhile stays, and is listed.
   - On the host, C(symmetry-guard status) tells a person what is pending, by whom, and the seconds left;
     C(symmetry-guard confirm), C(extend), C(revert), C(rollback) and C(list) need no Ansible.
   - The timer is a transient systemd timer where systemd is process 1 of the same network, and a detached process
-    elsewhere. Its time does not follow jumps of the clock.
+    elsewhere, which is started anew when it is killed. Its time does not follow jumps of the clock.
+  - A change of several hosts has one O(change_id). The role P(netpath.symmetry.change_set#role) keeps it on all of
+    them or on none.
 extends_documentation_fragment:
   - netpath.symmetry.attributes
   - netpath.symmetry.attributes.actiongroup_symmetry
@@ -41,12 +43,14 @@ options:
   state:
     description:
       - V(armed) starts a change. It is refused while another one is pending.
+      - V(prepared) is the host's promise that the pending change can be confirmed within O(timeout) seconds. It fails
+        where the time is over, a revert has begun, or the journal cannot be written. It counts as no change.
       - V(confirmed) keeps the pending change. It fails when the change was reverted in the meantime.
       - V(reverted) takes the pending change back now, and succeeds without a change when nothing is pending.
       - V(rolled_back) takes back a change that was confirmed.
       - V(queried) only tells.
     type: str
-    choices: [armed, confirmed, reverted, rolled_back, queried]
+    choices: [armed, prepared, confirmed, reverted, rolled_back, queried]
     default: queried
   change_id:
     description:
@@ -55,7 +59,7 @@ options:
       - Letters, digits, dots, dashes and underscores, at most 64.
     type: str
   timeout:
-    description: Seconds until the change is reverted, 10 to 3600. For O(state=armed).
+    description: Seconds until the change is reverted, 10 to 3600. For O(state=armed) and O(state=prepared).
     type: int
     default: 300
   reason:
@@ -66,6 +70,19 @@ options:
     description: Who makes the change. The user on the host when empty.
     type: str
     default: ''
+  hosts:
+    description: The names of all hosts of the change, for the person who finds it pending. For O(state=armed).
+    type: list
+    elements: str
+    default: []
+  needs:
+    description:
+      - Tools that the change's inverses will call, such as V(nft) and V(conntrack). Where one is missing, nothing is
+        armed.
+      - C(ip) and what the guard itself needs are looked for anyway. For O(state=armed).
+    type: list
+    elements: str
+    default: []
   force:
     description: With O(state=rolled_back), roll back also when later changes may depend on this one.
     type: bool
@@ -85,6 +102,7 @@ EXAMPLES = r"""
     timeout: 120
     reason: CHG0031337 pin partner routes
     by: alice
+    needs: [nft, conntrack]
   register: guard
 
 - name: Keep the change once new flows were proven both ways
@@ -135,6 +153,21 @@ undo:
   elements: str
   returned: success
   sample: [remove rule 10100 from 198.51.100.2 lookup 10300]
+foreign:
+  description:
+    - What others changed while the change was pending, as seen when it was taken back. C(+) is there now, C(-) has
+      gone.
+    - Rules, routes and nft rules; at most 200 lines.
+  type: list
+  elements: str
+  returned: success
+  sample: ["+ rule 4: 77: from 10.77.0.0/16 lookup 77"]
+hosts:
+  description: The hosts of the change, as O(hosts) told when it was armed.
+  type: list
+  elements: str
+  returned: success
+  sample: [gw1, gw2]
 journal:
   description: Directory with the inverses and the log of the change.
   type: str
@@ -164,6 +197,9 @@ changes:
       sequence: 0
       undo: [remove rule 10100 from 198.51.100.2 lookup 10300]
       failed: []
+      hosts: [gw1, gw2]
+      prepared: false
+      foreign: []
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -182,6 +218,8 @@ def result(outcome: Outcome) -> dict:
         "state": change.state if change else "absent",
         "seconds_left": round(change.seconds_left, 1) if change else 0.0,
         "undo": list(change.undo) if change else [],
+        "foreign": list(change.foreign) if change else [],
+        "hosts": list(change.hosts) if change else [],
         "journal": change.directory if change else "",
         "pending": outcome.pending.to_dict() if outcome.pending else None,
         "changes": [ended.to_dict() for ended in outcome.ended],
@@ -199,13 +237,15 @@ def main() -> None:
         argument_spec={
             "state": {
                 "type": "str",
-                "choices": ["armed", "confirmed", "reverted", "rolled_back", "queried"],
+                "choices": ["armed", "prepared", "confirmed", "reverted", "rolled_back", "queried"],
                 "default": "queried",
             },
             "change_id": {"type": "str"},
             "timeout": {"type": "int", "default": 300},
             "reason": {"type": "str", "default": ""},
             "by": {"type": "str", "default": ""},
+            "hosts": {"type": "list", "elements": "str", "default": []},
+            "needs": {"type": "list", "elements": "str", "default": []},
             "force": {"type": "bool", "default": False},
             "state_dir": {"type": "path", "default": STATE_DIR},
         },

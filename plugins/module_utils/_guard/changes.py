@@ -12,6 +12,7 @@ import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._guard.journal import (
     GuardError,
+    is_being_taken_back,
     pending,
     read_fields,
     titles,
@@ -43,11 +44,16 @@ class Change:
     sequence: int = 0  # orders the confirmed changes of this host
     undo: tuple[str, ...] = ()  # titles, oldest first
     failed: tuple[str, ...] = ()  # what could not be taken back
+    hosts: tuple[str, ...] = ()  # all hosts of the change, where it is one of several
+    prepared: bool = False  # this host has promised to take a confirm
+    foreign: tuple[str, ...] = ()  # what others changed in the window, as was seen at the revert
 
     def to_dict(self) -> dict[str, t.Any]:
         result = dataclasses.asdict(self)
         result["undo"] = list(self.undo)
         result["failed"] = list(self.failed)
+        result["hosts"] = list(self.hosts)
+        result["foreign"] = list(self.foreign)
         result["seconds_left"] = round(self.seconds_left, 1)
         return result
 
@@ -79,7 +85,7 @@ def _read(directory: str, seconds_left: float) -> Change:
         state = ended.get("state", "")
         if os.path.basename(directory) == "pending":  # its "result", if there is one, is not in force yet
             ended = {}
-            state = REVERTING if os.path.exists(os.path.join(directory, "reverting")) else PENDING
+            state = REVERTING if is_being_taken_back(directory) else PENDING
         return Change(
             id=fields["id"],
             state=state,
@@ -93,7 +99,10 @@ def _read(directory: str, seconds_left: float) -> Change:
             why=ended.get("why", ""),
             sequence=int(ended.get("sequence", "0")),
             undo=tuple(titles(directory)),
-            failed=_failed(directory),
+            failed=_lines(directory, "failed"),
+            hosts=tuple(fields.get("hosts", "").split()),
+            prepared=os.path.exists(os.path.join(directory, "prepared")),
+            foreign=_lines(directory, "foreign"),
         )
     except FileNotFoundError:
         raise
@@ -108,8 +117,8 @@ def _optional_fields(directory: str) -> dict[str, str]:
         return {}
 
 
-def _failed(directory: str) -> tuple[str, ...]:
+def _lines(directory: str, name: str) -> tuple[str, ...]:
     try:
-        return tuple(pathlib.Path(directory, "failed").read_text(encoding="utf-8", errors="replace").splitlines())
+        return tuple(pathlib.Path(directory, name).read_text(encoding="utf-8", errors="replace").splitlines())
     except FileNotFoundError:
         return ()

@@ -17,6 +17,7 @@ import secrets
 import shutil
 import subprocess
 import time
+import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._guard import changes as states
 from ansible_collections.netpath.symmetry.plugins.module_utils._guard.changes import Change, read_ended, read_pending
@@ -27,11 +28,15 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._guard.journal im
     sync_directory,
     uptime,
     write_durable,
+    write_synced,
 )
 from ansible_collections.netpath.symmetry.plugins.module_utils._guard.script import SCRIPT
+from ansible_collections.netpath.symmetry.plugins.module_utils._linux.command import PACKAGES, find
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.ownership import STATE_DIR
 
 COMMAND = "/usr/local/sbin/symmetry-guard"
+SCRIPT_NEEDS = ("flock", "setsid", "timeout", "readlink", "ip")
+OUTCOMES = (states.CONFIRMED, states.REVERTED, states.FAILED, states.ROLLED_BACK, states.ROLLBACK_FAILED)
 SCRIPT_SECONDS = 1800  # a revert of many inverses; each of them is bounded by the script
 
 
@@ -51,6 +56,8 @@ class Outcome:
 def control(request: Request, state_dir: str = STATE_DIR, check_mode: bool = False) -> Outcome:
     """Do what is requested. Raises GuardError where it is refused or fails."""
     decision = decide(request, read_pending(state_dir), read_ended(state_dir))
+    if decision.action == "arm":
+        _check_tools(request.needs)
     before, after = _text(decision.change), _text_after(decision, request)
     change = decision.change
     if decision.action and not check_mode:
@@ -77,6 +84,14 @@ def install(state_dir: str) -> str:
     return path
 
 
+def _check_tools(needs: t.Sequence[str]) -> None:
+    """What the inverses will call must be there before anything is armed. Raises GuardError."""
+    missing = [tool for tool in (*SCRIPT_NEEDS, *needs) if not find(tool)]
+    if missing:
+        told = ", ".join(f"{tool} (package {PACKAGES.get(tool, tool)})" for tool in dict.fromkeys(missing))
+        raise GuardError(f"this host cannot take the change back, for it lacks {told}: install it; nothing was armed")
+
+
 def new_id() -> str:
     """An id that sorts by time and is unique enough for a person to name it: 20261121T022700Z-4f1c2a."""
     return time.strftime("%Y%m%dT%H%M%SZ-", time.gmtime()) + secrets.token_hex(3)
@@ -86,14 +101,17 @@ def _arm(state_dir: str, change_id: str, request: Request) -> None:
     try:
         script = install(state_dir)
         with locked(state_dir):
-            _place(state_dir, change_id, request)
+            _prepare(state_dir, change_id, request)
+            _run(script, "arm", change_id)
     except OSError as error:
         raise GuardError(f"change {change_id} cannot be armed in {state_dir}: {error}") from error
-    _run(script, "start")
 
 
-def _place(state_dir: str, change_id: str, request: Request) -> None:
-    """Write the change beside its place, then rename it into it: a pending change is always complete."""
+def _prepare(state_dir: str, change_id: str, request: Request) -> None:
+    """Write the change beside its place; the script renames it into it: a pending change is always complete.
+
+    The files that will tell how it ended are written now: on a disk that is full by then they need but a new name.
+    """
     fresh = os.path.join(state_dir, "arming")
     shutil.rmtree(fresh, ignore_errors=True)  # left by a task that was killed; the lock is ours
     os.mkdir(fresh, mode=0o700)
@@ -105,14 +123,25 @@ def _place(state_dir: str, change_id: str, request: Request) -> None:
         "timeout": str(request.timeout),
         "boot": pathlib.Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip(),
         "netns": os.readlink("/proc/self/ns/net"),
+        "hosts": " ".join(_line(host) for host in request.hosts),
     }
-    write_durable(os.path.join(fresh, "change"), "".join(f"{key}: {value}\n" for key, value in fields.items()))
-    write_durable(os.path.join(fresh, "deadline"), f"{uptime() + request.timeout:.2f}\n")
+    sequence = max((change.sequence for change in read_ended(state_dir)), default=0) + 1
+    files = {f"outcome.{state}": _outcome(state, sequence) for state in OUTCOMES}
+    files["reverting.ready"] = f"{fields['boot']}\n"
+    files["log"] = ""
+    files["change"] = "".join(f"{key}: {value}\n" for key, value in fields.items() if value)
+    files["deadline"] = f"{uptime() + request.timeout:.2f}\n"
+    for name, text in files.items():
+        write_synced(os.path.join(fresh, name), text)
+    sync_directory(fresh)
     other = read_pending(state_dir)
     if other is not None:
         raise GuardError(f"change {other.id} by {other.by} was armed at the same moment: only one can be pending")
-    os.rename(fresh, os.path.join(state_dir, "pending"))
-    sync_directory(state_dir)
+
+
+def _outcome(state: str, sequence: int) -> str:
+    number = 0 if state in (states.REVERTED, states.FAILED) else sequence
+    return f"state: {state}\ntime: unknown\nwhy: not told, the disk was full\nsequence: {number}\n"
 
 
 def _end(state_dir: str, action: str, change_id: str, request: Request) -> None:
@@ -122,6 +151,8 @@ def _end(state_dir: str, action: str, change_id: str, request: Request) -> None:
         raise GuardError(f"the guard in {state_dir} cannot be used: {error}") from error
     if action == "extend":
         _run(script, action, str(request.timeout))
+    elif action == "prepare":
+        _run(script, action, change_id, str(request.timeout))
     elif action == "rollback" and request.force:
         _run(script, action, change_id, "--force")
     else:
@@ -164,6 +195,7 @@ def _text(change: Change | None) -> str:
     if change is None:
         return "state: absent\n"
     lines = [f"change: {change.id}", f"state: {change.state}", f"by: {change.by}", f"reason: {change.reason}"]
+    lines += [f"hosts: {' '.join(change.hosts)}"] if change.hosts else []
     return "\n".join([*lines, *(f"takes back: {title}" for title in change.undo)]) + "\n"
 
 
@@ -175,4 +207,6 @@ def _text_after(decision: Decision, request: Request) -> str:
         return "state: absent\n"
     lines = [f"change: {request.change_id}"] if request.change_id else []
     by = _line(request.by) or _whoami()
-    return "\n".join([*lines, f"state: {states.PENDING}", f"by: {by}", f"reason: {_line(request.reason)}"]) + "\n"
+    lines += [f"state: {states.PENDING}", f"by: {by}", f"reason: {_line(request.reason)}"]
+    lines += [f"hosts: {' '.join(request.hosts)}"] if request.hosts else []
+    return "\n".join(lines) + "\n"

@@ -21,12 +21,14 @@ _ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
 class Request:
     """What a user wants of the guard."""
 
-    state: str  # armed, confirmed, reverted, rolled_back, queried
+    state: str  # armed, prepared, confirmed, reverted, rolled_back, queried
     change_id: t.Optional[str] = None
     timeout: int = 300
     reason: str = ""
     by: str = ""
     force: bool = False
+    hosts: t.Sequence[str] = ()  # all hosts of the change
+    needs: t.Sequence[str] = ()  # tools that its inverses call
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Decision:
 
     @property
     def changed(self) -> bool:
-        return self.action not in ("", "extend")
+        return self.action not in ("", "extend", "prepare")
 
 
 def decide(request: Request, pending: Change | None, ended: t.Sequence[Change]) -> Decision:
@@ -53,6 +55,8 @@ def decide(request: Request, pending: Change | None, ended: t.Sequence[Change]) 
     past = next((change for change in ended if change.id == request.change_id), None)
     if request.state == "armed":
         return _armed(request, pending, past)
+    if request.state == "prepared":
+        return _prepared(request, pending, past, ended)
     if request.state == "confirmed":
         return _confirmed(request, pending, past, ended)
     if request.state == "reverted":
@@ -64,9 +68,7 @@ def decide(request: Request, pending: Change | None, ended: t.Sequence[Change]) 
 
 
 def _armed(request: Request, pending: Change | None, past: Change | None) -> Decision:
-    low, high = TIMEOUTS
-    if not low <= request.timeout <= high:
-        raise GuardError(f"timeout {request.timeout}: use {low} to {high} seconds")
+    _check_timeout(request)
     if pending is not None and pending.id != request.change_id:
         raise GuardError(
             f"change {pending.id} is pending already, armed by {pending.by} ({pending.reason or 'no reason given'}), "
@@ -79,6 +81,21 @@ def _armed(request: Request, pending: Change | None, past: Change | None) -> Dec
     if past is not None:
         raise GuardError(f"change {past.id} has ended on this host ({past.state} since {past.ended}): use another id")
     return Decision("arm", None, states.PENDING, f"armed for {request.timeout} s")
+
+
+def _check_timeout(request: Request) -> None:
+    low, high = TIMEOUTS
+    if not low <= request.timeout <= high:
+        raise GuardError(f"timeout {request.timeout}: use {low} to {high} seconds")
+
+
+def _prepared(request: Request, pending: Change | None, past: Change | None, ended: t.Sequence[Change]) -> Decision:
+    """A host that can be confirmed can be prepared, except that what is confirmed already needs it no more."""
+    _check_timeout(request)
+    could = _confirmed(request, pending, past, ended)
+    if could.action and could.change is not None:
+        return Decision("prepare", could.change, states.PENDING, f"change {could.change.id} can be confirmed")
+    return could
 
 
 def _confirmed(request: Request, pending: Change | None, past: Change | None, ended: t.Sequence[Change]) -> Decision:
@@ -147,5 +164,6 @@ def _told(change: Change | None, change_id: str | None) -> str:
     if change is None:
         return f"there is no change {change_id} on this host" if change_id else "nothing is pending"
     if change.state == states.PENDING:
-        return f"change {change.id} is pending, {change.seconds_left:.0f} s left, armed by {change.by}"
+        told = f"change {change.id} is pending, {change.seconds_left:.0f} s left, armed by {change.by}"
+        return told + (f"; its hosts are {', '.join(change.hosts)}" if change.hosts else "")
     return f"change {change.id} is {change.state}"

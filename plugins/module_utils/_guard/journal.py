@@ -7,11 +7,17 @@ Layout of the state directory (``/var/lib/netpath-symmetry``)::
 
     symmetry-guard     the shell script that reverts, confirms and rolls back (script.py)
     lock               flock(2): whoever ends a change or adds to it holds it
+    arming/            a change that is being armed; it becomes "pending" by one rename
     pending/           the one change that is armed; it ends by one rename to changes/<id>
-      change           "key: value" lines: id, by, reason, armed, timeout, boot, netns
+      change           "key: value" lines: id, by, reason, armed, timeout, boot, netns, hosts
       deadline         seconds of /proc/uptime, which no clock jump moves
-      NNNN.sh          one inverse each, with its title; run in reverse order
-    changes/<id>/      changes that have ended; the file "result" says how
+      NNNN.sh          one inverse each, with its title; run in reverse order; NNNN.sh.done when it has been
+      before           the network when it was armed, by which changes of others are known later
+      timer            who waits for the deadline
+      prepared         this host has promised to take a confirm
+      reverting        it is being taken back, since this boot; rollback: and it had been confirmed
+      outcome.STATE    becomes "result" where a full disk takes no other
+    changes/<id>/      changes that have ended; "result" says how, "foreign" what others did meanwhile
 """
 
 from __future__ import annotations
@@ -135,12 +141,17 @@ def read_fields(path: str) -> dict[str, str]:
 def write_durable(path: str, text: str) -> None:
     """Write a file so that a power cut leaves the old or the new content: write, fsync, rename, fsync the directory."""
     temporary = f"{path}.new"
-    with open(temporary, "w", encoding="utf-8") as file:
+    write_synced(temporary, text)
+    os.rename(temporary, path)
+    sync_directory(os.path.dirname(path))
+
+
+def write_synced(path: str, text: str) -> None:
+    """Write a file of a directory that nobody reads yet, and have it on disk."""
+    with open(path, "w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
-    os.rename(temporary, path)
-    sync_directory(os.path.dirname(path))
 
 
 def sync_directory(path: str) -> None:
@@ -150,6 +161,11 @@ def sync_directory(path: str) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def is_being_taken_back(directory: str) -> bool:
+    """Whether the pending change is being reverted, or rolled back after it was confirmed."""
+    return any(os.path.exists(os.path.join(directory, name)) for name in ("reverting", "rollback"))
 
 
 def titles(directory: str) -> list[str]:
@@ -176,7 +192,7 @@ def _write_undo(expected: Pending, title: str, undo: t.Sequence[str], on_disk: b
             f"change {expected.id} is not pending any more, it was confirmed or reverted: nothing was applied for "
             f"{title!r}; see 'symmetry-guard list'"
         )
-    if os.path.exists(os.path.join(current.directory, "reverting")) or current.seconds_left <= 0:
+    if is_being_taken_back(current.directory) or current.seconds_left <= 0:
         raise GuardError(f"change {expected.id} is being reverted: nothing was applied for {title!r}")
     if not title.strip() or not undo or isinstance(undo, str) or any("\0" in command for command in undo):
         raise GuardError(f"the inverse {title!r} needs a title and a list of shell commands without NUL characters")

@@ -10,6 +10,8 @@ It needs neither Python nor the control node.
 
 from __future__ import annotations
 
+from ansible_collections.netpath.symmetry.plugins.module_utils._guard.script_foreign import FOREIGN
+from ansible_collections.netpath.symmetry.plugins.module_utils._guard.script_timer import TIMER
 from ansible_collections.netpath.symmetry.plugins.module_utils._guard.script_undo import UNDO
 
 SCRIPT = (
@@ -22,6 +24,7 @@ export LC_ALL=C PATH=/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bi
 SELF=$(readlink -f "$0")
 DIR=${SELF%/*}
 PENDING=$DIR/pending
+ARMING=$DIR/arming
 CHANGES=$DIR/changes
 UNDO_SECONDS=60 # one inverse takes no longer; then the next one has its turn
 
@@ -58,10 +61,10 @@ centiseconds() { # 12.34 -> 1234; /proc/uptime and the deadline always have two 
     printf '%s' "${1%.*}${1#*.}"
 }
 
-left() { # centiseconds until the revert; a reboot ends the time, because run-time state is gone with it
-    [ "$(field "$PENDING/change" boot)" = "$(boot)" ] || { printf 0; return; }
+left() { # DIRECTORY: centiseconds until the revert; a reboot ends the time, for run-time state is gone with it
+    [ "$(field "$1/change" boot)" = "$(boot)" ] || { printf 0; return; }
     read -r up _ </proc/uptime
-    read -r deadline <"$PENDING/deadline" || deadline=0.00
+    read -r deadline <"$1/deadline" || deadline=0.00
     printf '%s' $(($(centiseconds "$deadline") - $(centiseconds "$up")))
 }
 
@@ -94,86 +97,17 @@ check_namespace() { # DIRECTORY: inverses are right only where the change was ma
 enter that namespace first (nsenter --net=/proc/PID/ns/net with a process of it)"
 }
 
-# ---- the timer
-
-is_timer() { # PID ID: the process waits for the deadline of this change
-    [ -r "/proc/$1/cmdline" ] || return 1
-    case "$(tr '\0' ' ' <"/proc/$1/cmdline" 2>/dev/null)" in *" expire $2 "*) return 0 ;; esac
-    return 1
-}
-
-timer_alive() { # DIRECTORY ID
-    read -r kind name 2>/dev/null <"$1/timer" || return 1
-    case $kind in
-        systemd) systemctl is-active --quiet "$name.timer" || systemctl is-active --quiet "$name.service" ;;
-        process) is_timer "$name" "$2" ;;
-        *) return 1 ;;
-    esac
-}
-
-in_systemd() { # PID 1 is systemd, and what it starts sees the network that was changed
-    [ -d /run/systemd/system ] && [ "$(readlink /proc/1/ns/net)" = "$(readlink /proc/self/ns/net)" ] &&
-        [ "$(readlink /proc/1/ns/mnt)" = "$(readlink /proc/self/ns/mnt)" ]
-}
-
-start_timer() { # ID
-    if in_systemd; then
-        seconds=$(($(left) / 100))
-        [ "$seconds" -gt 0 ] || seconds=0
-        unit=symmetry-guard-$1
-        systemd-run --quiet --collect --unit="$unit" --on-active="${seconds}s" --timer-property=AccuracySec=100ms \
-            /bin/sh "$SELF" expire "$1" || die "systemd-run cannot start the timer of $1"
-        say "systemd $unit" >"$PENDING/timer"
-    else
-        # A session of its own, no terminal, no inherited descriptor: neither sshd nor a module ends it.
-        (cd / && exec setsid /bin/sh "$SELF" expire "$1" </dev/null >/dev/null 2>&1 9>&-) &
-        tries=0
-        until timer_alive "$PENDING" "$1"; do
-            tries=$((tries + 1))
-            [ "$tries" -lt 100 ] || die "the timer of $1 does not start: is setsid installed?"
-            sleep 0.05
-        done
-    fi
-}
-
-stop_timer() { # DIRECTORY ID
-    read -r kind name 2>/dev/null <"$1/timer" || return 0
-    case $kind in
-        systemd) systemctl stop "$name.timer" 2>/dev/null ;;
-        process) [ "$name" != "$$" ] && is_timer "$name" "$2" && kill -- "-$name" 2>/dev/null ;;
-    esac
-    return 0
-}
-
-cmd_expire() { # ID: wait for the deadline, then revert; ends by itself when the change has ended
-    check_id "$1"
-    trap '' HUP
-    [ "$(pending_id)" = "$1" ] || exit 0
-    read -r kind _ 2>/dev/null <"$PENDING/timer" || kind=process
-    [ "$kind" = systemd ] || say "process $$" >"$PENDING/timer"
-    say -900 2>/dev/null >/proc/self/oom_score_adj
-    while [ "$(pending_id)" = "$1" ]; do
-        rest=$(left)
-        if [ "$rest" -le 0 ]; then
-            lock_at_expiry
-            # It may have been extended, or have ended, while we waited for the lock.
-            [ "$(pending_id)" = "$1" ] || exit 0
-            [ "$(left)" -le 0 ] || { exec 9>&-; continue; }
-            revert_pending "not confirmed in time"
-            exit
-        fi
-        [ "$rest" -lt 500 ] || rest=500
-        sleep "$((rest / 100)).$(printf '%02d' $((rest % 100)))"
-    done
-}
-
-# ---- taking back
+"""
+    + TIMER
+    + FOREIGN
+    + r"""# ---- taking back
 
 """
     + UNDO
     + r"""
-finish() { # DIRECTORY STATE WHY [SEQUENCE]
-    printf 'state: %s\ntime: %s\nwhy: %s\nsequence: %s\n' "$2" "$(now)" "$3" "${4:-0}" | durable "$1/result"
+finish() { # DIRECTORY STATE WHY [SEQUENCE]; on a full disk with what was written when the change was armed
+    printf 'state: %s\ntime: %s\nwhy: %s\nsequence: %s\n' "$2" "$(now)" "$3" "${4:-0}" |
+        durable "$1/result" 2>/dev/null || mv -f "$1/outcome.$2" "$1/result"
 }
 
 archive() { # ID: the one rename that ends the pending change
@@ -191,19 +125,38 @@ tell_failed() { # DIRECTORY
 revert_pending() { # WHY; the caller holds the lock
     id=$(pending_id)
     check_namespace "$PENDING"
-    state=reverted
-    run_undo "$PENDING" || state=failed
-    finish "$PENDING" "$state" "$1"
+    good=reverted bad=failed number=0
+    if [ -e "$PENDING/rollback" ]; then
+        good=rolled_back bad=rollback_failed number=$(field "$PENDING/result" sequence)
+    fi
+    state=$good
+    run_undo "$PENDING" || state=$bad
+    [ -e "$PENDING/rollback" ] || list_foreign "$PENDING"
+    finish "$PENDING" "$state" "$1" "$number"
     archive "$id"
-    if [ "$state" = failed ]; then tell_failed "$CHANGES/$id"; say "change $id is reverted only in part" >&2; exit 3; fi
-    say "change $id is reverted: $1"
+    if [ "$state" = "$bad" ]; then
+        tell_failed "$CHANGES/$id"
+        say "change $id is taken back only in part" >&2
+        exit 3
+    fi
+    tell_foreign "$CHANGES/$id"
+    if [ "$state" = rolled_back ]; then say "change $id is rolled back"; else say "change $id is reverted: $1"; fi
+}
+
+due_now() { # the timer takes over should we be killed
+    read -r up _ </proc/uptime
+    say "$up" | durable "$PENDING/deadline" 2>/dev/null
 }
 
 cmd_revert() { # [ID]
     [ -z "$1" ] || check_id "$1"
     lock 90
     id=$(pending_id)
-    if [ -n "$id" ] && [ "${1:-$id}" = "$id" ]; then revert_pending "by hand"; return; fi
+    if [ -n "$id" ] && [ "${1:-$id}" = "$id" ]; then
+        due_now
+        revert_pending "by hand"
+        return
+    fi
     [ -n "$1" ] || { say "nothing is pending"; return; }
     case "$(field "$CHANGES/$1/result" state)" in
         reverted) say "change $1 is already reverted" ;;
@@ -246,7 +199,9 @@ sequence() { # the number of the next confirmed change; clocks may jump, this do
 }
 
 check_alive() { # ID VERB: the pending change can still be kept
-    [ ! -e "$PENDING/reverting" ] || die "too late to $2: $1 is being reverted; 'symmetry-guard revert' finishes it"
+    if [ -e "$PENDING/reverting" ] || [ -e "$PENDING/rollback" ]; then
+        die "too late to $2: $1 is being reverted; 'symmetry-guard revert' finishes it"
+    fi
     [ "$(field "$PENDING/change" boot)" = "$(boot)" ] ||
         die "too late to $2: the host has rebooted since $1 was armed; 'symmetry-guard revert' takes it back"
 }
@@ -257,26 +212,52 @@ cmd_confirm() { # [ID]
     id=$(pending_id)
     if [ -z "$id" ] || [ "${1:-$id}" != "$id" ]; then not_pending "$1"; fi
     check_alive "$id" confirm
-    [ "$(left)" -gt 0 ] || die "too late to confirm: the time of $id is over; 'symmetry-guard revert' takes it back now"
-    finish "$PENDING" confirmed "confirmed" "$(sequence)"
+    [ "$(left "$PENDING")" -gt 0 ] ||
+        die "too late to confirm: the time of $id is over; 'symmetry-guard revert' takes it back now"
+    finish "$PENDING" confirmed "confirmed" "$(sequence)" || die "the journal in $DIR cannot be written"
     archive "$id"
     say "change $id is confirmed"
 }
 
+check_seconds() { # SECONDS VERB
+    case $1 in '' | 0* | *[!0-9]* | ?????*) die "$2 needs a number of seconds from 1 to 3600" ;; esac
+    [ "$1" -le 3600 ] || die "$2 needs a number of seconds from 1 to 3600"
+}
+
+give() { # SECONDS from now, where it has less; and somebody who waits for them; the caller holds the lock
+    if [ "$(left "$PENDING")" -lt "$1"00 ]; then
+        read -r up _ </proc/uptime
+        say "$((${up%.*} + $1)).${up#*.}" | durable "$PENDING/deadline" 2>/dev/null ||
+            die "the deadline cannot be moved: $DIR is full or cannot be written"
+        # systemd counts from the start of a timer: it gets another one.
+        case $(cat "$PENDING/timer" 2>/dev/null) in systemd*) start_timer "$PENDING" "$id" ;; esac
+    fi
+    timer_alive "$PENDING" "$id" || { start_timer "$PENDING" "$id"; await_timer "$id"; }
+}
+
 cmd_extend() { # SECONDS
-    case $1 in '' | 0* | *[!0-9]* | ?????*) die "extend needs a number of seconds from 1 to 3600" ;; esac
-    [ "$1" -le 3600 ] || die "extend needs a number of seconds from 1 to 3600"
+    check_seconds "$1" extend
     lock 30
     id=$(pending_id)
     [ -n "$id" ] || die "nothing is pending: $(last_ended)"
     check_alive "$id" extend
     check_namespace "$PENDING"
-    if [ "$(left)" -lt "$1"00 ]; then
-        read -r up _ </proc/uptime
-        say "$((${up%.*} + $1)).${up#*.}" | durable "$PENDING/deadline"
-    fi
-    timer_alive "$PENDING" "$id" || start_timer "$id"
-    say "change $id reverts in $(($(left) / 100)) s unless it is confirmed"
+    give "$1"
+    say "change $id reverts in $(($(left "$PENDING") / 100)) s unless it is confirmed"
+}
+
+cmd_prepare() { # ID SECONDS: promise that a confirm within SECONDS will be taken
+    check_id "$1"
+    check_seconds "$2" prepare
+    lock 30
+    id=$(pending_id)
+    [ "$id" = "$1" ] || not_pending "$1"
+    check_alive "$id" prepare
+    check_namespace "$PENDING"
+    [ "$(left "$PENDING")" -gt 0 ] || die "too late to prepare: the time of $id is over"
+    give "$2"
+    now | durable "$PENDING/prepared" 2>/dev/null || die "$DIR is full or cannot be written: $id cannot be confirmed"
+    say "change $id can be confirmed within $(($(left "$PENDING") / 100)) s"
 }
 
 # ---- taking back what was confirmed
@@ -304,13 +285,13 @@ cmd_rollback() { # ID [--force]
         die "change $1 is not the newest, and these may depend on it:$later; roll them back first, or use --force"
     fi
     check_namespace "$dir"
-    if ! run_undo "$dir"; then
-        finish "$dir" rollback_failed "by hand" "$number"
-        tell_failed "$dir"
-        exit 3
-    fi
-    finish "$dir" rolled_back "by hand" "$number"
-    say "change $1 is rolled back"
+    { say 0.00 | durable "$dir/deadline" && now | durable "$dir/rollback"; } 2>/dev/null ||
+        die "$DIR is full or cannot be written: nothing was rolled back"
+    # It is pending again and overdue: should we be killed, the timer or the next boot finishes what is begun.
+    mv -T "$dir" "$PENDING" || die "cannot rename $dir to $PENDING"
+    sync_path "$DIR"
+    start_timer "$PENDING" "$1"
+    revert_pending "by hand"
 }
 
 # ---- telling
@@ -327,14 +308,17 @@ cmd_status() {
     say "change $id is pending on $(uname -n)"
     say "  armed by  $(field "$PENDING/change" by), $(field "$PENDING/change" armed)"
     say "  reason    $(field "$PENDING/change" reason)"
-    if [ -e "$PENDING/reverting" ]; then
+    members=$(field "$PENDING/change" hosts)
+    [ -z "$members" ] || say "  hosts     $members: all of them keep it, or none"
+    if [ -e "$PENDING/reverting" ] || [ -e "$PENDING/rollback" ]; then
         say "  a revert has begun: wait for it, or finish it with 'symmetry-guard revert'"
     elif [ "$(field "$PENDING/change" boot)" != "$(boot)" ]; then
         say "  the host has rebooted since: take back what is left of it with 'symmetry-guard revert'"
     elif timer_alive "$PENDING" "$id"; then
-        say "  reverts in $(($(left) / 100)) s unless it is confirmed: symmetry-guard confirm"
+        say "  reverts in $(($(left "$PENDING") / 100)) s unless it is confirmed: symmetry-guard confirm"
     else
-        say "  NO TIMER IS RUNNING ($(($(left) / 100)) s left): symmetry-guard revert, confirm or extend SECONDS"
+        say "  NO TIMER IS RUNNING ($(($(left "$PENDING") / 100)) s left): symmetry-guard revert," \
+            "confirm or extend SECONDS"
     fi
     say "  takes back, from the last to the first:"
     show_titles "$PENDING"
@@ -348,6 +332,7 @@ cmd_list() {
         say "${dir##*/}  $(field "$dir/result" state) $(field "$dir/result" time)" \
             " by $(field "$dir/change" by): $(field "$dir/change" reason)"
         show_titles "$dir"
+        tell_foreign "$dir"
     done
 }
 
@@ -358,7 +343,8 @@ case $command in
     confirm | revert) "cmd_$command" "${1:-}" ;;
     extend | expire | undo) "cmd_$command" "${1:-}" ;;
     rollback) cmd_rollback "${1:-}" "${2:-}" ;;
-    start) start_timer "$(pending_id)" ;; # for the module, after it has armed
+    arm | watch) "cmd_$command" "${1:-}" ;; # for the module and for ourselves
+    prepare) cmd_prepare "${1:-}" "${2:-}" ;;
     -h | --help | help) usage ;;
     *) usage >&2; exit 2 ;;
 esac

@@ -43,33 +43,45 @@ left_out() { # DIRECTORY FILE: of a change that a reboot interrupted only what i
         ! grep -q '^# on disk$' "$2"
 }
 
-run_undo() { # DIRECTORY: all inverses, newest first; what is done is marked, so that a second run goes on
+mark_reverting() { # DIRECTORY: from here on it can only be taken back; on a full disk a file that is there says so
     marker=$(cat "$1/reverting" 2>/dev/null)
+    [ "$marker" != "$(boot)" ] || return 0
     # After a reboot nothing of what was done at run time is left, and files may be older: begin again.
-    [ "$marker" = "$(boot)" ] || rm -f "$1"/*.done
-    boot | durable "$1/reverting"
+    rm -f "$1"/*.done
+    boot | durable "$1/reverting" 2>/dev/null || [ -e "$1/reverting" ] || mv "$1/reverting.ready" "$1/reverting"
+}
+
+run_undo() { # DIRECTORY: all inverses, newest first; what is done is marked, so that a second run goes on
+    mark_reverting "$1"
     rm -f "$1/failed"
+    log=$1/log
+    { true >>"$log"; } 2>/dev/null || log=/dev/null # a disk that is full or read-only stops no inverse
     files=
     for file in "$1"/[0-9]*.sh; do [ -f "$file" ] && files="$file
 $files"; done
     oldifs=$IFS
     IFS='
 '
+    incomplete=0
     for file in $files; do
         IFS=$oldifs
         [ -e "$file.done" ] && continue
-        if left_out "$1" "$file"; then say "${file##*/}: left out, the host has rebooted since" >>"$1/log"; continue; fi
-        say "$(now) ${file##*/}" >>"$1/log"
-        timeout -k 5 "$UNDO_SECONDS" /bin/sh "$SELF" undo "$file" >>"$1/log" 2>&1
+        if left_out "$1" "$file"; then
+            say "${file##*/}: left out, the host has rebooted since" >>"$log" 2>/dev/null
+            continue
+        fi
+        say "$(now) ${file##*/}" >>"$log" 2>/dev/null
+        timeout -k 5 "$UNDO_SECONDS" /bin/sh "$SELF" undo "$file" >>"$log" 2>&1
         case $? in
-            0) : >"$file.done" ;;
+            0) { true >"$file.done"; } 2>/dev/null; continue ;;
             124 | 137) say "${file##*/}: took longer than $UNDO_SECONDS s" >>"$1/failed" ;;
             1) ;;
             *) say "${file##*/}: cannot be run, see $1/log" >>"$1/failed" ;;
         esac
+        incomplete=1
     done
     IFS=$oldifs
-    sync_path "$1/log"
-    [ ! -s "$1/failed" ]
+    [ "$log" = /dev/null ] || sync_path "$log"
+    [ "$incomplete" = 0 ]
 }
 """
