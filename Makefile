@@ -24,7 +24,7 @@ endif
 TEST_KINDS := lint unit sanity lab-test integration oracle-sample networks-sample kernels-sample artifact-test
 
 .DEFAULT_GOAL := help
-.PHONY: help setup replay test $(TEST_KINDS) oracle packets networks kernels lab-up lab-down bench clean
+.PHONY: help setup replay test $(TEST_KINDS) oracle packets networks kernels remedies lab-up lab-down bench clean
 
 help: ## show this list
 	@echo "netpath.symmetry: make TARGET"
@@ -65,6 +65,9 @@ networks: setup ## verdicts and forecasts against real packets: NETWORKS=500 SEE
 kernels: CASES := 6000
 kernels: setup ## the engine against this kernel and, in an emulated machine, the stock one: CASES=6000 SEED=1
 	@$(AS_ROOT) python -m ansible_collections.netpath.symmetry.tests.kernels.run --cases $(CASES) --seed $(SEED) $(ARGS)
+
+remedies: setup ## every remedy's role on a real host: four runs, removal, what it refuses, beside what others have
+	@$(AS_ROOT) python -m pytest -q -n 4 --dist loadfile tests/remedies $(ARGS)
 
 lab-up: setup ## build a lab: TOPOLOGY=dual_wan_partner, or another of inventories/lab/topologies
 	@$(AS_ROOT) ansible-playbook netpath.symmetry.lab -e topology=$(TOPOLOGY) -e lab_state=present $(ARGS)

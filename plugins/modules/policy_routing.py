@@ -34,10 +34,11 @@ options:
   scope:
     description:
       - The slice of priorities and table ids that the declaration is about.
-      - V(policy_route) and V(source_routing) belong to the roles of that name (10100 to 10299, 10300 to 10499).
+      - V(policy_route), V(source_routing) and V(symmetric_return) belong to the roles of that name (10100 to 10299,
+        10300 to 10499, 9700 to 9999).
         V(manual) is for rules of your own (10500 to 10999); one task declares all of them.
     type: str
-    choices: [manual, policy_route, source_routing]
+    choices: [manual, policy_route, source_routing, symmetric_return]
     default: manual
   state:
     description: With V(absent), everything that the scope owns is removed; O(tables) and O(rules) are ignored.
@@ -303,7 +304,11 @@ TABLE = {
     "routes": {"type": "list", "elements": "dict", "default": [], "options": ROUTE},
 }
 ARGUMENTS = {
-    "scope": {"type": "str", "choices": ["manual", "policy_route", "source_routing"], "default": "manual"},
+    "scope": {
+        "type": "str",
+        "choices": ["manual", "policy_route", "source_routing", "symmetric_return"],
+        "default": "manual",
+    },
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "tables": {"type": "list", "elements": "dict", "default": [], "options": TABLE},
     "rules": {"type": "list", "elements": "dict", "default": [], "options": RULE},

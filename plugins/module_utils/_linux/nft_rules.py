@@ -18,6 +18,7 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._linux.nft_expres
     as_text,
     dscp_number,
     element_of,
+    left_and_mask,
     left_of,
     map_of,
     mark_change,
@@ -283,7 +284,7 @@ def _verdict(expression: Dict) -> Dict:
         if kind == "reject":
             return {"do": "reject", "with": nft_text.reject(what)} if what else {"do": "reject"}
         if kind == "vmap":
-            return {"do": "vmap", "key": left_of(what["key"]), "map": map_of(what["data"], _verdict)}
+            return _vmap(what)
         if kind in _NAT:
             return _nat(kind, what or {})
         if kind == "queue":
@@ -291,6 +292,17 @@ def _verdict(expression: Dict) -> Dict:
     except NotUnderstood:
         pass
     return {"do": "unknown", "unknown": as_text(expression)}
+
+
+def _vmap(what: Dict) -> Dict:
+    """A verdict that a map gives; raises NotUnderstood."""
+    key, mask = left_and_mask(what["key"])
+    verdict = {"do": "vmap", "key": key, "map": map_of(what["data"], _verdict)}
+    if mask is None:
+        return verdict
+    if key not in ("meta mark", "ct mark") or not isinstance(mask, int):
+        raise NotUnderstood(as_text(what["key"]))
+    return {**verdict, "mask": mask}
 
 
 def _nat(kind: str, what: Dict) -> Dict:

@@ -13,10 +13,13 @@ from __future__ import annotations
 PROTOCOL = 83  # rtm_protocol of our routes and rules; 'S', unassigned in rt_protos
 NFT_FAMILY = "inet"
 NFT_TABLE = "netpath_symmetry"
+MARK_MASK = 0xFF000000  # bits of packet and connection marks; not those of kube-proxy, Tailscale, mwan3, VPC CNI
 STATE_DIR = "/var/lib/netpath-symmetry"
 
 # Each remedy owns a slice of rule priorities, and the table ids of the same numbers.
 SCOPES: dict[str, tuple[int, int]] = {
+    # In front of the others: replies of a connection go where it came from, whatever their address and destination.
+    "symmetric_return": (9700, 9999),
     "policy_route": (10100, 10299),
     "source_routing": (10300, 10499),
     "manual": (10500, 10999),  # rules that a user declares through policy_routing itself

@@ -32,8 +32,8 @@ class Sysctl(Value):
 class NftObject(Value):
     """A part of our nft table: the table, a chain, a set, elements of a set, or a rule."""
 
-    what: str  # table, chain, set, element, rule
-    name: str = ""  # of the chain or set; of an element its set; of a rule its comment
+    what: str  # table, chain, set, map, element, rule
+    name: str = ""  # of the chain, set or map; of an element its set or map; of a rule its comment
     chain: str = ""  # of a rule
     text: str = ""  # body of a chain or set, expression of a rule
     elements: tuple[str, ...] = ()
@@ -41,6 +41,7 @@ class NftObject(Value):
     after: t.Optional[str] = None  # comment of the rule in front of a deleted one; None: it was the first
     moved: tuple[str, ...] = ()  # of elements: the destinations that are translated after and not before, or reverse
     address: t.Optional[str] = None  # of a rule or elements: what they translate to, where connections are cleaned
+    form: t.Optional[t.Mapping[str, t.Any]] = None  # of a rule: what it does, in the small form of the facts
 
 
 @dataclasses.dataclass(frozen=True)

@@ -39,7 +39,7 @@ def _pins_to_routing(uplinks: t.Sequence[Data], pins: t.Sequence[Data]) -> Dict:
     whichever uplinks they are pinned to. On loss of its uplink a route goes by itself: failover is that the lookup then
     falls through to the main table; block is an unreachable route that was hidden behind it.
     """
-    by_name = _uplinks_by_name(uplinks)
+    by_name = uplinks_by_name(uplinks)
     routes: dict[tuple[str, int], Dict] = {}
     owner: dict[str, str] = {}
     for number, pin in enumerate(pins, 1):
@@ -69,7 +69,7 @@ def _pins_to_source_nat(uplinks: t.Sequence[Data], pins: t.Sequence[Data]) -> li
 
     A pin with prefixes of both families may have one address per family: ``source_nat`` is an address or a list.
     """
-    by_name = _uplinks_by_name(uplinks)
+    by_name = uplinks_by_name(uplinks)
     entries = []
     for number, pin in enumerate(pins, 1):
         where = f"pins[{number}] ({pin.get('name')})"
@@ -109,7 +109,7 @@ def source_rules_desired(uplinks: t.Sequence[Data], interfaces: Data, specifics:
     tables: list[Dict] = []
     rules: list[Dict] = []
     owner: dict[str, str] = {}
-    for name, parts in _uplinks_by_name(uplinks).items():
+    for name, parts in uplinks_by_name(uplinks).items():
         routes: list[Dict] = []
         for uplink in parts:
             addresses = _addresses_of(uplink, interfaces)
@@ -131,7 +131,19 @@ def source_rules_desired(uplinks: t.Sequence[Data], interfaces: Data, specifics:
     return {"tables": tables, "rules": _unique(rules)}
 
 
-def _uplinks_by_name(uplinks: t.Sequence[Data]) -> dict[str, list[Data]]:
+def uplink_routes(name: str, parts: t.Sequence[Data], interfaces: Data, families: t.Iterable[int]) -> list[Dict]:
+    """The routes of an uplink's table for these families: its default, what is on its link, and IPv6's own links."""
+    routes: list[Dict] = []
+    for uplink in parts:
+        for family in families:
+            if uplink.get("gateway") and family_of(str(uplink["gateway"])) != family:
+                continue
+            routes.append({"dst": ANY[family], **_way(uplink, family, f"uplink {name}")})
+            routes += _connected_routes(uplink["interface"], interfaces, family)
+    return _unique(routes)
+
+
+def uplinks_by_name(uplinks: t.Sequence[Data]) -> dict[str, list[Data]]:
     """Uplinks by name; an uplink with gateways of both families is declared once for each."""
     found: dict[str, list[Data]] = {}
     for number, uplink in enumerate(uplinks, 1):

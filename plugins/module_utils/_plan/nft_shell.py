@@ -112,7 +112,7 @@ def _undo_elements(op: str, item: NftObject) -> list[str]:
         part = item.elements[start : start + CHUNK]
         together = shlex.quote(f"{verb} element {TABLE} {item.name} {{ {', '.join(part)} }}")
         single = f'nft "{verb} element {TABLE} {item.name} {{ $e }}" 2>/dev/null || :'
-        commands.append(f"nft {together} 2>/dev/null || for e in {' '.join(part)}; do {single}; done")
+        commands.append(f"nft {together} 2>/dev/null || for e in {shlex.join(part)}; do {single}; done")
     return commands
 
 
@@ -144,6 +144,7 @@ def _drop_if_empty(item: NftObject) -> str:
     what = f"{item.what} {TABLE} {item.name}".rstrip()
     content = {
         "set": "elements = ",
+        "map": "elements = ",
         "chain": "[^{] # handle [0-9]*$",
         "table": "^[[:space:]]*\\(set\\|map\\|chain\\|flowtable\\|counter\\) ",
     }[item.what]

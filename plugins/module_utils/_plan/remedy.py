@@ -12,13 +12,19 @@ import copy
 import dataclasses
 import typing as t
 
-from ansible_collections.netpath.symmetry.plugins.module_utils._model.ownership import NFT_FAMILY, NFT_TABLE
+from ansible_collections.netpath.symmetry.plugins.module_utils._model.ownership import (
+    MARK_MASK,
+    NFT_FAMILY,
+    NFT_TABLE,
+)
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.routing import Route, Rule
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan import (
+    nft_part,
     policy_routing,
     rp_filter,
     simulate,
     source_nat,
+    symmetric_return,
 )
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.change import Change, Connection, NftObject, Sysctl
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.declared import Desired, read_desired
@@ -29,11 +35,10 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._plan.desired imp
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.errors import PlanError
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.host import host_from_facts
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.nat_entry import parse_rule_text, read_entries
-from ansible_collections.netpath.symmetry.plugins.module_utils._plan.nat_table import CHAIN, PRIORITY, table_from_facts
+from ansible_collections.netpath.symmetry.plugins.module_utils._plan.nat_table import table_from_facts
 
 Data = t.Mapping[str, t.Any]
 Dict = dict[str, t.Any]
-ROLES = ("policy_route", "source_routing", "rp_filter")
 
 
 def plan_remedy(facts: Data, role: str, variables: Data) -> list[Change]:
@@ -41,14 +46,11 @@ def plan_remedy(facts: Data, role: str, variables: Data) -> list[Change]:
 
     ``variables`` are the role's, by their full names (``policy_route_pins`` ...); those left out have their defaults.
     """
-    if role not in ROLES:
-        raise PlanError(f"role {role!r} has no planner; those with one are {', '.join(ROLES)}")
+    planner = PLANNERS.get(role)
+    if planner is None:
+        raise PlanError(f"role {role!r} has no planner; those with one are {', '.join(PLANNERS)}")
     given = {name[len(role) + 1 :]: value for name, value in variables.items() if name.startswith(f"{role}_")}
-    if role == "policy_route":
-        return _policy_route(facts, given)
-    if role == "source_routing":
-        return _source_routing(facts, given)
-    return _rp_filter(facts, given)
+    return planner(facts, given)
 
 
 def _policy_route(facts: Data, given: Data) -> list[Change]:
@@ -86,6 +88,35 @@ def _rp_filter(facts: Data, given: Data) -> list[Change]:
         raise PlanError("the facts do not hold rp_filter (interface_sysctls); gather them again as root")
     wishes = rp_filter.read_wishes(given.get("interfaces") or [], given.get("state", "present") == "absent")
     return list(rp_filter.plan(host_from_facts(facts), values, wishes).changes)
+
+
+def _symmetric_return(facts: Data, given: Data) -> list[Change]:
+    present = given.get("state", "present") == "present"
+    mask = symmetric_return.read_mask(given.get("mark_mask") or MARK_MASK)
+    options = symmetric_return.Options(
+        mask,
+        str(given.get("existing_connections") or "move"),
+        str(given.get("on_conflict") or "fail"),
+        bool(given.get("allow_management_cut")),
+        bool(given.get("allow_strict")),
+    )
+    uplinks = given.get("uplinks") or [] if present else []
+    wanted = symmetric_return.return_desired(uplinks, facts.get("interfaces", {}), mask)
+    changes = _routing(facts, "symmetric_return", wanted, given)
+    host = host_from_facts(facts)
+    netfilter = facts.get("netfilter") or {}
+    around = symmetric_return.Surroundings(netfilter, facts.get("interface_sysctls") or {})
+    numbered = symmetric_return.read_uplinks(wanted["uplinks"], host, mask)
+    live = nft_part.live_part(netfilter, symmetric_return.PREFIX)
+    return changes + list(symmetric_return.plan(host, live, numbered, options, around).changes)
+
+
+PLANNERS: dict[str, t.Callable[[Data, Data], list[Change]]] = {
+    "policy_route": _policy_route,
+    "source_routing": _source_routing,
+    "rp_filter": _rp_filter,
+    "symmetric_return": _symmetric_return,
+}
 
 
 def _connections(facts: Data) -> list[Connection]:
@@ -174,23 +205,20 @@ def _apply_nft(netfilter: Dict, change: Change) -> None:
     add = change.op == "add"
     chains, sets = netfilter.setdefault("chains", []), netfilter.setdefault("sets", [])
     if item.what == "chain":
-        chains[:] = [*chains, _empty_chain(item)] if add else [one for one in chains if not _is(one, item.name)]
-    elif item.what == "set":
-        sets[:] = [*sets, _empty_set(item)] if add else [one for one in sets if not _is(one, item.name)]
+        chains[:] = [*chains, nft_part.empty_chain(item)] if add else [c for c in chains if not _is(c, item.name)]
+    elif item.what in ("set", "map"):
+        empty = nft_part.empty_map if item.what == "map" else _empty_set
+        sets[:] = [*sets, empty(item)] if add else [one for one in sets if not _is(one, item.name)]
     elif item.what == "element":
         for one in filter(lambda one: _is(one, item.name), sets):
-            kept = [element for element in one["elements"] if element not in item.elements]
-            one["elements"] = [*kept, *item.elements] if add else kept
+            named = [nft_part.map_pair(e) for e in item.elements] if one.get("map") else list(item.elements)
+            kept = [element for element in one["elements"] if element not in named]
+            one["elements"] = [*kept, *named] if add else kept
     elif item.what == "rule":
-        for one in filter(lambda one: _is(one, CHAIN), chains):
+        for one in filter(lambda one: _is(one, item.chain), chains):
             one["rules"] = _rules_after(one.get("rules", []), item, change.op)
     if add and "nft" not in netfilter.setdefault("backends", []):
         netfilter["backends"].append("nft")
-
-
-def _empty_chain(item: NftObject) -> Dict:
-    base = {"type": "nat", "hook": "postrouting", "priority": PRIORITY, "policy": "accept"}
-    return {"family": NFT_FAMILY, "table": NFT_TABLE, "name": item.name, **base, "rules": []}
 
 
 def _empty_set(item: NftObject) -> Dict:
@@ -204,13 +232,22 @@ def _is(data: Data, name: str) -> bool:
 
 
 def _rules_after(rules: t.Sequence[Dict], item: NftObject, op: str) -> list[Dict]:
-    entry = parse_rule_text(item.text)
-    form: Dict = entry.small_form() if entry else {"text": item.text, "comment": item.name, "matches": []}
+    form = _rule_form(item)
     if op == "add":
         return [*rules, form]
     if op == "set":
         return [form if rule.get("comment") == item.name else rule for rule in rules]
     return [rule for rule in rules if rule.get("comment") != item.name]
+
+
+def _rule_form(item: NftObject) -> Dict:
+    """A rule as host_facts would read it."""
+    entry = parse_rule_text(item.text)
+    if entry:
+        return entry.small_form()
+    form: Dict = {"matches": [], "statements": [], **(item.form or {}), "comment": item.name}
+    form["text"] = item.text.rpartition(" comment ")[0]
+    return {**form, "counter": {"packets": 0, "bytes": 0}} if form.get("counter") else form
 
 
 def _drop_connection(facts: Dict, gone: Connection) -> None:

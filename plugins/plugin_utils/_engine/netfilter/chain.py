@@ -182,7 +182,7 @@ class ChainWalk(Effects):
         key = str(verdict.get("key", ""))
         if any(part in ("ct state", "ct direction", "ct status") for part in key.split(" . ")):
             self.asked_state = True
-        found = self.look_up(key, verdict.get("map"))
+        found = self.look_up(key, verdict.get("map"), verdict.get("mask", 0xFFFFFFFF))
         if found is ABSENT:
             return None
         return found if isinstance(found, dict) else {"do": "unknown"}

@@ -19,7 +19,11 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.connectio
     Offload,
     Zone,
 )
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.netfilter.fields import ABSENT, value_of
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.netfilter.fields import (
+    ABSENT,
+    unsure_bits,
+    value_of,
+)
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.netfilter.match import Sets, within
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.netfilter.situation import Situation
 
@@ -115,7 +119,7 @@ class Effects:
         found = self.look_up(str(value["key"]), value["map"])
         return (found, 0) if found is ABSENT or isinstance(found, int) else (None, 0)
 
-    def look_up(self, key: str, mapping: t.Any) -> t.Any:
+    def look_up(self, key: str, mapping: t.Any, mask: int = 0xFFFFFFFF) -> t.Any:
         """The value that a map gives for the packet: ABSENT without one, None where that is not known."""
         complete = True
         if isinstance(mapping, str):
@@ -126,6 +130,10 @@ class Effects:
         value = value_of(key, self.now)
         if value is ABSENT:
             return ABSENT
+        if unsure_bits(key, self.now) & mask:
+            return None
+        if isinstance(value, int) and key in ("meta mark", "ct mark"):
+            value &= mask
         for element, result in mapping or ():
             inside = element != "*" and within(value, element, key, self.sets)
             if inside is None:
