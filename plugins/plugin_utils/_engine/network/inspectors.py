@@ -9,13 +9,12 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.site import (
-    Facts,
-    Site,
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.site import Facts, Site
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.variables import (
     SiteError,
-    _keys,
-    _list,
-    _text,
+    list_of,
+    name_of,
+    record_of,
 )
 
 if t.TYPE_CHECKING:
@@ -44,20 +43,20 @@ def read_inspectors(variables: t.Mapping[str, Facts], site: Site) -> tuple[Inspe
     """
     places: dict[str, set[tuple[str, str]]] = {}
     for host, values in variables.items():
-        for index, item in enumerate(_list(host, VARIABLE, values.get(VARIABLE))):
+        for index, item in enumerate(list_of(host, VARIABLE, values.get(VARIABLE))):
             where = f"{VARIABLE}[{index}]"
-            entry = _keys(host, where, item, ("name", "interface", "segment"), ("name",))
+            entry = record_of(host, where, item, ("name", "interface", "segment"), ("name",))
             if ("interface" in entry) == ("segment" in entry):
                 raise SiteError(host, where, "give either interface (of this host) or segment (of symmetry_segments)")
-            name = _text(host, f"{where}.name", entry["name"])
+            name = name_of(host, f"{where}.name", entry["name"])
             places.setdefault(name, set()).update(_places(host, where, entry, site))
     return tuple(Inspector(name, frozenset(found)) for name, found in places.items())
 
 
 def _places(host: str, where: str, entry: Facts, site: Site) -> t.Iterable[tuple[str, str]]:
     if "interface" in entry:
-        return [(host, _text(host, f"{where}.interface", entry["interface"]))]
-    wanted = _text(host, f"{where}.segment", entry["segment"])
+        return [(host, name_of(host, f"{where}.interface", entry["interface"]))]
+    wanted = name_of(host, f"{where}.segment", entry["segment"])
     found = [place for place, segment in site.segments.items() if segment == wanted]
     if not found:
         known = ", ".join(sorted(set(site.segments.values()))) or "none"

@@ -16,26 +16,25 @@ import functools
 import ipaddress
 import typing as t
 
-from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import EXAMPLE, Flow, FlowError
+from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import Flow, FlowError
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow_spec import FlowSpec, read_flow
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.flows.region import Region
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host.fib import BITS, number_of, prefix_of
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.variables import (
+    SiteError,
+    address_of,
+    list_of,
+    mapping_of,
+    name_of,
+    prefix_text_of,
+    record_of,
+)
 
 Facts = t.Mapping[str, t.Any]
 
 _UPLINK_KEYS = ("name", "interface", "gateway", "announces")
 _EXTERNAL_KEYS = ("name", "prefixes", "prefers", "weights")
 _FLOW_KEYS = ("name", "flow", "one_way")
-
-
-class SiteError(ValueError):
-    """A variable cannot be used; the message names host, variable and key, and says what is allowed."""
-
-    def __init__(self, host: str, where: str, problem: str) -> None:
-        super().__init__(f"host {host}: {where}: {problem}" if host else f"{where}: {problem}")
-        self.host = host
-        self.where = where
-        self.problem = problem
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,8 +125,15 @@ class Site:
         """The uplinks that announce something."""
         return tuple(uplink for uplink in self.uplinks if uplink.announces)
 
+    @functools.cached_property
+    def _by_host(self) -> dict[str, list[Uplink]]:
+        found: dict[str, list[Uplink]] = {}
+        for uplink in self.uplinks:
+            found.setdefault(uplink.host, []).append(uplink)
+        return found
+
     def uplinks_of(self, host: str) -> tuple[Uplink, ...]:
-        return tuple(uplink for uplink in self.uplinks if uplink.host == host)
+        return tuple(self._by_host.get(host, ()))
 
     def external_of(self, address: str) -> External | None:
         """The declared external with the longest prefix that holds the address."""
@@ -168,16 +174,20 @@ def read_site(variables: t.Mapping[str, Facts], facts: t.Mapping[str, Facts]) ->
     ignored: set[tuple[str, str]] = set()
     externals: dict[str, External] = {}
     flows: dict[str, NamedFlow] = {}
+    read: set[tuple[str, int]] = set()
     for host, values in variables.items():
         declared += _read_uplinks(host, values)
-        for interface, name in _mapping(host, "symmetry_segments", values.get("symmetry_segments")).items():
-            segments[host, str(interface)] = _text(host, f"symmetry_segments.{interface}", name)
-        for item in _list(host, "symmetry_ignore_interfaces", values.get("symmetry_ignore_interfaces")):
-            ignored.add((host, _text(host, "symmetry_ignore_interfaces", item)))
-        for external in _read_externals(host, values):
-            _same(host, "symmetry_externals", externals, external.name, external)
-        for flow in read_flows(values.get("symmetry_flows"), host):
-            _same(host, "symmetry_flows", flows, flow.name, flow)
+        for interface, name in mapping_of(host, "symmetry_segments", values.get("symmetry_segments")).items():
+            segments[host, str(interface)] = name_of(host, f"symmetry_segments.{interface}", name)
+        for item in list_of(host, "symmetry_ignore_interfaces", values.get("symmetry_ignore_interfaces")):
+            ignored.add((host, name_of(host, "symmetry_ignore_interfaces", item)))
+        # what all hosts have from one group is one object, and is read once
+        if _is_new("symmetry_externals", values, read):
+            for external in _read_externals(host, values):
+                _same(host, "symmetry_externals", externals, external.name, external)
+        if _is_new("symmetry_flows", values, read):
+            for flow in read_flows(values.get("symmetry_flows"), host):
+                _same(host, "symmetry_flows", flows, flow.name, flow)
     _unique(declared)
     uplinks, problems = _with_inferred(declared, facts, ignored)
     _one_external_each(externals.values())
@@ -188,16 +198,24 @@ def read_site(variables: t.Mapping[str, Facts], facts: t.Mapping[str, Facts]) ->
     )
 
 
+def _is_new(name: str, values: Facts, read: set[tuple[str, int]]) -> bool:
+    """False where another host has this very object under the name, or where there is none."""
+    key = name, id(values.get(name))
+    known = key in read
+    read.add(key)
+    return not known and name in values
+
+
 def read_flows(value: t.Any, host: str = "") -> list[NamedFlow]:
     """Flows as a list of texts or of ``{name, flow, one_way}``; raises SiteError."""
     flows = []
-    for index, item in enumerate(_list(host, "symmetry_flows", value)):
+    for index, item in enumerate(list_of(host, "symmetry_flows", value)):
         where = f"symmetry_flows[{index}]"
         if isinstance(item, NamedFlow):
             flows.append(item)
             continue
-        entry = {"flow": item} if isinstance(item, str) else _keys(host, where, item, _FLOW_KEYS, ("flow",))
-        text = _text(host, f"{where}.flow", entry["flow"])
+        entry = {"flow": item} if isinstance(item, str) else record_of(host, where, item, _FLOW_KEYS, ("flow",))
+        text = name_of(host, f"{where}.flow", entry["flow"])
         one_way = entry.get("one_way", False)
         if not isinstance(one_way, bool):
             raise SiteError(host, f"{where}.one_way", f"{one_way!r} is not true or false")
@@ -205,7 +223,7 @@ def read_flows(value: t.Any, host: str = "") -> list[NamedFlow]:
             flow = read_flow(text)
         except FlowError as error:
             raise SiteError(host, f"{where}.flow", str(error)) from None
-        flows.append(_named(_text(host, f"{where}.name", entry.get("name", str(flow))), flow, one_way))
+        flows.append(_named(name_of(host, f"{where}.name", entry.get("name", str(flow))), flow, one_way))
     names = collections.Counter(flow.name for flow in flows)
     twice = next((name for name, count in names.items() if count > 1), None)
     if twice is not None:
@@ -222,16 +240,18 @@ def _named(name: str, flow: Flow | FlowSpec, one_way: bool) -> NamedFlow:
 
 def _read_uplinks(host: str, values: Facts) -> list[Uplink]:
     uplinks = []
-    for index, item in enumerate(_list(host, "symmetry_uplinks", values.get("symmetry_uplinks"))):
+    for index, item in enumerate(list_of(host, "symmetry_uplinks", values.get("symmetry_uplinks"))):
         where = f"symmetry_uplinks[{index}]"
-        entry = _keys(host, where, item, _UPLINK_KEYS, ("name", "interface"))
+        entry = record_of(host, where, item, _UPLINK_KEYS, ("name", "interface"))
         gateways = entry.get("gateway") or []
-        gateways = [gateways] if isinstance(gateways, str) else _list(host, f"{where}.gateway", gateways)
+        gateways = [gateways] if isinstance(gateways, str) else list_of(host, f"{where}.gateway", gateways)
         uplinks.append(Uplink(
-            _text(host, f"{where}.name", entry["name"]), host, _text(host, f"{where}.interface", entry["interface"]),
-            tuple(_address(host, f"{where}.gateway", gateway) for gateway in gateways),
-            tuple(_prefix(host, f"{where}.announces", prefix)
-                  for prefix in _list(host, f"{where}.announces", entry.get("announces"))),
+            name_of(host, f"{where}.name", entry["name"]),
+            host,
+            name_of(host, f"{where}.interface", entry["interface"]),
+            tuple(address_of(host, f"{where}.gateway", gateway) for gateway in gateways),
+            tuple(prefix_text_of(host, f"{where}.announces", prefix)
+                  for prefix in list_of(host, f"{where}.announces", entry.get("announces"))),
             declared=True,
         ))
     return uplinks
@@ -239,38 +259,38 @@ def _read_uplinks(host: str, values: Facts) -> list[Uplink]:
 
 def _read_externals(host: str, values: Facts) -> list[External]:
     externals = []
-    for index, item in enumerate(_list(host, "symmetry_externals", values.get("symmetry_externals"))):
+    for index, item in enumerate(list_of(host, "symmetry_externals", values.get("symmetry_externals"))):
         where = f"symmetry_externals[{index}]"
-        entry = _keys(host, where, item, _EXTERNAL_KEYS, ("name", "prefixes"))
-        prefixes = tuple(_prefix(host, f"{where}.prefixes", prefix)
-                         for prefix in _list(host, f"{where}.prefixes", entry["prefixes"]))
+        entry = record_of(host, where, item, _EXTERNAL_KEYS, ("name", "prefixes"))
+        prefixes = tuple(prefix_text_of(host, f"{where}.prefixes", prefix)
+                         for prefix in list_of(host, f"{where}.prefixes", entry["prefixes"]))
         if not prefixes:
             raise SiteError(host, f"{where}.prefixes", "is empty; list the prefixes, for example [203.0.113.0/25]")
         externals.append(External(
-            _text(host, f"{where}.name", entry["name"]), prefixes, tuple(_preferences(host, where, entry))))
+            name_of(host, f"{where}.name", entry["name"]), prefixes, tuple(_preferences(host, where, entry))))
     return externals
 
 
 def _preferences(host: str, where: str, entry: Facts) -> t.Iterator[Preference]:
-    orders = _mapping(host, f"{where}.prefers", entry.get("prefers"))
-    weights = _mapping(host, f"{where}.weights", entry.get("weights"))
+    orders = mapping_of(host, f"{where}.prefers", entry.get("prefers"))
+    weights = mapping_of(host, f"{where}.weights", entry.get("weights"))
     for prefix, names in orders.items():
         if prefix in weights:
             raise SiteError(host, f"{where}.weights", f"{prefix} is in prefers too; give an order or weights, not both")
         at = f"{where}.prefers.{prefix}"
-        order = tuple(_text(host, at, name) for name in _list(host, at, names))
+        order = tuple(name_of(host, at, name) for name in list_of(host, at, names))
         if not order:
             raise SiteError(host, at, "is empty; list uplink names, best first, for example [B, A]")
-        yield Preference(_prefix(host, at, prefix), order=order)
+        yield Preference(prefix_text_of(host, at, prefix), order=order)
     for prefix, table in weights.items():
         at = f"{where}.weights.{prefix}"
-        pairs = _mapping(host, at, table)
+        pairs = mapping_of(host, at, table)
         for name, weight in pairs.items():
             if isinstance(weight, bool) or not isinstance(weight, (int, float)) or weight <= 0:
                 raise SiteError(host, at, f"the weight of {name} is {weight!r}; it must be a number above 0")
         if not pairs:
             raise SiteError(host, at, "is empty; give uplink names with weights, for example {A: 1, B: 3}")
-        yield Preference(_prefix(host, at, prefix), weights=tuple((str(n), float(w)) for n, w in pairs.items()))
+        yield Preference(prefix_text_of(host, at, prefix), weights=tuple((str(n), float(w)) for n, w in pairs.items()))
 
 
 def _with_inferred(
@@ -343,51 +363,3 @@ def _same(host: str, variable: str, known: dict[str, t.Any], name: str, value: t
     """Hosts may repeat a declaration of the whole network; a different one under the same name is an error."""
     if known.setdefault(name, value) != value:
         raise SiteError(host, variable, f"{name!r} differs from what another host says; declare it once, for all hosts")
-
-
-def _keys(host: str, where: str, value: t.Any, allowed: tuple[str, ...], required: tuple[str, ...]) -> Facts:
-    entry = _mapping(host, where, value)
-    for key in entry:
-        if key not in allowed:
-            raise SiteError(host, where, f"unknown key {key!r}; allowed are {', '.join(allowed)}")
-    for key in required:
-        if key not in entry:
-            example = f", for example {EXAMPLE}" if key == "flow" else ""
-            raise SiteError(host, where, f"the key {key!r} is missing{example}")
-    return entry
-
-
-def _mapping(host: str, where: str, value: t.Any) -> Facts:
-    if value is None:
-        return {}
-    if not isinstance(value, t.Mapping):
-        raise SiteError(host, where, f"expected a dictionary, found {type(value).__name__} {value!r}")
-    return value
-
-
-def _list(host: str, where: str, value: t.Any) -> t.Sequence[t.Any]:
-    if value is None:
-        return ()
-    if isinstance(value, (str, bytes)) or not isinstance(value, t.Sequence):
-        raise SiteError(host, where, f"expected a list, found {type(value).__name__} {value!r}")
-    return value
-
-
-def _text(host: str, where: str, value: t.Any) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise SiteError(host, where, f"expected a name, found {value!r}")
-    return str(value)
-
-
-def _address(host: str, where: str, value: t.Any) -> str:
-    try:
-        return str(ipaddress.ip_address(str(value)))
-    except ValueError:
-        raise SiteError(host, where, f"{value!r} is not an IP address") from None
-
-
-def _prefix(host: str, where: str, value: t.Any) -> str:
-    try:
-        return str(ipaddress.ip_network(str(value)))
-    except ValueError as error:
-        raise SiteError(host, where, f"{value!r} is not a prefix ({error}); example: 192.0.2.0/24") from None

@@ -13,7 +13,7 @@ import typing as t
 import pytest
 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.diagnose import diagnose
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.site import SiteError
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.variables import SiteError
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._report.markdown import diagnosis_markdown
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._report.text import diagnosis_text
 from ansible_collections.netpath.symmetry.tests.unit.plugins.plugin_utils._engine import networks

@@ -13,7 +13,7 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._linux import ipt
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.diagnose import diagnose
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.findings.find import merge
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.findings.registry import REGISTRY, finding
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.site import SiteError
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.variables import SiteError
 from ansible_collections.netpath.symmetry.tests.unit.plugins.plugin_utils._engine import networks
 from ansible_collections.netpath.symmetry.tests.unit.plugins.plugin_utils._engine.test_verdict import balancer, spread
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow_spec import read_flow
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network import site as site_module
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.site import (
-    SiteError,
     default_legs,
     read_flows,
     read_site,
 )
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.variables import SiteError
 from ansible_collections.netpath.symmetry.tests.unit.plugins.plugin_utils._engine import networks
 
 
@@ -110,3 +112,19 @@ def test_flows_are_read_as_texts_and_dictionaries():
     feed = {"name": "feed", "flow": "udp 10.0.0.1 > 10.0.0.2:514", "one_way": True}
     flows = read_flows(["icmp 10.0.0.1 > 10.0.0.2", feed])
     assert [(flow.name, flow.one_way) for flow in flows] == [("icmp 10.0.0.1 > 10.0.0.2", False), ("feed", True)]
+
+
+def test_flows_that_all_hosts_have_from_one_group_are_read_once(monkeypatch):
+    hosts, variables = networks.dual_wan_partner()
+    shared = [f"tcp 192.0.2.20 > 203.0.113.10:{port}" for port in range(1, 51)]
+    for values in variables.values():
+        values["symmetry_flows"] = shared
+    read = []
+    monkeypatch.setattr(site_module, "read_flow", lambda text: read.append(text) or read_flow(text))
+    assert len(read_site(variables, hosts).flows) == 50
+    assert read == shared
+    for values in variables.values():
+        values["symmetry_flows"] = list(shared)  # where hosts have their own, all are read and compared
+    read.clear()
+    assert len(read_site(variables, hosts).flows) == 50
+    assert len(read) == 50 * len(variables)
