@@ -18,7 +18,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.change.pr
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.diagnose import diagnose
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.failure.failures import FailureError
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.journey.verdict import ORDER
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.site import SiteError
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.variables import SiteError
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._report.markdown import diagnosis_markdown
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._report.text import diagnosis_text
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._report.variables import document
@@ -33,6 +33,10 @@ class ActionModule(ActionBase):
     _requires_connection = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        with _edge.seldom_collected():
+            return self._run(tmp, task_vars)
+
+    def _run(self, tmp: str | None, task_vars: dict[str, t.Any] | None) -> dict[str, t.Any]:
         result = super().run(tmp, task_vars)
         _validation, options = self.validate_argument_spec(
             argument_spec={
@@ -49,7 +53,7 @@ class ActionModule(ActionBase):
         hosts = list(options["hosts"])
         if not hosts:
             raise AnsibleActionFail("no host to diagnose: the inventory, or the pattern in symmetry_hosts, is empty")
-        facts, variables = _edge.gathered((task_vars or {})["hostvars"], hosts)
+        facts, variables = _edge.gathered((task_vars or {})["hostvars"], hosts, self._templar)
         try:
             diagnosis = diagnose(facts, variables, [options["flow"]] if options["flow"] else None)
             found = diagnosis.to_dict()

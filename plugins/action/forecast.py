@@ -25,7 +25,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.change.ch
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.change.forecast import ForecastError
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.change.proof import plan_proof
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.diagnose import diagnose
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.site import SiteError
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.variables import SiteError
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._report.text import forecast_text
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._report.variables import document
 
@@ -41,6 +41,10 @@ class ActionModule(ActionBase):
     _requires_connection = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        with _edge.seldom_collected():
+            return self._run(tmp, task_vars)
+
+    def _run(self, tmp: str | None, task_vars: dict[str, t.Any] | None) -> dict[str, t.Any]:
         result = super().run(tmp, task_vars)
         _validation, options = self.validate_argument_spec(
             argument_spec={
@@ -54,7 +58,7 @@ class ActionModule(ActionBase):
             },
         )
         options = _edge.plain(options)
-        facts, variables = _edge.gathered((task_vars or {})["hostvars"], options["hosts"])
+        facts, variables = _edge.gathered((task_vars or {})["hostvars"], options["hosts"], self._templar)
         try:
             steps = read_steps(options["remedies"])
             before = diagnose(facts, variables, [options["flow"]] if options["flow"] else None)

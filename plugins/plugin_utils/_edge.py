@@ -6,11 +6,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import json
 import pathlib
 import typing as t
 
+from ansible import constants
 from ansible.errors import AnsibleActionFail
+from ansible.template import Templar
+from ansible.vars.hostvars import HostVars
 
 VARIABLES = (
     "symmetry_uplinks",
@@ -21,23 +26,90 @@ VARIABLES = (
     "symmetry_inspectors",
 )
 
+_TEMPLATE = object()
+_COPIES = "INJECT_FACTS_AS_VARS"
+_SELDOM = 50_000, 20, 20  # objects made until the young, rounds until the older and the oldest are looked at
+
 
 def plain(value: t.Any) -> t.Any:
     """The value without the tags that ansible-core 2.19 puts on strings, lists and dictionaries."""
     return json.loads(json.dumps(value))
 
 
-def gathered(hostvars: t.Mapping[str, t.Any], hosts: t.Sequence[str]) -> tuple[dict[str, t.Any], dict[str, t.Any]]:
-    """Facts (an empty dictionary where a host could not be read) and variables of the hosts."""
+@contextlib.contextmanager
+def seldom_collected() -> t.Iterator[None]:
+    """Look for garbage less often in here: facts of many hosts are many objects that stay, and a worker ends soon.
+
+    Ansible's own objects, which a worker has from its parent, are left alone altogether.
+    """
+    thresholds = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(*_SELDOM)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*thresholds)
+        gc.unfreeze()
+
+
+def gathered(
+    hostvars: HostVars, hosts: t.Sequence[str], templar: Templar
+) -> tuple[dict[str, t.Any], dict[str, t.Any]]:
+    """Facts (an empty dictionary where a host could not be read) and variables of the hosts.
+
+    Facts are data of the hosts and are never templated: they are taken as they are. Of the variables only those with a
+    template in them, or with something else that Ansible has yet to turn into data, are templated, each in its host's
+    own context; the others are read once for all hosts that have them from one group.
+    """
     facts: dict[str, t.Any] = {}
     variables: dict[str, t.Any] = {}
+    read: dict[int, tuple[t.Any, t.Any]] = {}
     for host in hosts:
         if host not in hostvars:
             raise AnsibleActionFail(f"host {host!r} is not in the inventory")
-        known = hostvars[host]
+        with _facts_in_one_place():
+            known = hostvars.raw_get(host)
         facts[host] = plain((known.get("ansible_facts") or {}).get("symmetry") or {})
-        variables[host] = {name: plain(known[name]) for name in VARIABLES if name in known}
+        ours = {name: known[name] for name in VARIABLES if name in known}
+        data = {name: _data(value, templar, read) for name, value in ours.items()}
+        if any(value is _TEMPLATE for value in data.values()):
+            own = templar.copy_with_new_env(available_variables=hostvars.raw_get(host))
+            data = {name: plain(own.template(ours[name])) if value is _TEMPLATE else value
+                    for name, value in data.items()}
+        variables[host] = data
     return facts, variables
+
+
+@contextlib.contextmanager
+def _facts_in_one_place() -> t.Iterator[None]:
+    """Facts are wanted in ansible_facts only: copies of them among the variables cost as much as all the rest.
+
+    Whether there are copies is a setting that a worker, which has its own memory, may set for itself.
+    """
+    configured = getattr(constants, _COPIES, False)
+    setattr(constants, _COPIES, False)
+    try:
+        yield
+    finally:
+        setattr(constants, _COPIES, configured)
+
+
+def _data(value: t.Any, templar: Templar, read: dict[int, tuple[t.Any, t.Any]]) -> t.Any:
+    """The value as plain data, or _TEMPLATE; ``read`` are such values with their data, by identity."""
+    if id(value) not in read:  # holding the value keeps its identity its own
+        read[id(value)] = value, plain(value) if _is_data(value, templar) else _TEMPLATE
+    return read[id(value)][1]
+
+
+def _is_data(value: t.Any, templar: Templar) -> bool:
+    """True where templating would change nothing."""
+    if isinstance(value, str):
+        return not templar.is_possibly_template(value)
+    if isinstance(value, dict):
+        return all(_is_data(inner, templar) for item in value.items() for inner in item)
+    if isinstance(value, (list, tuple)):
+        return all(_is_data(inner, templar) for inner in value)
+    return value is None or isinstance(value, (bool, int, float))  # not so: what is encrypted by vault
 
 
 def write(path: str, text: str, what: str) -> None:
