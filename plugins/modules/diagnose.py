@@ -16,8 +16,8 @@ description:
     through routing, reverse-path checks, netfilter, connection tracking and translation, and gives each a verdict.
   - Runs on the control node and touches no host. What could not be read makes a verdict V(unknown), never clean.
   - Takes the variables C(symmetry_flows), C(symmetry_uplinks), C(symmetry_externals), C(symmetry_segments),
-    C(symmetry_inspectors) and C(symmetry_ignore_interfaces) of the hosts where they are set. What is not declared is
-    inferred, and said to be.
+    C(symmetry_inspectors), C(symmetry_balancers) and C(symmetry_ignore_interfaces) of the hosts where they are set.
+    What is not declared is inferred, and said to be.
 extends_documentation_fragment:
   - netpath.symmetry.attributes
   - netpath.symmetry.attributes.actiongroup_symmetry

@@ -24,6 +24,7 @@ VARIABLES = (
     "symmetry_externals",
     "symmetry_ignore_interfaces",
     "symmetry_inspectors",
+    "symmetry_balancers",
 )
 
 _TEMPLATE = object()

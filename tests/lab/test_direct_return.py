@@ -9,8 +9,9 @@ import typing as t
 
 import pytest
 
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.diagnose import diagnose
 from ansible_collections.netpath.symmetry.tests.lab.netns import Netns, veth
-from ansible_collections.netpath.symmetry.tests.lab.quick_facts import diagnosed
+from ansible_collections.netpath.symmetry.tests.lab.quick_facts import diagnosed, read
 
 Hosts = dict[str, Netns]
 SERVICE = "10.1.0.100"
@@ -30,6 +31,7 @@ def farm() -> t.Iterator[Hosts]:
     hosts = {name: Netns(name).create() for name in ("client", "fw", "around", "lb", "server")}
     try:
         hosts["lb"].run("ip link add br0 type bridge; ip link set br0 up; ip address add 10.1.0.3/24 dev br0")
+        hosts["lb"].run("sysctl -qw net.bridge.bridge-nf-call-iptables=0", check=False)  # it is a switch besides
         for name, address in (("fw", "10.1.0.1/24"), ("around", "10.1.0.2/24"), ("server", "10.1.0.4/24")):
             veth(hosts["lb"], f"port_{name}", hosts[name], "lan", [])
             hosts["lb"].run(f"ip link set port_{name} master br0")
@@ -74,3 +76,48 @@ def test_a_server_that_keeps_quiet_is_no_rival_of_the_balancer(farm: Hosts) -> N
     farm["fw"].run("ip neigh flush all")
     told = diagnosed(farm, [f"icmp 10.0.1.10 > {SERVICE}"])
     assert told.verdicts[0].verdict == "unknown" and SERVICE in told.verdicts[0].read_next
+
+
+# a balancer that nobody reads
+DECLARED = {"name": "lb", "address": "10.1.0.3", "mode": "direct", "services": [SERVICE], "servers": ["10.1.0.4"]}
+NAT = {**DECLARED, "mode": "nat", "gateway": "10.1.0.1"}
+TRANSLATE = f"nft 'add table ip lb; add chain ip lb pre {{ type nat hook prerouting priority -100; }}; " \
+    f"add chain ip lb post {{ type nat hook postrouting priority 100; }}; add rule ip lb pre ip daddr {SERVICE} " \
+    "dnat to 10.1.0.4'"
+TO_ITSELF = "nft 'add rule ip lb post ct status dnat snat to 10.1.0.3'"
+DECLARED_CASES = {  # what is declared, the balancer's commands, the server's gateway, does it work, verdict, findings
+    "direct, the reply comes back by the firewall": (
+        DECLARED, "true", "10.1.0.1", True, "asymmetric_harmless", set()),
+    "direct, the reply goes around the firewall": (
+        DECLARED, "true", "10.1.0.2", True, "at_risk", {("SYM402", "fw")}),
+    "nat, the reply comes back by the balancer": (
+        NAT, TRANSLATE, "10.1.0.3", True, "symmetric", set()),
+    "nat, the reply misses the balancer": (
+        NAT, TRANSLATE, "10.1.0.1", False, "broken", {("SYM402", "lb")}),
+    "full_nat, the reply comes back by itself": (
+        {**NAT, "mode": "full_nat"}, f"{TRANSLATE}; {TO_ITSELF}", "10.1.0.2", True, "symmetric", set()),
+}
+
+
+@pytest.mark.parametrize("name", DECLARED_CASES)
+def test_a_declared_mode_says_what_the_balancer_does(farm: Hosts, name: str) -> None:
+    """The verdict with the balancer declared, and with its facts read, is what packets do."""
+    declared, commands, gateway, works, verdict, findings = DECLARED_CASES[name]
+    farm["server"].run(f"ip route replace default via {gateway}")
+    farm["fw"].run(STATE)
+    farm["lb"].run(commands)
+    try:
+        ping = farm["client"].run(f"ping -c 1 -W 1 -I 10.0.1.10 {SERVICE}", check=False)
+        assert ("bytes from" in ping.stdout) == works, ping.stdout
+        facts = {name: read(netns) for name, netns in farm.items()}
+        others = {name: one for name, one in facts.items() if name != "lb"}
+        for known, variables in ((facts, {}), (others, {"fw": {"symmetry_balancers": [declared]}})):
+            told = diagnose(known, variables, [f"icmp 10.0.1.10 > {SERVICE}"], live=False)
+            assert told.verdicts[0].verdict == verdict, told.verdicts[0].summary()
+            assert {(one.id, one.host) for one in told.findings} == findings
+            crossed = [hop.host for hop in told.verdicts[0].forward_paths()[0].hops]
+            assert crossed == ["client", "fw", "lb", "server"]
+        assert any("balancer lb (declared)" in note for note in told.assumptions)
+    finally:
+        farm["fw"].run("nft flush ruleset")
+        farm["lb"].run("nft flush ruleset")

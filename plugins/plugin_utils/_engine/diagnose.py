@@ -156,6 +156,7 @@ def _assumptions(
 ) -> t.Iterator[str]:
     told = [note for verdict in verdicts for note in verdict.journey.assumptions]
     yield from dict.fromkeys(told)
+    yield from (balancer.assumption() for balancer in network.declared.balancers)
     for uplink in network.site.uplinks:
         if not uplink.declared:
             yield f"inferred uplink {uplink.name} (gateway {', '.join(uplink.gateways) or 'on link'})"

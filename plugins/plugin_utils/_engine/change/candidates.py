@@ -39,6 +39,8 @@ def candidates(network: Network, failing: t.Sequence[FlowVerdict]) -> list[Candi
     found: dict[t.Any, Candidate] = {}
     for told in failing:
         for candidate in (*_pins(network, told), *_source_rules(network, told), *_loose(network, told)):
+            if candidate.step.host in network.declared.facts:
+                continue  # nothing of it is ours to change
             key = _identity(network, candidate)
             known = found.get(key)
             found[key] = _joined(known, candidate, told.name) if known else dataclasses.replace(

@@ -67,7 +67,7 @@ def _check(
     lacking = {host: why for need in kind.needs for host, why in missing[need].items()}
     for host, why in lacking.items():
         reasons.setdefault(why, []).append(host)
-    looked_at = len(network.hosts) - len(lacking)
+    looked_at = len(network.hosts) - len(network.declared.facts) - len(lacking)
     status = "raised" if raised else ("clean" if looked_at or id == "SYM901" else "not checked")
     return Check(id, kind.title, status, raised, looked_at, {why: tuple(hosts) for why, hosts in reasons.items()})
 
@@ -85,7 +85,8 @@ def _missing(network: Network) -> dict[str, dict[str, str]]:
     needs = dict.fromkeys(need for kind in REGISTRY.values() for need in kind.needs)
     found: dict[str, dict[str, str]] = {}
     for need in needs:
-        reasons = ((host, _why_missing(facts, need)) for host, facts in network.facts.items())
+        reasons = ((host, _why_missing(facts, need)) for host, facts in network.facts.items()
+                   if host not in network.declared.facts)
         found[need] = {host: why for host, why in reasons if why}
     return found
 

@@ -39,7 +39,8 @@ def find(network: Network, verdicts: t.Sequence[FlowVerdict]) -> list[Finding]:
     for told in verdicts:
         raised += flow_findings(network, told)
     for host in network.hosts:
-        raised += host_findings(network, host)
+        if host not in network.declared.facts:
+            raised += host_findings(network, host)
     raised += _unread_hosts(network)
     return merge(raised)
 

@@ -10,6 +10,7 @@ import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.findings.registry import Finding, finding
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.journey.deaths import without_session
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.journey.journey import Pair
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.journey.verdict import FlowVerdict
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.journey.walk import translation_of
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.network import Network
@@ -65,7 +66,7 @@ def _missed_translation(told: FlowVerdict) -> t.Iterator[Finding]:
         crossed = {hop.host for hop in pair.back.hops}
         missed = [hop for hop in pair.forward.hops if translation_of(hop.transit) and hop.host not in crossed]
         at_edge = pair.culprit.entry is not None and any(hop.host == pair.forward.host for hop in missed)
-        if missed and (pair.culprit.reason in ("translation", "astray") or at_edge):
+        if missed and (pair.culprit.reason in ("translation", "astray") or at_edge or _strange_reply(pair)):
             hop = missed[0]
             what = translation_of(hop.transit)
             kind = "SYM402" if what.startswith(("dnat", "redirect")) else "SYM401"
@@ -75,6 +76,16 @@ def _missed_translation(told: FlowVerdict) -> t.Iterator[Finding]:
             dead = pair.culprit
             yield finding("SYM402", dead.host, f"replies bypass {dead.host}, which sees the request only: "
                           f"{dead.detail}", dead.interface)
+
+
+def _strange_reply(pair: Pair) -> bool:
+    """Whether the reply died at a box that let the request through, and waits for a reply from another address."""
+    dead = pair.culprit
+    if dead is None or pair.direction != "return" or dead.reason != "filter":
+        return False
+    last = dead.hops[-1]
+    return last.stateful and last.transit.state in ("invalid", "new") and last.host in {
+        hop.host for hop in pair.forward.hops}
 
 
 def _blind(told: FlowVerdict) -> t.Iterator[Finding]:

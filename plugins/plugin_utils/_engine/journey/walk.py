@@ -334,6 +334,9 @@ def _cross(network: Network, after: _Step, hop: Hop) -> Path | _Step:
 
 def _leave(network: Network, step: _Step, device: str, next_hop: str) -> Path:
     """Beyond the next hop nothing is known; where it may be a host that was not read, that is said."""
+    unplaced = network.declared.unplaced.get(step.packet.flow.destination)
+    if unplaced:
+        return _end(step, "unknown", "balancer", unplaced, device)
     uplink = network.site.uplink_of(step.host, device, next_hop)
     if uplink and uplink.name in network.site.lost:
         return _end(step, "dropped", "uplink_lost", f"{step.host}: what is beyond uplink {uplink.name} is lost", device)

@@ -4,8 +4,8 @@
 # PRIVATE: used by this collection only, may change without notice.
 """Where a rule's answer hangs on the leg that the hash picks, a packet has a fate for each leg, with its share.
 
-The fib expression over IPv6 is such (fib_expression.py). The packet is followed again for each leg that may be picked,
-and fates that turn out the same are one.
+The fib expression over IPv6 is such (fib_expression.py), and so is the choice of a server by a declared balancer. The
+packet is followed again for each leg that may be picked, and fates that turn out the same are one.
 """
 
 from __future__ import annotations
@@ -15,16 +15,15 @@ import typing as t
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Transit
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.values import changed
 
-RouteId = tuple[int, str, int]  # table, destination and metric of an IPv6 route
-Picked = tuple[tuple[RouteId, str], ...]  # routes, each with the interface of the leg that the hash picks
+Picked = tuple[tuple[t.Hashable, str], ...]  # what is chosen of (a route, a list of servers), and what the hash picks
 
 
 class ByHash(Exception):
-    """The answer is not the same for all legs of a route. ``legs``: their interfaces, each with its share."""
+    """The answer is not the same for all legs. ``chosen_of``: what has them; ``legs``: each with its share."""
 
-    def __init__(self, route: RouteId, legs: t.Mapping[str, float]) -> None:
-        super().__init__(f"table {route[0]}, route {route[1]}: {', '.join(legs)}")
-        self.route = route
+    def __init__(self, chosen_of: t.Hashable, legs: t.Mapping[str, float]) -> None:
+        super().__init__(f"{chosen_of}: {', '.join(legs)}")
+        self.chosen_of = chosen_of
         self.legs = legs
 
 
@@ -36,7 +35,7 @@ def every_pick(follow: t.Callable[[Picked], tuple[Transit, ...]], picked: Picked
         fates = [
             changed(fate, share=fate.share * share, chance=True)
             for device, share in choice.legs.items()
-            for fate in every_pick(follow, (*picked, (choice.route, device)))
+            for fate in every_pick(follow, (*picked, (choice.chosen_of, device)))
         ]
     return _together(fates)
 

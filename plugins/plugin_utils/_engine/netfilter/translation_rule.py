@@ -10,6 +10,7 @@ import ipaddress
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host.fib import number_of
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.netfilter.by_hash import ByHash
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.netfilter.effects import Effects
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.netfilter.fields import ABSENT
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Translation
@@ -35,6 +36,8 @@ def translation_of(verdict: Verdict, text: str, walk: Effects) -> Translation | 
             return None
         address, _dot, mapped = str(found).partition(" . ") if found is not None else ("", "", "")
         address, port = address or None, (int(mapped) if mapped.isdigit() else mapped) if mapped else port
+    if "one_of" in verdict:
+        address, port = _one_of(text, verdict["one_of"], walk)
     kind = verdict["do"]
     hook_is_source = now.hook in ("postrouting", "input")
     if kind == "netmap":
@@ -50,6 +53,17 @@ def translation_of(verdict: Verdict, text: str, walk: Effects) -> Translation | 
         port_unknown=random or (port is not None and not isinstance(port, int)),
         persistent=bool(verdict.get("persistent")),
     )
+
+
+def _one_of(text: str, servers: t.Sequence[tuple[str, int | None]], walk: Effects) -> tuple[str, int | None]:
+    """The server that a declared balancer picks; raises ByHash until one is taken for granted."""
+    if len(servers) == 1:
+        return servers[0]
+    numbered = {str(number): server for number, server in enumerate(servers)}
+    picked = dict(walk.now.picked).get(text)
+    if picked is None:
+        raise ByHash(text, dict.fromkeys(numbered, 1 / len(servers)))
+    return numbered[picked]
 
 
 def _same_host(prefix: str, address: str) -> str:

@@ -13,6 +13,10 @@ import typing as t
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.connection.conntrack import Tracker
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host.fib import BITS, number_of
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host.host import Host
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.declared_balancers import (
+    Declared,
+    read_balancers,
+)
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.inspectors import (
     Inspector,
     read_inspectors,
@@ -39,6 +43,7 @@ class Network:
     topology: Topology
     unread: t.Mapping[str, str]
     inspectors: tuple[Inspector, ...] = ()
+    declared: Declared = Declared()  # balancers: they are among hosts and facts, though nobody has read them
 
     @classmethod
     def build(cls, facts: t.Mapping[str, Facts | None], variables: t.Mapping[str, Facts]) -> Network:
@@ -52,13 +57,21 @@ class Network:
             else:
                 known[host] = sound
         site = read_site(variables, known)
+        inspectors, topology = read_inspectors(variables, site), Topology(known, site)
+        declared = read_balancers(variables, known, site, topology)
+        if declared.balancers:
+            known = {**known, **declared.facts}
+            unread = {host: why for host, why in unread.items() if host not in declared.facts}
+            site = _with_declared(site, declared)
+            topology = Topology(known, site)
         hosts = {host: Host.from_facts(host, values) for host, values in known.items()}
-        return cls(hosts, known, variables, site, Topology(known, site), unread, read_inspectors(variables, site))
+        return cls(hosts, known, variables, site, topology, unread, inspectors, declared)
 
     def with_facts(self, changed: t.Mapping[str, Facts]) -> Network:
         """The same network with other facts for some hosts: the planned state."""
         facts = {**self.facts, **changed}
-        site = read_site(self.variables, facts)
+        read = {host: values for host, values in facts.items() if host not in self.declared.facts}
+        site = _with_declared(read_site(self.variables, read), self.declared)
         hosts = {**self.hosts, **{host: Host.from_facts(host, values) for host, values in changed.items()}}
         return dataclasses.replace(self, hosts=hosts, facts=facts, site=site, topology=Topology(facts, site))
 
@@ -144,3 +157,13 @@ class Network:
             key = "forwarding" if family == 4 else "forwarding6"
             value = facts.get("interface_sysctls", {}).get("all", {}).get(key, 0)
         return bool(value)
+
+
+def _with_declared(site: Site, declared: Declared) -> Site:
+    """What declared balancers add: their segments, and those that have no place."""
+    if not declared.balancers:
+        return site
+    problems = [(one.name, why) for one in declared.balancers
+                for why in {declared.unplaced.get(service.address) for service in one.services} if why]
+    return dataclasses.replace(site, segments={**site.segments, **declared.segments},
+                               problems=(*site.problems, *problems))

@@ -90,8 +90,9 @@ class Topology:
                 self._by_address.setdefault(str(item.ip), []).append(key)
                 if not item.ip.is_link_local:
                     self._networks.setdefault(key, set()).add(item.network)
-            if interface.get("mac") and not self._is_loopback(key):
-                self._by_mac.setdefault(interface["mac"].lower(), []).append(key)
+            macs = [interface["mac"]] if interface.get("mac") else interface.get("macs", ())
+            for mac in macs if not self._is_loopback(key) else ():  # several: of a balancer that is declared
+                self._by_mac.setdefault(mac.lower(), []).append(key)
         for route in facts.get("routes", ()):
             self._read_on_link(host, route)
         for entry in facts.get("neighbours", ()):
@@ -177,6 +178,10 @@ class Topology:
     def has_one_holder(self, mac: str) -> bool:
         """Whether one interface, and no other, has the MAC address."""
         return len(self._by_mac.get(mac.lower(), ())) == 1
+
+    def holders_of(self, mac: str) -> list[tuple[str, str]]:
+        """The interfaces that have the MAC address."""
+        return list(self._by_mac.get(mac.lower(), ()))
 
     def proves(self, address: str, mac: str | None) -> str | None:
         """What a neighbour entry says: nothing, or that the one who has the address answers for it; else None."""
