@@ -24,11 +24,11 @@ endif
 TEST_KINDS := lint unit sanity lab-test integration oracle-sample networks-sample kernels-sample artifact-test
 
 .DEFAULT_GOAL := help
-.PHONY: help setup replay test $(TEST_KINDS) oracle packets networks kernels remedies lab-up lab-down bench clean
+.PHONY: help setup replay test $(TEST_KINDS) oracle packets iptables-packets networks kernels remedies lab-up lab-down bench clean
 
 help: ## show this list
 	@echo "netpath.symmetry: make TARGET"
-	@sed -n 's/^\([a-z -]*\):[^#]*## /\1\t/p' Makefile | while IFS=$$'\t' read -r name text; do printf '  %-14s %s\n' "$$name" "$$text"; done
+	@sed -n 's/^\([a-z -]*\):[^#]*## /\1\t/p' Makefile | while IFS=$$'\t' read -r name text; do printf '  %-17s %s\n' "$$name" "$$text"; done
 	@echo "needs Debian or Ubuntu, Python 3.11 to 3.13, and root or sudo"
 
 setup: ## Debian packages, virtual environment, kernel checks (every other target does this)
@@ -58,6 +58,10 @@ oracle: setup ## the engine against the kernel: CASES=1000000 SEED=1, in about t
 packets: CASES := 200000
 packets: setup ## packets through one host, against the kernel's own handling: CASES=200000 SEED=1, in about fifteen minutes
 	@$(AS_ROOT) python -m ansible_collections.netpath.symmetry.tests.oracle.packets --cases $(CASES) --seed $(SEED) $(ARGS)
+
+iptables-packets: CASES := 21000
+iptables-packets: setup ## the same with random iptables rules of both back ends: CASES=21000 SEED=1, in a few minutes
+	@$(AS_ROOT) python -m ansible_collections.netpath.symmetry.tests.oracle.iptables_packets --cases $(CASES) --seed $(SEED) $(ARGS)
 
 networks: setup ## verdicts and forecasts against real packets: NETWORKS=500 SEED=1, in about ten minutes
 	@$(AS_ROOT) python -m ansible_collections.netpath.symmetry.tests.networks.run --networks $(NETWORKS) --seed $(SEED) $(ARGS)
