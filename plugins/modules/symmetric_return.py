@@ -24,15 +24,7 @@ description:
 extends_documentation_fragment:
   - netpath.symmetry.attributes
   - netpath.symmetry.attributes.actiongroup_symmetry
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: full
-  idempotent:
-    support: full
-  platform:
-    platforms: linux
+  - netpath.symmetry.guarded
 options:
   uplinks:
     description: The uplinks, as the filter P(netpath.symmetry.return_desired#filter) makes them.
@@ -84,15 +76,7 @@ options:
     description: Allow a change after which replies to the session that Ansible runs over leave by another interface.
     type: bool
     default: false
-  require_guard:
-    description: Refuse to change anything unless a change guard is armed on the host.
-    type: bool
-    default: false
-  change_id:
-    description: The change that must be the one that is armed on the host.
-    type: str
 seealso:
-  - module: netpath.symmetry.change_guard
   - module: netpath.symmetry.policy_routing
   - plugin: netpath.symmetry.return_desired
     plugin_type: filter
@@ -140,23 +124,10 @@ kept:
   sample: []
 """
 
-import typing as t
-
-from ansible.module_utils.basic import AnsibleModule
-
-from ansible_collections.netpath.symmetry.plugins.module_utils._guard.journal import GuardError
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux import netfilter, sysctls
-from ansible_collections.netpath.symmetry.plugins.module_utils._linux.apply import (
-    ApplyError,
-    Guarding,
-    carry_out,
-    check_nft,
-)
-from ansible_collections.netpath.symmetry.plugins.module_utils._linux.command import CommandError
+from ansible_collections.netpath.symmetry.plugins.module_utils._linux.guarded_module import Params, Planned, main_of
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux.live_host import read_host
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux.live_nft import read_own_table
-from ansible_collections.netpath.symmetry.plugins.module_utils._linux.netlink import NetlinkError
-from ansible_collections.netpath.symmetry.plugins.module_utils._plan.errors import PlanError
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.nft_part import live_part, part_text
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.symmetric_return import (
     PREFIX,
@@ -176,13 +147,10 @@ ARGUMENTS = {
     "on_conflict": {"type": "str", "choices": ["fail", "keep"], "default": "fail"},
     "allow_strict": {"type": "bool", "default": False},
     "allow_management_cut": {"type": "bool", "default": False},
-    "require_guard": {"type": "bool", "default": False},
-    "change_id": {"type": "str"},
 }
 
 
-def run(params: dict[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
-    """Plan, and in the real mode carry out; returns the module's result."""
+def make_plan(params: Params) -> Planned:
     options = Options(
         read_mask(params["mark_mask"]),
         params["existing_connections"],
@@ -194,20 +162,11 @@ def run(params: dict[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
     uplinks = read_uplinks(params["uplinks"] if params["state"] == "present" else (), host, options.mask)
     around = Surroundings(netfilter.read()[0], sysctls.read_interfaces()) if uplinks else Surroundings()
     planned = plan(host, live_part(read_own_table(), PREFIX), uplinks, options, around)
-    check_nft(planned.changes)
-    if planned.changes and not check_mode:
-        guarding = Guarding(params["require_guard"], params["change_id"])
-        carry_out(planned, lambda: part_text(live_part(read_own_table(), PREFIX)), guarding)
-    return planned.result()
+    return Planned(planned, lambda: part_text(live_part(read_own_table(), PREFIX)))
 
 
 def main() -> None:
-    module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
-    try:
-        result = run(module.params, module.check_mode)
-    except (PlanError, ApplyError, GuardError, CommandError, NetlinkError) as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(**result)
+    main_of(ARGUMENTS, make_plan)
 
 
 if __name__ == "__main__":

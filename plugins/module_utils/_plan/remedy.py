@@ -19,6 +19,8 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._model.ownership 
 )
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.routing import Route, Rule
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan import (
+    ecmp_hash,
+    mss_clamp,
     nft_part,
     policy_routing,
     rp_filter,
@@ -111,11 +113,26 @@ def _symmetric_return(facts: Data, given: Data) -> list[Change]:
     return changes + list(symmetric_return.plan(host, live, numbered, options, around).changes)
 
 
+def _mss_clamp(facts: Data, given: Data) -> list[Change]:
+    edges = given.get("edges") or [] if given.get("state", "present") == "present" else []
+    live = nft_part.live_part(facts.get("netfilter") or {}, mss_clamp.PREFIX)
+    return list(mss_clamp.plan(live, mss_clamp.read_edges(edges, host_from_facts(facts))).changes)
+
+
+def _ecmp_hash(facts: Data, given: Data) -> list[Change]:
+    wish = None
+    if given.get("state", "present") == "present":
+        wish = ecmp_hash.read_wish(given.get("fields") or ecmp_hash.FIVE_TUPLE, given.get("seed"))
+    return list(ecmp_hash.plan(facts.get("sysctls") or {}, wish).changes)
+
+
 PLANNERS: dict[str, t.Callable[[Data, Data], list[Change]]] = {
     "policy_route": _policy_route,
     "source_routing": _source_routing,
     "rp_filter": _rp_filter,
     "symmetric_return": _symmetric_return,
+    "mss_clamp": _mss_clamp,
+    "ecmp_hash": _ecmp_hash,
 }
 
 
@@ -147,7 +164,7 @@ def apply_to_facts(facts: Data, changes: t.Sequence[Change]) -> Dict:
     _apply_routing(new, changes)
     for change in changes:
         if isinstance(change.after, Sysctl):
-            _apply_rp_filter(new, change.after)
+            _apply_sysctl(new, change.after)
         elif isinstance(change.subject, NftObject):
             _apply_nft(new.setdefault("netfilter", {"backends": [], "chains": [], "sets": []}), change)
         elif isinstance(change.before, Connection):
@@ -189,7 +206,10 @@ def _without_carrier(route: Route, interfaces: Data) -> Route:
     return dataclasses.replace(route, nexthops=legs)
 
 
-def _apply_rp_filter(facts: Dict, sysctl: Sysctl) -> None:
+def _apply_sysctl(facts: Dict, sysctl: Sysctl) -> None:
+    if not sysctl.path.endswith("/rp_filter"):
+        facts.setdefault("sysctls", {})[sysctl.path] = sysctl.value
+        return
     interface = sysctl.path.split("/")[-2]
     sysctls = facts.setdefault("interface_sysctls", {})
     sysctls.setdefault(interface, {})["rp_filter"] = sysctl.value
