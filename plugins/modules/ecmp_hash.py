@@ -95,8 +95,11 @@ kept:
   sample: []
 """
 
+from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux import sysctls
-from ansible_collections.netpath.symmetry.plugins.module_utils._linux.guarded_module import Params, Planned, main_of
+from ansible_collections.netpath.symmetry.plugins.module_utils._linux.guarded_module import ARGUMENTS as GUARDED
+from ansible_collections.netpath.symmetry.plugins.module_utils._linux.guarded_module import Params, Planned, run
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.ecmp_hash import (
     FIELDS,
     FIVE_TUPLE,
@@ -111,6 +114,7 @@ ARGUMENTS = {
     "fields": {"type": "list", "elements": "str", "choices": list(FIELDS), "default": list(FIVE_TUPLE)},
     "seed": {"type": "int", "no_log": False},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    **GUARDED,
 }
 
 
@@ -122,7 +126,7 @@ def make_plan(params: Params) -> Planned:
 
 
 def main() -> None:
-    main_of(ARGUMENTS, make_plan)
+    run(AnsibleModule(ARGUMENTS, supports_check_mode=True), make_plan)
 
 
 if __name__ == "__main__":

@@ -87,7 +87,10 @@ kept:
   sample: []
 """
 
-from ansible_collections.netpath.symmetry.plugins.module_utils._linux.guarded_module import Params, Planned, main_of
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.netpath.symmetry.plugins.module_utils._linux.guarded_module import ARGUMENTS as GUARDED
+from ansible_collections.netpath.symmetry.plugins.module_utils._linux.guarded_module import Params, Planned, run
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux.live_host import read_host
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux.live_nft import read_own_table
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.mss_clamp import PREFIX, plan, read_edges
@@ -97,6 +100,7 @@ EDGE = {"interface": {"type": "str", "required": True}, "mtu": {"type": "int"}}
 ARGUMENTS = {
     "edges": {"type": "list", "elements": "dict", "default": [], "options": EDGE},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    **GUARDED,
 }
 
 
@@ -107,7 +111,7 @@ def make_plan(params: Params) -> Planned:
 
 
 def main() -> None:
-    main_of(ARGUMENTS, make_plan)
+    run(AnsibleModule(ARGUMENTS, supports_check_mode=True), make_plan)
 
 
 if __name__ == "__main__":

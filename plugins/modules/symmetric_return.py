@@ -124,8 +124,11 @@ kept:
   sample: []
 """
 
+from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux import netfilter, sysctls
-from ansible_collections.netpath.symmetry.plugins.module_utils._linux.guarded_module import Params, Planned, main_of
+from ansible_collections.netpath.symmetry.plugins.module_utils._linux.guarded_module import ARGUMENTS as GUARDED
+from ansible_collections.netpath.symmetry.plugins.module_utils._linux.guarded_module import Params, Planned, run
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux.live_host import read_host
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux.live_nft import read_own_table
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.nft_part import live_part, part_text
@@ -142,6 +145,7 @@ UPLINK = {name: {"type": "str", "required": True} for name in ("name", "interfac
 ARGUMENTS = {
     "uplinks": {"type": "list", "elements": "dict", "default": [], "options": UPLINK},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    **GUARDED,
     "mark_mask": {"type": "str", "default": "0xff000000"},
     "existing_connections": {"type": "str", "choices": ["move", "keep"], "default": "move"},
     "on_conflict": {"type": "str", "choices": ["fail", "keep"], "default": "fail"},
@@ -166,7 +170,7 @@ def make_plan(params: Params) -> Planned:
 
 
 def main() -> None:
-    main_of(ARGUMENTS, make_plan)
+    run(AnsibleModule(ARGUMENTS, supports_check_mode=True), make_plan)
 
 
 if __name__ == "__main__":

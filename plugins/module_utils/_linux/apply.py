@@ -14,7 +14,7 @@ import itertools
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._guard.journal import GuardError, applying, pending
-from ansible_collections.netpath.symmetry.plugins.module_utils._linux import command
+from ansible_collections.netpath.symmetry.plugins.module_utils._linux import command, register
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.routing import Route, Rule
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.change import (
     Change,
@@ -25,6 +25,7 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._plan.change impo
     undo_of,
 )
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.plan import Plan
+from ansible_collections.netpath.symmetry.plugins.module_utils._plan.register import RegisterEntry
 
 
 class ApplyError(RuntimeError):
@@ -133,6 +134,10 @@ def _apply_group(changes: t.Sequence[Change]) -> None:
     elif isinstance(subject, Sysctl):
         for change in changes:
             _write_sysctl(change)
+    elif isinstance(subject, RegisterEntry):
+        register.install()
+        for line in (line for change in changes for line in change.commands()):
+            command.run(["sh", "-c", line])
     else:
         for change in changes:
             delete_connection(change)

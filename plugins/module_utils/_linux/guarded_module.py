@@ -1,13 +1,14 @@
 # Copyright (c) 2026 netpath.symmetry contributors
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-3.0-or-later
 # PRIVATE: used by this collection only, may change without notice.
-"""The frame of a module that plans, and carries its plan out under the guard unless it is in check mode."""
+"""The frame of a module that plans, and carries its plan out under the guard unless it is in check mode.
+
+AnsibleModule is handed in: what is below the modules knows nothing of Ansible.
+"""
 
 from __future__ import annotations
 
 import typing as t
-
-from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._guard.journal import GuardError
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux.apply import (
@@ -37,9 +38,8 @@ class Planned(t.NamedTuple):
     more: t.Mapping[str, t.Any] = {}
 
 
-def main_of(arguments: t.Mapping[str, t.Any], make_plan: t.Callable[[Params], Planned]) -> None:
-    """The main of such a module. ``make_plan`` raises what is told as the module's failure, and changes nothing."""
-    module = AnsibleModule({**arguments, **ARGUMENTS}, supports_check_mode=True)
+def run(module: t.Any, make_plan: t.Callable[[Params], Planned]) -> None:
+    """Run such a module. ``make_plan`` raises what is told as the module's failure, and changes nothing."""
     params = module.params
     try:
         planned = make_plan(params)

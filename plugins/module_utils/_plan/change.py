@@ -15,6 +15,7 @@ import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.routing import Route, Rule, Value
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan import nft_shell
+from ansible_collections.netpath.symmetry.plugins.module_utils._plan.register import RegisterEntry
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.render import route_arguments, rule_arguments
 
 BATCH = 200  # lines of one `ip -batch` in an inverse: keeps each shell command well below the kernel's 128 KiB
@@ -61,14 +62,14 @@ class Connection(Value):
     unreplied: bool = True
 
 
-Object = t.Union[Rule, Route, Sysctl, NftObject, Connection]
+Object = t.Union[Rule, Route, Sysctl, NftObject, Connection, RegisterEntry]
 
 
 @dataclasses.dataclass(frozen=True)
 class Change:
     """One step. ``before`` is None for an addition, ``after`` is None for a deletion, a "set" has both."""
 
-    kind: str  # rule, route, sysctl, nft, conntrack
+    kind: str  # rule, route, sysctl, nft, conntrack, register
     op: str  # add, delete, set
     before: t.Optional[Object] = None
     after: t.Optional[Object] = None
@@ -90,6 +91,8 @@ class Change:
             return [f"echo {subject.value} > {shlex.quote('/proc/sys/' + subject.path)}"]
         if isinstance(subject, NftObject):
             return [f"nft {shlex.quote(line)}" for line in self.nft_lines()]
+        if isinstance(subject, RegisterEntry):
+            return subject.delete_commands() if self.op == "delete" else subject.write_commands()
         return [f"conntrack {shlex.join(conntrack_arguments(subject))}"]
 
     def ip_lines(self) -> list[str]:
@@ -112,7 +115,9 @@ class Change:
             return [_undo_sysctl(self.before, self.after)]
         if isinstance(subject, NftObject):
             return nft_shell.undo_commands(self.op, self.before, self.after)
-        return []
+        if isinstance(self.before, RegisterEntry):
+            return self.before.write_commands()
+        return subject.delete_commands() if isinstance(subject, RegisterEntry) else []
 
     def undo_ip_line(self) -> tuple[str, str]:
         """The verb and the ``ip -batch`` line that take back a change of a rule or a route."""

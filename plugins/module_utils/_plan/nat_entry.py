@@ -85,7 +85,7 @@ class NatEntry(Value):
             matches.append({"left": "meta l4proto", "op": "==", "right": right})
         if self.ports:
             left = f"{'th' if several else self.protocols[0]} dport"
-            matches.append({"left": left, "op": "==", "right": _ports_form(self.ports)})
+            matches.append({"left": left, "op": "==", "right": ports_form(self.ports)})
         return {
             "matches": matches,
             "statements": [],
@@ -96,7 +96,7 @@ class NatEntry(Value):
         }
 
 
-def _ports_form(ports: tuple[tuple[int, int], ...]) -> t.Any:
+def ports_form(ports: tuple[tuple[int, int], ...]) -> t.Any:
     """A port, a range, or a list of ports and ranges, as the facts write them."""
     if len(ports) == 1:
         low, high = ports[0]
@@ -169,7 +169,7 @@ def _read_entry(data: t.Mapping[str, t.Any], host: Host, allow_foreign_address: 
             "set allow_foreign_address where it is routed here"
         )
     protocols = tuple(sorted({str(protocol).lower() for protocol in data.get("protocols") or ()}))
-    ports = _read_ports(data.get("ports") or (), where)
+    ports = read_ports(data.get("ports") or (), where)
     unknown = [protocol for protocol in protocols if protocol not in PROTOCOLS]
     if unknown:
         raise PlanError(f"{where}: protocol {unknown[0]!r} is not one of {', '.join(PROTOCOLS)}")
@@ -178,7 +178,8 @@ def _read_entry(data: t.Mapping[str, t.Any], host: Host, allow_foreign_address: 
     return NatEntry(name, merged(prefixes), interface, address, protocols, ports)
 
 
-def _read_ports(ports: t.Iterable[t.Any], where: str) -> tuple[tuple[int, int], ...]:
+def read_ports(ports: t.Iterable[t.Any], where: str) -> tuple[tuple[int, int], ...]:
+    """Ports and ranges, sorted and joined; raises PlanError."""
     spans = []
     for port in ports:
         first, dash, last = str(port).partition("-")
