@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import typing as t
 
@@ -25,7 +24,7 @@ server = socket.create_server(("::", 5000), family=socket.AF_INET6, dualstack_ip
 print("ready", flush=True)
 
 def serve(peer):
-    peer.settimeout(5)
+    peer.settimeout(3)
     try:
         sent = int.from_bytes(peer.recv(4), "big")
         while sent > 0:
@@ -93,12 +92,14 @@ def forget(hosts: Hosts) -> None:
                         "ip route add default via 10.0.1.1; ip route add default via 2001:db8:1::1")
 
 
-def transfer(hosts: Hosts, family: int, size: int) -> bool:
-    """Whether that many bytes arrive, over a new connection and with nothing learned before."""
+def transfers(hosts: Hosts, size: int) -> dict[int, bool]:
+    """Whether that many bytes arrive, by family, over new connections and with nothing learned before."""
     forget(hosts)
-    done = subprocess.run(hosts["client"].command(sys.executable, "-c", SEND, ADDRESS[family], str(size)),
-                          capture_output=True, check=False, timeout=20)
-    return done.returncode == 0
+    running = {family: hosts["client"].start(sys.executable, "-c", SEND, address, str(size))
+               for family, address in ADDRESS.items()}
+    for one in running.values():
+        one.communicate(timeout=20)
+    return {family: one.returncode == 0 for family, one in running.items()}
 
 
 def diagnose(hosts: Hosts) -> list[Finding]:
@@ -122,28 +123,44 @@ def test_an_mtu_of_a_route_makes_the_directions_differ(chain: Hosts) -> None:
         chain["fw"].run("ip route change default via 10.0.2.2; ip route change default via 2001:db8:2::2")
 
 
-CASES = {
-    "icmp passes": ("", "", True, set()),
-    "icmp is filtered": ("fw", DROP + "icmp type destination-unreachable drop; add rule inet f forward icmpv6 type "
-                         "packet-too-big drop", False, {("SYM601", "near")}),
-    "another icmp is filtered": ("fw", DROP + "icmp type echo-request drop", True, set()),
-    "mss is clamped": ("fw", DROP + "icmp type destination-unreachable drop; add rule inet f forward icmpv6 type "
-                       "packet-too-big drop; add rule inet f forward tcp flags syn tcp option maxseg size set 1200",
-                       True, set()),
+NO_ERRORS = "icmp type destination-unreachable drop; add rule inet f forward icmpv6 type packet-too-big drop"
+AT = "add chain inet f {0} {{ type filter hook {0} priority 0; }}; add rule inet f {0} "
+OWN = "add table inet f; " + AT.format("output")  # what the router before the narrow link does with its own packets
+MARKED = "; add chain inet f pre { type filter hook prerouting priority -300; }; add rule inet f pre tcp dport 5000 " \
+    "meta mark set 7"
+REFLECT = "sysctl -qw net.ipv4.fwmark_reflect={0} net.ipv6.fwmark_reflect={0}"
+CASES = {  # whose rules, which, and the families whose large packets stall
+    "icmp passes": ("", "", ()),
+    "icmp is filtered": ("fw", DROP + NO_ERRORS, (4, 6)),
+    "another icmp is filtered": ("fw", DROP + "icmp type echo-request drop", ()),
+    "mss is clamped": (
+        "fw", DROP + NO_ERRORS + "; add rule inet f forward tcp flags syn tcp option maxseg size set 1200", ()),
+    "the router's own output (IPv4) and postrouting (IPv6) drop it": (
+        "near", OWN + "icmp type destination-unreachable drop; " + AT.format("postrouting") +
+        "icmpv6 type packet-too-big drop", (4, 6)),
+    "its own rules drop what errors are not": (
+        "near", OWN + "ct state invalid,new icmp type destination-unreachable drop; add rule inet f output ip dscp cs0 "
+        "icmp type destination-unreachable drop; add rule inet f output ip6 dscp != cs0 icmpv6 type packet-too-big "
+        'drop; add rule inet f output oifname "right" meta l4proto { icmp, ipv6-icmp } drop; '
+        "add rule inet f output meta mark 7 drop" + MARKED, ()),
+    "they drop by the precedence that errors have (IPv4) and by a mark that they take over (IPv6)": (
+        "near", OWN + "ip dscp cs6 drop; add rule inet f output meta nfproto ipv6 meta mark 7 drop" + MARKED, (4, 6)),
 }
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_what_is_told_is_what_transfers_show(chain: Hosts, name: str) -> None:
-    host, rules, works, expected = CASES[name]
+    host, rules, stalls = CASES[name]
     if host:
         chain[host].run(f"nft '{rules}'")
+    chain["near"].run(REFLECT.format(int("mark that they take over" in name)))
     try:
+        forget(chain)
         found = diagnose(chain)
-        assert {(one.id, one.host) for one in found} == expected, found
-        for family in (4, 6):
-            assert transfer(chain, family, 100), "small ones always work"
-            assert transfer(chain, family, 100_000) == works, family
+        assert {(one.id, one.host) for one in found} == ({("SYM601", "near")} if stalls else set()), found
+        assert {flow for one in found for flow in one.flows} == {FLOWS[family] for family in stalls}
+        assert all(transfers(chain, 100).values()), "small ones always work"
+        assert transfers(chain, 100_000) == {family: family not in stalls for family in (4, 6)}
     finally:
         if host:
             chain[host].run("nft flush ruleset")
@@ -154,6 +171,6 @@ def test_an_end_of_a_wire_that_takes_less_than_the_other_sends(chain: Hosts) -> 
     try:
         (found,) = [one for one in diagnose(chain) if one.severity == "critical"]
         assert (found.id, found.host, found.interface) == ("SYM601", "near", "left")
-        assert transfer(chain, 4, 100) and not transfer(chain, 4, 100_000)
+        assert transfers(chain, 100)[4] and not transfers(chain, 100_000)[4]
     finally:
         chain["near"].run("ip link set left mtu 1500")

@@ -20,8 +20,12 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.journey.p
 )
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.journey.verdict import FlowVerdict
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.journey.walk import Path, send
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.netfilter.by_hash import ByHash
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.network import Network
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Packet
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.passage.passage import Passage
+
+_PRECEDENCE, _TOS = 0xC0, 0x1E  # IPTOS_PREC_INTERNETCONTROL and IPTOS_TOS_MASK: the tos of an error (icmp_send)
 
 
 def of_flow(network: Network, told: FlowVerdict) -> t.Iterator[Finding]:
@@ -95,12 +99,37 @@ def _untold(network: Network, pair: Pair, path: Path, link: Link, first: Flow) -
     about = _after_prerouting(before, link)
     protocol, unset = ("icmpv6", "::") if about.family == 6 else ("icmp", "0.0.0.0")
     inside = dataclasses.replace(link.hop.transit.packet, flow=about, mark=0)
-    error = Packet(Flow(protocol, unset, before.source), first=False, error="too_big", about=inside)
-    fates = send(network, link.hop.host, error, pair.data or pair.again or pair.back or path)
+    latest = pair.data or pair.again or pair.back or path
+    mark, doubt = _reflected_mark(network, latest, path, link, before)
+    if doubt:
+        return "", doubt
+    tos = _PRECEDENCE | inside.tos & _TOS if about.family == 4 else 0
+    error = Packet(Flow(protocol, unset, before.source), mark, tos, first=False, error="too_big", about=inside)
+    fates = send(network, link.hop.host, error, latest)
     dead = next((fate for fate in fates if fate.outcome == "dropped"), None)
     if dead:
         return dead.detail or f"the ICMP error dies at {dead.host}", ""
     return "", next((fate.detail or fate.host for fate in fates if fate.outcome == "unknown"), "")
+
+
+def _reflected_mark(network: Network, latest: Path, path: Path, link: Link, before: Flow) -> tuple[int, str]:
+    """The mark of the error, or why it is not known: with fwmark_reflect it is that of the packet that did not fit.
+
+    That is looked at before the forward hook (ip_forward, ip6_forward), so prerouting has the last word.
+    """
+    hop, host = link.hop, network.hosts[link.hop.host]
+    if not host.sysctls.get(f"net/ipv{before.family}/fwmark_reflect") or hop.iif is None:
+        return 0, ""
+    known = path.hops[link.position - 1].transit.packet if link.position else hop.transit.packet
+    large = dataclasses.replace(known, flow=before, mark=0, first=False, tcp="ack" if known.tcp else "")
+    tracker = latest.trackers.get(hop.host) or network.new_tracker(hop.host)
+    try:
+        passage = Passage.start(host, tracker, large, hop.iif).arrive(hop.iif)
+    except ByHash:
+        return 0, f"{hop.host}: fwmark_reflect is set, and a rule that hangs on a hash decides about the mark"
+    if passage.unknown_mark:
+        return 0, f"{hop.host}: fwmark_reflect is set, and a rule may set the mark or not"
+    return passage.packet.mark, ""
 
 
 def _after_prerouting(before: Flow, link: Link) -> Flow:
