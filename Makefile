@@ -73,6 +73,10 @@ kernels: setup ## the engine against this kernel and, in an emulated machine, th
 remedies: setup ## every remedy's role on a real host: four runs, removal, what it refuses, beside what others have
 	@$(AS_ROOT) python -m pytest -q -n 4 --dist loadfile tests/remedies $(ARGS)
 
+.PHONY: persistence
+persistence: setup ## what remedies outlive on real systemd hosts, every network manager against every event, in about ten minutes
+	@$(AS_ROOT) python -m ansible_collections.netpath.symmetry.tests.real_hosts.persistence $(ARGS)
+
 lab-up: setup ## build a lab: TOPOLOGY=dual_wan_partner, or another of inventories/lab/topologies
 	@$(AS_ROOT) ansible-playbook netpath.symmetry.lab -e topology=$(TOPOLOGY) -e lab_state=present $(ARGS)
 

@@ -51,7 +51,7 @@ def _ansible_test(*argv: str) -> tuple[str, ...]:
 
 # Rooms of tests that are no part of the collection, nor of ansible-test's own kinds of tests: ruff looks at them.
 _NOT_SHIPPED = tuple(
-    option for room in ("artifact", "bench", "kernels", "lab", "networks", "oracle", "remedies")
+    option for room in ("artifact", "bench", "kernels", "lab", "networks", "oracle", "real_hosts", "remedies")
     for option in ("--exclude", f"tests/{room}/")
 )
 

@@ -17,7 +17,7 @@ description:
     table ids. What is not declared any more is removed from that slice. Everything else is foreign and stays.
   - A table whose content changes is built under a fresh id and switched by its rule, so that no packet meets half
     of it. Nothing is removed before its replacement stands.
-  - The change is applied at run time only and does not outlive a reboot.
+  - The change is applied at run time; M(netpath.symmetry.persistence) lets it outlive a reboot.
 extends_documentation_fragment:
   - netpath.symmetry.attributes
   - netpath.symmetry.attributes.actiongroup_symmetry

@@ -16,7 +16,7 @@ description:
   - The kernel uses the greater of the interface's number and that of C(all), which is never written. The module returns
     what is in force afterwards, and fails where the value of C(all) makes a wish impossible.
   - Interface names with dots are no problem. IPv6 has no such parameter.
-  - The change is applied at run time only and does not outlive a reboot or the interface.
+  - The change is applied at run time; M(netpath.symmetry.persistence) lets it outlive a reboot and the interface.
 extends_documentation_fragment:
   - netpath.symmetry.attributes
   - netpath.symmetry.attributes.actiongroup_symmetry

@@ -21,7 +21,7 @@ description:
   - A connection keeps the translation of its first packet. The module counts live connections that the change makes
     wrong and deletes the conntrack entries of those that O(existing_connections) says, one by one. It never flushes
     the table.
-  - The change is applied at run time only and does not outlive a reboot.
+  - The change is applied at run time; M(netpath.symmetry.persistence) lets it outlive a reboot.
 extends_documentation_fragment:
   - netpath.symmetry.attributes
   - netpath.symmetry.attributes.actiongroup_symmetry

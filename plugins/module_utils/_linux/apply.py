@@ -13,7 +13,12 @@ import contextlib
 import itertools
 import typing as t
 
-from ansible_collections.netpath.symmetry.plugins.module_utils._guard.journal import GuardError, applying, pending
+from ansible_collections.netpath.symmetry.plugins.module_utils._guard.journal import (
+    GuardError,
+    Pending,
+    applying,
+    pending,
+)
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux import command, register
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.routing import Route, Rule
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.change import (
@@ -44,18 +49,7 @@ def carry_out(plan: Plan, reread: t.Callable[[], str], guarding: Guarding) -> No
 
     Raises ApplyError (the plan was taken back) and journal.GuardError (nothing was done).
     """
-    guard = pending()
-    if guard is None and guarding.required:
-        raise GuardError(
-            "no change guard is armed on this host, nothing was changed: arm one with netpath.symmetry.change_guard "
-            "state=armed before, or set require_guard to false"
-        )
-    if guard is not None and guarding.change_id and guard.id != guarding.change_id:
-        raise GuardError(
-            f"the guard armed on this host is for change {guard.id}, not {guarding.change_id}; nothing was changed"
-        )
-    if guard is None and guarding.change_id:
-        raise GuardError(f"change {guarding.change_id} is not armed on this host; nothing was changed")
+    guard = armed(guarding)
     inverse = plan.undo()
     recorded: t.ContextManager[None] = contextlib.nullcontext()
     if guard is not None and inverse:
@@ -73,6 +67,23 @@ def carry_out(plan: Plan, reread: t.Callable[[], str], guarding: Guarding) -> No
                 f"time, or the kernel did not do what was asked{_taken_back(plan.changes)}\n"
                 f"{difference(plan.after, found)}"
             )
+
+
+def armed(guarding: Guarding) -> t.Optional[Pending]:
+    """The change that is armed here, None without one; raises GuardError where it is not what the module was told."""
+    guard = pending()
+    if guard is None and guarding.required:
+        raise GuardError(
+            "no change guard is armed on this host, nothing was changed: arm one with netpath.symmetry.change_guard "
+            "state=armed before, or set require_guard to false"
+        )
+    if guard is not None and guarding.change_id and guard.id != guarding.change_id:
+        raise GuardError(
+            f"the guard armed on this host is for change {guard.id}, not {guarding.change_id}; nothing was changed"
+        )
+    if guard is None and guarding.change_id:
+        raise GuardError(f"change {guarding.change_id} is not armed on this host; nothing was changed")
+    return guard
 
 
 def apply(changes: t.Sequence[Change]) -> None:

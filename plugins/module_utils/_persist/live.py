@@ -1,0 +1,92 @@
+# Copyright (c) 2026 netpath.symmetry contributors
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-3.0-or-later
+# PRIVATE: used by this collection only, may change without notice.
+"""What is ours on this host now, and which network managers run here."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.netpath.symmetry.plugins.module_utils._linux import managers, sysctl_files
+from ansible_collections.netpath.symmetry.plugins.module_utils._linux.live_host import read_host
+from ansible_collections.netpath.symmetry.plugins.module_utils._linux.live_nat import read_table
+from ansible_collections.netpath.symmetry.plugins.module_utils._linux.live_nft import read_own_table
+from ansible_collections.netpath.symmetry.plugins.module_utils._persist import files, hooks, networkd
+from ansible_collections.netpath.symmetry.plugins.module_utils._persist.files import File, PersistError
+from ansible_collections.netpath.symmetry.plugins.module_utils._persist.owned import (
+    SYSCTL_FILE,
+    Owned,
+    owned_by,
+    planned_parts,
+    with_planned,
+)
+from ansible_collections.netpath.symmetry.plugins.module_utils._persist.providers import Provider
+from ansible_collections.netpath.symmetry.plugins.module_utils._plan import mss_clamp, symmetric_return
+from ansible_collections.netpath.symmetry.plugins.module_utils._plan.nat_table import table_text
+from ansible_collections.netpath.symmetry.plugins.module_utils._plan.nft_part import live_part, part_text
+from ansible_collections.netpath.symmetry.plugins.module_utils._plan.rp_filter import Wish, path_of
+
+Data = t.Mapping[str, t.Any]
+# Of every remedy that has chains of its own in our nft table, by the subject of its plan: how their names begin.
+# Not that of state_bypass: its entries end at a time of their own.
+NFT_PARTS = {symmetric_return.SUBJECT: symmetric_return.PREFIX, "MSS clamp": mss_clamp.PREFIX}
+
+
+def providers() -> dict[str, Provider]:
+    """All providers; of several managers that run here, the first is chosen."""
+    found = [networkd.Networkd(), hooks.networkmanager(), hooks.ifupdown(), Provider()]
+    return {provider.name: provider for provider in found}
+
+
+def beside(running: t.Mapping[str, bool]) -> list[File]:
+    """Files by which the managers that run here leave our rules and routes alone, whoever brings them."""
+    return [networkd.foreign_file()] if running["networkd"] else []
+
+
+def running() -> dict[str, bool]:
+    """Which network managers run here, by the names of the providers."""
+    found = {str(one["name"]): bool(one["active"]) for one in managers.read()}
+    return {"networkd": found.get("systemd-networkd", False), "networkmanager": found.get("NetworkManager", False),
+            "ifupdown": found.get("ifupdown", False)}
+
+
+def read_owned(planned: t.Sequence[Data], wishes: t.Iterable[Wish]) -> Owned:
+    """What shall be persisted: all that is ours now, with the planned results and the reverse-path filters."""
+    results = [result for result in planned if not result.get("skipped")]
+    try:
+        host = with_planned(read_host(), results)
+        parts = planned_parts(read_parts(), results)
+    except (KeyError, TypeError, ValueError) as error:
+        raise PersistError(
+            f"planned: this is not a result of policy_routing or source_nat on this host as it is now ({error!r}); "
+            "register these tasks and give their results as they are"
+        ) from error
+    sysctls = read_sysctls()
+    for wish in wishes:
+        sysctls.pop(path_of(wish.interface), None)
+        if wish.mode is not None:
+            sysctls[path_of(wish.interface)] = wish.mode
+    return owned_by(host, "".join(parts.values()), sysctls)
+
+
+def read_parts() -> dict[str, str]:
+    """What each remedy has in our nft table now, as text that nft reads, by the subject of its plan.
+
+    What others have put into the table is not ours to persist. Raises CommandError and PlanError.
+    """
+    own = read_own_table()
+    parts = {"source NAT": table_text(read_table())}
+    parts.update((subject, part_text(live_part(own, prefix))) for subject, prefix in NFT_PARTS.items())
+    return parts
+
+
+def read_sysctls() -> dict[str, int]:
+    """What our drop-in of sysctl.d says now."""
+    file = files.read(SYSCTL_FILE)
+    settings = sysctl_files.parse(file.text, SYSCTL_FILE) if file else []
+    return {one.key: int(one.value) for one in settings if one.value is not None and one.value.isdigit()}
+
+
+def read_text() -> str:
+    """The state at run time that is ours, as text."""
+    return owned_by(read_host(), "".join(read_parts().values()), {}).text()

@@ -1,0 +1,107 @@
+# Copyright (c) 2026 netpath.symmetry contributors
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-3.0-or-later
+# PRIVATE: used by this collection only, may change without notice.
+"""Who puts our routes back on this host when their interfaces come and go, and which files that takes.
+
+What is persisted is the same with all of them: our own units put in the rules before the network is set up, and our
+nft table behind the firewalls. They differ in what brings the routes of an interface.
+"""
+
+from __future__ import annotations
+
+import os
+import typing as t
+
+from ansible_collections.netpath.symmetry.plugins.module_utils._persist import restore
+from ansible_collections.netpath.symmetry.plugins.module_utils._persist.files import File, PersistError
+from ansible_collections.netpath.symmetry.plugins.module_utils._persist.owned import (
+    FOLDER,
+    NFT_FILE,
+    SYSCTL_FILE,
+    Owned,
+    batch_files,
+    is_bound,
+    nft_file,
+    sysctl_file,
+)
+
+Command = tuple[str, ...]
+PARTS = ("routing", "nft", "rp_filter")
+DISPATCHER = "/etc/NetworkManager/dispatcher.d/50-netpath-symmetry"
+IF_UP = "/etc/network/if-up.d/netpath-symmetry"
+HOOKS = (DISPATCHER, IF_UP)
+
+
+class Provider:
+    """What a network manager needs to bring our routes back. The base is our own unit, which works with all of them."""
+
+    name = "boot_unit"
+
+    def files(self, owned: Owned, beside: t.Sequence[File] = ()) -> list[File]:
+        """All files that persist what is ours; with ``beside`` where it has rules or routes."""
+        loose = [route for route in owned.routes if not is_bound(route)]
+        links = [route for route in owned.routes if is_bound(route)]
+        wanted = batch_files(owned.rules, loose, self.left_to_us(links))
+        wanted += restore.restore_unit() if wanted else []
+        wanted += beside if owned.rules or owned.routes else []
+        wanted += self.files_of_routes(links, [path for path, _value in owned.sysctls])
+        if owned.table:
+            wanted += [*nft_file(owned.table), *restore.nft_unit()]
+        return wanted + sysctl_file(owned.sysctls)
+
+    def left_to_us(self, routes: t.Sequence[t.Any]) -> t.Sequence[t.Any]:
+        """The routes that our script puts in, as the manager does not."""
+        return routes
+
+    def files_of_routes(self, routes: t.Sequence[t.Any], sysctls: t.Sequence[str]) -> list[File]:
+        """The files by which routes and parameters of interfaces come back with the interface."""
+        return restore.watch_unit() if routes or sysctls else []
+
+    def present(self) -> list[str]:
+        """The paths of the manager's files that are, or were, ours."""
+        return []
+
+    def reload(self, changed: t.Collection[str]) -> list[Command]:
+        """The commands that make the manager read these files again, where some of them are its own."""
+        return []
+
+
+def ours(providers: t.Iterable[Provider]) -> list[str]:
+    """Every path that may hold something of ours, but for the programs."""
+    common = [f"{FOLDER}/{kind}.ipv{family}" for kind in ("rules", "routes") for family in (4, 6)]
+    units = [*restore.restore_unit(), *restore.nft_unit(), *restore.watch_unit()]
+    found = [*common, NFT_FILE, SYSCTL_FILE, *(file.path for file in units)]
+    return [*found, *(path for provider in providers for path in provider.present())]
+
+
+def part_of(path: str) -> str:
+    """Which of PARTS a file of ours is about; "interfaces" for what brings several of them back."""
+    if path == SYSCTL_FILE:
+        return "rp_filter"
+    if path in (NFT_FILE, *(file.path for file in restore.nft_unit())):
+        return "nft"
+    if path in (*HOOKS, *(file.path for file in restore.watch_unit())):
+        return "interfaces"
+    return "routing"
+
+
+def has_systemd() -> bool:
+    """Whether systemd is process 1 of this very host: the network namespace is that of process 1."""
+    if not os.path.isdir("/run/systemd/system"):
+        return False
+    try:
+        return os.readlink("/proc/1/ns/net") == os.readlink("/proc/self/ns/net")
+    except OSError:
+        return False
+
+
+def choose(wanted: str, providers: t.Mapping[str, Provider], running: t.Mapping[str, bool]) -> Provider:
+    """The provider that is asked for or, with "auto", that of the manager that runs; raises PersistError."""
+    if not has_systemd():
+        raise PersistError(
+            "process 1 of this host is not systemd, or runs in another network namespace: nothing here would put the "
+            "state back at a boot. Set persist to false, and let what sets this namespace up do it"
+        )
+    if wanted != "auto":
+        return providers[wanted]
+    return next((provider for name, provider in providers.items() if running.get(name)), providers["boot_unit"])

@@ -1,0 +1,239 @@
+# Copyright (c) 2026 netpath.symmetry contributors
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-3.0-or-later
+# PRIVATE: used by this collection only, may change without notice.
+"""The shell script ``symmetry-restore``, which puts back what is persisted, and the units that call it.
+
+Rules depend on no interface: they are put in before the network is set up. Routes come when their interfaces do.
+Our nft table comes behind what may flush the ruleset at boot, and again whenever nftables.service has flushed it.
+The script needs a POSIX shell, ip and nft: no Python.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.netpath.symmetry.plugins.module_utils._model.ownership import NFT_FAMILY, NFT_TABLE, STATE_DIR
+from ansible_collections.netpath.symmetry.plugins.module_utils._persist.files import File
+from ansible_collections.netpath.symmetry.plugins.module_utils._persist.owned import FOLDER, SYSCTL_FILE, WRITTEN_BY
+
+SCRIPT_PATH = f"{STATE_DIR}/symmetry-restore"
+UNITS = "/etc/systemd/system"
+MANAGERS = "systemd-networkd.service NetworkManager.service networking.service"
+FIREWALLS = "nftables.service firewalld.service ufw.service netfilter-persistent.service"
+NFTABLES_FILE = f"{UNITS}/nftables.service.d/50-netpath-symmetry.conf"
+SCRIPT = r"""#!/bin/sh
+# symmetry-restore: puts back what netpath.symmetry has persisted in @FOLDER@.
+# SPDX-License-Identifier: GPL-3.0-or-later
+set -u
+export LC_ALL=C PATH=/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin
+SYSCTLS=@SYSCTL_FILE@
+failed=0
+
+usage() {
+    cat <<'EOF'
+usage: symmetry-restore rules           policy rules, and routes that need no interface
+       symmetry-restore routes [LINK]   routes of the interfaces, or of one of them, and their kernel parameters
+       symmetry-restore nft             the nft table
+       symmetry-restore watch           routes now, and again whenever an interface of theirs comes back
+       symmetry-restore units           read the units again and start them
+EOF
+}
+
+batch() { # FAMILY: lines for ip; what is there already is right
+    told=$(ip "-$1" -force -batch - 2>&1 | grep -v -e 'File exists' -e '^Command failed')
+    [ -z "$told" ] || { printf '%s\n' "$told" >&2; failed=1; }
+}
+
+pending() { # a change is being tried: what is persisted may not be what it wants
+    [ -d @STATE_DIR@/pending ]
+}
+
+do_rules() {
+    for family in 4 6; do
+        [ ! -f "rules.ipv$family" ] || batch "$family" <"rules.ipv$family"
+    done
+}
+
+do_routes() { # [LINK]
+    for family in 4 6; do
+        [ -f "routes.ipv$family" ] || continue
+        while read -r line; do
+            case "$line " in '#'*) ;; *" dev ${1:-}"*) printf '%s\n' "$line" ;; esac
+        done <"routes.ipv$family" | batch "$family"
+    done
+    [ -f "$SYSCTLS" ] || return 0
+    while read -r path equals value; do
+        case $path in net/*) ;; *) continue ;; esac
+        [ "$equals" = = ] && [ -w "/proc/sys/$path" ] || continue
+        [ "$(cat "/proc/sys/$path")" = "$value" ] || printf '%s\n' "$value" >"/proc/sys/$path"
+    done <"$SYSCTLS"
+}
+
+do_nft() { # our table, unless it is there; others may have put chains of their own into it
+    [ -f table.nft ] || return 0
+    for chain in $(sed -n 's/^[[:space:]]*chain \([^ ]*\) {$/\1/p' table.nft); do
+        if nft list chain @TABLE@ "$chain" >/dev/null 2>&1; then return 0; fi
+    done
+    nft -f table.nft || failed=1
+}
+
+ours() { # LINK: our routes or parameters name it
+    cat routes.ipv[46] "$SYSCTLS" 2>/dev/null | sed 's/$/ /' | grep -qF -e " dev $1 " -e "/conf/$1/"
+}
+
+do_watch() {
+    ip -o monitor link address | {
+        sleep 0.2 # the monitor listens by now
+        pending || do_routes "" 2>/dev/null
+        while read -r first second _; do
+            case $first in Deleted) continue ;; *:) link=${second%:} ;; *) continue ;; esac
+            link=${link%%@*}
+            if ours "$link" && ! pending; then do_routes "$link " 2>/dev/null; fi
+        done
+    }
+}
+
+do_units() { # the files of a revert at boot are there now, and systemd has read others: what they hold is started
+    systemctl daemon-reload
+    for unit in symmetry-restore symmetry-nft symmetry-watch; do
+        [ ! -f "@UNITS@/$unit.service" ] || systemctl start --no-block "$unit.service"
+    done
+}
+
+[ "${1:-}" = units ] || cd @FOLDER@ 2>/dev/null || exit 0 # nothing is persisted
+case ${1:-} in
+    units) do_units ;;
+    rules | nft | watch) "do_$1" ;;
+    routes) pending || do_routes "${2:+$2 }" ;;
+    *) usage >&2; exit 2 ;;
+esac
+exit "$failed"
+"""
+_JOURNAL = """# @WRITTEN_BY@
+[Unit]
+Description=Take back the network change that nobody confirmed before the host went down
+DefaultDependencies=no
+RequiresMountsFor=@STATE_DIR@ /etc
+ConditionPathExists=@STATE_DIR@/pending
+After=systemd-remount-fs.service
+Before=network-pre.target systemd-sysctl.service shutdown.target @MANAGERS@ @FIREWALLS@
+Wants=network-pre.target
+Conflicts=shutdown.target
+
+[Service]
+Type=oneshot
+ExecStart=/bin/sh @STATE_DIR@/symmetry-guard revert
+ExecStopPost=/bin/sh @SCRIPT@ units
+
+[Install]
+WantedBy=sysinit.target
+"""
+_RESTORE = """# @WRITTEN_BY@
+[Unit]
+Description=Policy rules of netpath.symmetry
+DefaultDependencies=no
+RequiresMountsFor=@STATE_DIR@ @FOLDER@
+After=systemd-remount-fs.service symmetry-journal.service
+Before=network-pre.target shutdown.target @MANAGERS@
+Wants=network-pre.target
+Conflicts=shutdown.target
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/sh @SCRIPT@ rules
+
+[Install]
+WantedBy=sysinit.target
+"""
+_NFT = """# @WRITTEN_BY@
+[Unit]
+Description=nft table of netpath.symmetry
+DefaultDependencies=no
+RequiresMountsFor=@STATE_DIR@ @FOLDER@
+After=symmetry-journal.service @FIREWALLS@
+Before=network-pre.target shutdown.target
+Wants=network-pre.target
+Conflicts=shutdown.target
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/sh @SCRIPT@ nft
+
+[Install]
+WantedBy=multi-user.target
+"""
+_NFTABLES = """# @WRITTEN_BY@
+# nftables.service flushes the whole ruleset when it starts, is reloaded and stops: our table comes back right after.
+[Service]
+ExecStartPost=-/bin/sh @SCRIPT@ nft
+ExecReload=-/bin/sh @SCRIPT@ nft
+ExecStopPost=-/bin/sh @SCRIPT@ nft
+"""
+_WATCH = """# @WRITTEN_BY@
+[Unit]
+Description=Routes of netpath.symmetry, as their interfaces come and go
+RequiresMountsFor=@STATE_DIR@ @FOLDER@
+After=network.target symmetry-journal.service symmetry-restore.service
+
+[Service]
+ExecStart=/bin/sh @SCRIPT@ watch
+Restart=always
+RestartSec=1
+
+[Install]
+WantedBy=multi-user.target
+"""
+_NAMES = {
+    "FOLDER": FOLDER,
+    "SYSCTL_FILE": SYSCTL_FILE,
+    "STATE_DIR": STATE_DIR,
+    "TABLE": f"{NFT_FAMILY} {NFT_TABLE}",
+    "WRITTEN_BY": WRITTEN_BY,
+    "MANAGERS": MANAGERS,
+    "FIREWALLS": FIREWALLS,
+    "SCRIPT": SCRIPT_PATH,
+    "UNITS": UNITS,
+}
+
+
+def programs() -> list[File]:
+    """The script, and the unit that takes back before the network is set up what was pending when the host went down.
+
+    They are no part of a change: they stand before the first file of it and stay, for a revert must not remove what
+    finishes it. Without other files they do nothing.
+    """
+    return [File(SCRIPT_PATH, _filled(SCRIPT), 0o755), *_unit("symmetry-journal", _JOURNAL)]
+
+
+def restore_unit() -> list[File]:
+    return _unit("symmetry-restore", _RESTORE)
+
+
+def nft_unit() -> list[File]:
+    """Our unit, for the boot, and a drop-in for that of nftables: no unit can start when another one has stopped."""
+    return [*_unit("symmetry-nft", _NFT), File(NFTABLES_FILE, _filled(_NFTABLES))]
+
+
+def watch_unit() -> list[File]:
+    return _unit("symmetry-watch", _WATCH)
+
+
+def unit_names(paths: t.Iterable[str]) -> list[str]:
+    """Which units these files are."""
+    return sorted(path[len(UNITS) + 1 :] for path in paths if path.startswith(f"{UNITS}/") and path.count("/") == 4)
+
+
+def _unit(name: str, template: str) -> list[File]:
+    """A unit and the links that enable it, as ``systemctl enable`` makes them."""
+    text = _filled(template)
+    wanting = [word for line in text.splitlines() if line.startswith("WantedBy=") for word in line[9:].split()]
+    path = f"{UNITS}/{name}.service"
+    return [File(path, text), *(File(f"{UNITS}/{one}.wants/{name}.service", link=path) for one in wanting)]
+
+
+def _filled(template: str) -> str:
+    for name, value in _NAMES.items():
+        template = template.replace(f"@{name}@", value)
+    return template

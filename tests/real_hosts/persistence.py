@@ -1,0 +1,325 @@
+# Copyright (c) 2026 netpath.symmetry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Does a remedy outlive what happens to hosts? Every provider against every event, on real hosts (make persistence).
+
+A host is mended by the roles over SSH, under the guard, and the change is confirmed. Then one event after the other
+happens to it. After each, rules, routes of both address families, the nft table and the reverse-path filter must be
+byte for byte what they were, and packets must take the pinned uplink. The control row is the same with persistence left
+out: it must lose, or the events would show nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import concurrent.futures
+import dataclasses
+import subprocess
+import sys
+import time
+import typing as t
+
+from ansible_collections.netpath.symmetry.tests.real_hosts import userland
+from ansible_collections.netpath.symmetry.tests.real_hosts.host import HostError, RealHost, gateways
+from ansible_collections.netpath.symmetry.tests.real_hosts.managers import Manager, managers
+
+SETTLE_SECONDS = 20.0  # from an event until all is as it was
+QUIET_SECONDS = 2.0  # and it stays so: a manager answers before it has done what it was told
+CONTROL = "control, nothing persisted"
+UPLINKS = [
+    {"name": link, "interface": link, "gateway": gateway} for link in ("wan_a", "wan_b") for gateway in gateways(link)
+]
+OTHER = {"name": "other", "prefixes": ["203.0.113.0/24", "2001:db8::/32"], "uplink": "wan_b"}
+PIN = {
+    "name": "partner",
+    "prefixes": ["203.0.113.0/25", "2001:db8:5::/48"],
+    "uplink": "wan_a",
+    "source_nat": "198.51.100.2",
+    "acknowledge_source": True,
+    "on_uplink_loss": "block",
+}
+LOOSE = {"rp_filter_interfaces": [{"name": "wan_b", "mode": "loose", "reason": "replies enter here"}]}
+# What an administrator of these hosts has set: strict everywhere, and a firewall whose file flushes the ruleset.
+OWN_FILES = {
+    "/etc/sysctl.d/50-hardening.conf": "net.ipv4.conf.*.rp_filter = 1\n-net.ipv4.conf.all.rp_filter\n",
+    "/etc/nftables.conf": "flush ruleset\ntable inet filter {\n\tchain input {\n"
+    "\t\ttype filter hook input priority filter; policy accept;\n\t}\n}\n",
+}
+STATE = r"""
+for f in 4 6; do
+    ip -$f rule show
+    for t in $(ip -$f rule show | sed -n 's/.*lookup \(10[0-9]*\).*/\1/p'); do
+        echo "table $t"
+        ip -$f route show table $t | sed 's/ linkdown//; s/ dead//'
+    done
+done
+nft -s list table inet netpath_symmetry
+cat /proc/sys/net/ipv4/conf/wan_b/rp_filter
+find /etc -type f -path '*netpath-symmetry*' -o -type f -name 'symmetry-*' -not -name symmetry-journal.service |
+    sort | xargs -r sha256sum
+"""
+Say = t.Callable[[str], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """A host of one network manager whose state a provider persists; None where nothing does."""
+
+    name: str
+    manager: str
+    provider: t.Optional[str]
+
+
+@dataclasses.dataclass(frozen=True)
+class Event:
+    """Something that happens to a host; ``control_loses`` where it takes away what nobody persists on every host."""
+
+    name: str
+    happen: t.Callable[[RealHost, Manager, Row], None]
+    control_loses: bool = False
+    firewall: str = ""  # a unit that runs meanwhile, and is stopped afterwards
+
+
+ROWS = [
+    Row("boot_unit", "ifupdown", "boot_unit"),
+    Row("boot_unit on networkd", "networkd", "boot_unit"),
+    Row("networkd", "networkd", "auto"),
+    Row("ifupdown", "ifupdown", "auto"),
+    Row("networkmanager", "networkmanager", "auto"),
+    Row("netplan, networkd", "netplan, networkd", "auto"),
+    Row("netplan, NetworkManager", "netplan, NetworkManager", "auto"),
+    Row(CONTROL, "networkd", None),
+]
+
+
+def _reboot(host: RealHost, _manager: Manager, _row: Row) -> None:
+    host.reboot()
+
+
+def _reload(host: RealHost, manager: Manager, _row: Row) -> None:
+    host.ssh(manager.reload)
+
+
+def _restart(host: RealHost, manager: Manager, _row: Row) -> None:
+    host.ssh(manager.restart)
+
+
+def _flap(host: RealHost, _manager: Manager, _row: Row) -> None:
+    host.flap("wan_a")
+
+
+def _recreate(host: RealHost, manager: Manager, _row: Row) -> None:
+    host.unplug("wan_a")
+    time.sleep(0.5)
+    host.plug("wan_a")
+    if manager.appeared:
+        host.ssh(manager.appeared.replace("LINK", "wan_a"))
+
+
+def _sysctl(host: RealHost, _manager: Manager, _row: Row) -> None:
+    host.ssh("sysctl --system")
+
+
+def _nft_reload(host: RealHost, _manager: Manager, _row: Row) -> None:
+    host.ssh("systemctl reload nftables.service")
+
+
+def _nft_restart(host: RealHost, _manager: Manager, _row: Row) -> None:
+    host.ssh("systemctl restart nftables.service")
+
+
+def _power_cut(host: RealHost, _manager: Manager, _row: Row) -> None:
+    host.cut_power()
+    host.boot()
+
+
+def _try_other(host: RealHost, row: Row, seconds: int) -> None:
+    """Persist another change, which nobody confirms."""
+    before = state_of(host)
+    mend(host, row, f"other-{time.monotonic_ns()}", OTHER, seconds)
+    if state_of(host) == before:
+        raise HostError(f"{row.name}: the other change changes nothing")
+
+
+def _expire(host: RealHost, _manager: Manager, row: Row) -> None:
+    _try_other(host, row, 20)
+    time.sleep(20)
+
+
+def _unconfirmed_reboot(host: RealHost, _manager: Manager, row: Row) -> None:
+    _try_other(host, row, 600)
+    host.reboot()
+
+
+def _unconfirmed_power_cut(host: RealHost, manager: Manager, row: Row) -> None:
+    _try_other(host, row, 600)
+    _power_cut(host, manager, row)
+
+
+def _firewalld(host: RealHost, _manager: Manager, _row: Row) -> None:
+    host.ssh("firewall-cmd --reload && firewall-cmd --complete-reload")
+
+
+def _ufw(host: RealHost, _manager: Manager, _row: Row) -> None:
+    host.ssh("ufw allow 22/tcp && ufw --force enable && ufw reload")
+
+
+EVENTS = [
+    Event("reload of the manager", _reload),
+    Event("carrier flap", _flap),
+    Event("restart of the manager", _restart),
+    Event("sysctl --system", _sysctl, control_loses=True),
+    Event("interface anew", _recreate, control_loses=True),
+    Event("reload of nftables", _nft_reload, control_loses=True, firewall="nftables.service"),
+    Event("restart of nftables", _nft_restart, control_loses=True, firewall="nftables.service"),
+    Event("firewalld reload", _firewalld, firewall="firewalld.service"),
+    Event("ufw reload", _ufw, firewall="ufw.service"),
+    Event("reboot", _reboot, control_loses=True),
+    Event("power cut", _power_cut, control_loses=True),
+    # Of these three, what comes back is the state before another change, which is persisted and not confirmed.
+    Event("expiry", _expire),
+    Event("unconfirmed, reboot", _unconfirmed_reboot, control_loses=True),
+    Event("unconfirmed, power cut", _unconfirmed_power_cut, control_loses=True),
+]
+
+
+def mend(
+    host: RealHost, row: Row, change_id: str, pin: t.Mapping[str, t.Any] = PIN, unconfirmed: int = 0
+) -> None:
+    """Mend the host by the roles, under the guard, and confirm, or leave it so many seconds; raises HostError."""
+    guard = {"change_id": change_id, "timeout": unconfirmed or 300}
+    persist = {"persist": row.provider is not None, "persist_provider": row.provider or "auto"}
+    tasks: list[dict[str, t.Any]] = [{"netpath.symmetry.change_guard": {**guard, "state": "armed"}}]
+    for role, variables in (
+        ("rp_filter", LOOSE), ("policy_route", {"policy_route_uplinks": UPLINKS, "policy_route_pins": [pin]})
+    ):
+        own = {f"{role}_{key}": value for key, value in persist.items()}
+        tasks.append({"include_role": {"name": f"netpath.symmetry.{role}"}, "vars": {**variables, **own}})
+    if not unconfirmed:
+        tasks.append({"netpath.symmetry.change_guard": {**guard, "state": "confirmed"}})
+    done = host.play(tasks)
+    if done.returncode:
+        raise HostError(f"{row.name}: the roles failed:\n{done.stdout[-3000:]}{done.stderr[-1000:]}")
+
+
+def state_of(host: RealHost) -> str:
+    return host.ssh(STATE, check=False).stdout
+
+
+def packets_of(host: RealHost) -> str:
+    """By which uplink packets to the partner leave: of IPv4 from the other uplink's address, and of IPv6."""
+    return f"{host.uplink_of_ping(4, '198.51.100.6')} {host.uplink_of_ping(6)}"
+
+
+def verdict(host: RealHost, wanted: str) -> str:
+    """Empty when the host comes back to the wanted state, and its packets do; else what is lost."""
+    deadline = time.monotonic() + SETTLE_SECONDS
+    right = 0.0  # since when
+    while True:
+        found = state_of(host)
+        way = packets_of(host) if found == wanted else ""
+        right = (right or time.monotonic()) if way == "wan_a wan_a" else 0.0
+        if right and time.monotonic() - right >= QUIET_SECONDS:
+            return ""
+        if time.monotonic() > deadline:
+            if found == wanted:
+                return f"packets leave by {way}"
+            lines = [line.strip() for line in wanted.splitlines() if line not in found.splitlines()]
+            return "; ".join(lines[:3]) or "there is more than before, or in another order"
+        time.sleep(0.3)
+
+
+def run_row(row: Row, name: str, events: t.Sequence[Event], outcomes: dict[str, str], say: Say) -> None:
+    """Add the outcome of every event for one host: empty where all was kept. Raises HostError."""
+    manager = managers()[row.manager]
+    with RealHost(name, {**OWN_FILES, **manager.files}, manager.units) as host:
+        host.boot()
+        mend(host, row, "first")
+        wanted, way = state_of(host), packets_of(host)
+        if way != "wan_a wan_a":
+            raise HostError(f"{row.name}: the roles ran, but packets leave by {way}:\n{wanted}")
+        for number, event in enumerate(events, 1):
+            began = time.monotonic()
+            if event.firewall:
+                host.ssh(f"systemctl start {event.firewall}")
+            event.happen(host, manager, row)
+            outcomes[event.name] = verdict(host, wanted)
+            if event.firewall:
+                host.ssh(f"{'ufw --force disable; ' if 'ufw' in event.firewall else ''}systemctl stop {event.firewall}")
+            told = outcomes[event.name]
+            say(f"{row.name}: {event.name} [{number}/{len(events)}] "
+                f"{f'LOST: {told}' if told else 'kept'}, {time.monotonic() - began:.1f} s")
+            if told or state_of(host) != wanted:  # the next event shall find a host that is mended
+                mend(host, row, f"again-{number}")
+                wanted = state_of(host)  # in a table of another number
+                if packets_of(host) != "wan_a wan_a":
+                    raise HostError(f"{row.name}: cannot be mended after {event.name}:\n{wanted}")
+
+
+def matrix(table: t.Mapping[str, t.Mapping[str, str]], events: t.Sequence[Event]) -> str:
+    """Provider x event x outcome as text, with the number of cells of each row."""
+    width = max(len(name) for name in table)
+    lines = [f"{'':{width}}  " + "  ".join(event.name for event in events) + "  kept"]
+    for name, outcomes in table.items():
+        cells = [("LOST" if outcomes[e.name] else "kept") if e.name in outcomes else "-" for e in events]
+        kept = sum(cell == "kept" for cell in cells)
+        line = "  ".join(f"{cell:{len(event.name)}}" for cell, event in zip(cells, events, strict=True))
+        lines.append(f"{name:{width}}  {line}  {kept}/{len(cells)}")
+    return "\n".join(lines)
+
+
+def judge(table: t.Mapping[str, t.Mapping[str, str]], rows: t.Sequence[Row], events: t.Sequence[Event]) -> list[str]:
+    """What is wrong with the matrix, one line each: losses, empty cells, and a control that keeps what it must lose."""
+    wrong = []
+    for row in rows:
+        for event in events:
+            told = table.get(row.name, {}).get(event.name)
+            if told is None:
+                wrong.append(f"{row.name}: {event.name}: not run")
+            elif row.provider is not None and told:
+                wrong.append(f"{row.name}: {event.name}: lost {told}")
+            elif row.provider is None and event.control_loses and not told:
+                wrong.append(f"{row.name}: {event.name} takes nothing away, so it shows nothing")
+    return wrong
+
+
+def main(argv: t.Sequence[str] = ()) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", default="", help="rows whose name begins so")
+    parser.add_argument("--event", default="", help="events whose name begins so")
+    parser.add_argument("--hosts", type=int, default=3, help="hosts that run at a time (3)")
+    options = parser.parse_args(argv or None)
+    rows = [row for row in ROWS if row.name.startswith(options.only)]
+    events = [event for event in EVENTS if event.name.startswith(options.event)]
+    if not rows or not events:
+        print(f"no such row or event; there are: {', '.join(x.name for x in (*ROWS, *EVENTS))}", file=sys.stderr)
+        return 2
+    table: dict[str, dict[str, str]] = {row.name: {} for row in rows}
+    began = time.monotonic()
+    try:
+        userland.ready()
+    except userland.UserlandError as error:
+        print(error, file=sys.stderr)
+        return 2
+
+    def run(row: Row) -> None:
+        try:
+            run_row(row, f"host{rows.index(row)}", events, table[row.name], lambda text: print(text, flush=True))
+        except (HostError, subprocess.SubprocessError) as error:  # its cells stay empty, which is a failure
+            print(f"{row.name}: {error}", flush=True)
+
+    with concurrent.futures.ThreadPoolExecutor(options.hosts) as pool:  # a host mostly waits
+        list(pool.map(run, rows))
+    wrong = judge(table, rows, events)
+    persisted = [row for row in rows if row.provider is not None]
+    print(f"\n{matrix(table, events)}\n")
+    print("".join(f"{line}\n" for line in wrong), end="")
+    cases = sum(len(table[row.name]) for row in persisted)
+    lost = sum(bool(told) for row in persisted for told in table[row.name].values())
+    print(f"{len(rows)} hosts in {time.monotonic() - began:.0f} s")
+    print(f"persistence: cases={cases} lost={lost}")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,153 @@
+# Copyright (c) 2026 netpath.symmetry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which files persist what, and which of them a part may touch."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.netpath.symmetry.plugins.module_utils._model.routing import NextHop, Route, Rule
+from ansible_collections.netpath.symmetry.plugins.module_utils._persist import persist, restore
+from ansible_collections.netpath.symmetry.plugins.module_utils._persist.files import File, PersistError
+from ansible_collections.netpath.symmetry.plugins.module_utils._persist.hooks import Hook, ifupdown, networkmanager
+from ansible_collections.netpath.symmetry.plugins.module_utils._persist.networkd import Networkd, foreign_file
+from ansible_collections.netpath.symmetry.plugins.module_utils._persist.owned import (
+    NFT_FILE,
+    SYSCTL_FILE,
+    Owned,
+    owned_by,
+    planned_parts,
+    with_planned,
+)
+from ansible_collections.netpath.symmetry.plugins.module_utils._persist.providers import DISPATCHER, Provider, part_of
+from ansible_collections.netpath.symmetry.plugins.module_utils._plan.host import Host
+
+RULE = Rule(4, 10100, table=10100, protocol=83)
+FOREIGN = Rule(4, 77, table=77, protocol=4)
+ROUTE = Route(4, 10100, "203.0.113.0/25", protocol=83, nexthops=(NextHop("wan_a", "198.51.100.1"),))
+BLOCK = Route(4, 10100, "203.0.113.0/25", type="unreachable", metric=4000000, protocol=83)
+TABLE = "table inet netpath_symmetry {\n}\n"
+OWNED = Owned((RULE,), (ROUTE, BLOCK), TABLE, (("net/ipv4/conf/v0.100/rp_filter", 2),))
+
+
+def host(*rules: Rule, routes: tuple[Route, ...] = ()) -> Host:
+    return Host(rules, routes, {})
+
+
+def texts(provider: Provider, owned: Owned = OWNED) -> dict[str, str]:
+    return {file.path: file.text for file in provider.files(owned, [foreign_file()]) if file.link is None}
+
+
+def test_the_own_unit_persists_rules_before_the_network_and_routes_with_their_interface():
+    found = texts(Provider())
+    rules = found["/etc/netpath-symmetry/rules.ipv4"].splitlines()[2:]
+    assert rules == [
+        "rule add priority 10100 from all lookup 10100 protocol 83",
+        "route replace unreachable 203.0.113.0/25 table 10100 proto 83 metric 4000000",
+    ]
+    routes = found["/etc/netpath-symmetry/routes.ipv4"].splitlines()[2:]
+    assert routes == ["route replace 203.0.113.0/25 table 10100 proto 83 scope global via 198.51.100.1 dev wan_a"]
+    assert found[NFT_FILE].endswith(TABLE)
+    assert found[SYSCTL_FILE].splitlines()[1:] == ["net/ipv4/conf/v0.100/rp_filter = 2"]
+    assert restore.unit_names(found) == ["symmetry-nft.service", "symmetry-restore.service", "symmetry-watch.service"]
+    assert all("Written by netpath.symmetry" in text for text in found.values())
+
+
+def test_nothing_owned_needs_no_file():
+    for provider in (Provider(), ifupdown(), networkmanager(), Networkd()):
+        assert texts(provider, Owned()) == {}
+
+
+NETWORKMANAGER = Hook("networkmanager", DISPATCHER, "#!/bin/sh\n# symmetry-restore routes\n")
+
+
+@pytest.mark.parametrize("provider", [ifupdown(), NETWORKMANAGER], ids=lambda provider: provider.name)
+def test_a_hook_stands_for_the_watching_unit(provider):
+    found = texts(provider)
+    assert "symmetry-watch.service" not in restore.unit_names(found)
+    (hook,) = [text for path, text in found.items() if text.startswith("#!/bin/sh")]
+    assert "symmetry-restore routes" in hook
+
+
+def test_where_nobody_runs_hooks_the_own_unit_watches():
+    found = texts(Hook("networkmanager", DISPATCHER, "#!/bin/sh\n", runs_hooks=False))
+    assert "symmetry-watch.service" in restore.unit_names(found) and DISPATCHER in found
+
+
+def test_networkd_gets_the_routes_of_its_interfaces_and_the_rest_is_left_to_us(monkeypatch):
+    provider = Networkd()
+    monkeypatch.setattr(provider, "_networks", {"wan_a": "/run/systemd/network/10-netplan-wan_a.network"})
+    six = Route(6, 10100, "::/0", metric=1024, protocol=83, nexthops=(NextHop("wan_a", "fe80::1", flags=("onlink",)),))
+    other = Route(4, 10100, "0.0.0.0/0", protocol=83, nexthops=(NextHop("tun0", None),), scope="link")
+    found = texts(provider, Owned((RULE,), (ROUTE, six, other)))
+    dropin = "/etc/systemd/network/10-netplan-wan_a.network.d/50-netpath-symmetry.conf"
+    sections = found[dropin].split("\n", 1)[1].split("\n\n")
+    assert sections[0].splitlines() == [
+        "[Route]", "Table=10100", "Protocol=83", "Destination=203.0.113.0/25", "Gateway=198.51.100.1"
+    ]
+    assert sections[1].splitlines() == [
+        "[Route]", "Table=10100", "Protocol=83", "Destination=::/0", "Gateway=fe80::1", "GatewayOnLink=yes",
+        "Metric=1024",
+    ]
+    assert found["/etc/netpath-symmetry/routes.ipv4"].splitlines()[2:] == [
+        "route replace 0.0.0.0/0 table 10100 proto 83 scope link dev tun0"
+    ]
+    assert "ManageForeignRoutingPolicyRules=no" in found[foreign_file().path]
+
+
+def test_only_what_bears_our_mark_is_persisted():
+    owned = owned_by(host(FOREIGN, RULE, routes=(ROUTE, Route(4, 254, "0.0.0.0/0"))), "", {})
+    assert owned.rules == (RULE,) and owned.routes == (ROUTE,)
+
+
+def test_results_of_check_mode_count_as_carried_out():
+    changes = [
+        {"kind": "rule", "op": "add", "after": RULE.to_dict()},
+        {"kind": "route", "op": "add", "after": ROUTE.to_dict()},
+        {"kind": "nft", "op": "add", "after": {"what": "table"}},
+        {"kind": "rule", "op": "delete", "before": FOREIGN.to_dict()},
+    ]
+    planned = [{"changes": changes, "diff": {"before_header": "source NAT (live)", "after": TABLE}}]
+    after = with_planned(host(FOREIGN), planned)
+    assert after.rules == (RULE,) and after.routes == (ROUTE,)
+    parts = {"source NAT": "", "symmetric return": "old"}
+    assert planned_parts(parts, planned) == {"source NAT": TABLE, "symmetric return": "old"}
+    assert planned_parts(parts, [{"changes": [], "diff": {}}]) == parts
+    with pytest.raises(ValueError, match="no part"):
+        planned_parts({}, planned)
+
+
+def test_a_part_leaves_the_files_of_the_others_alone(monkeypatch):
+    everything = {path: File(path, "old") for path in (NFT_FILE, SYSCTL_FILE, "/etc/netpath-symmetry/rules.ipv4")}
+    monkeypatch.setattr(persist.files, "read", everything.get)
+    providers = {"boot_unit": Provider()}
+    for part in ("routing", "nft", "rp_filter"):
+        changes = persist.plan(Owned(), providers["boot_unit"], providers, parts=[part]).changes
+        assert [part_of(change.path) for change in changes] == [part]
+    assert len(persist.plan(Owned(), providers["boot_unit"], providers).changes) == 3
+
+
+def test_a_later_file_that_says_otherwise_is_named(tmp_path):
+    folder = tmp_path / "etc" / "sysctl.d"
+    folder.mkdir(parents=True)
+    wanted = [("net/ipv4/conf/wan_b/rp_filter", 2)]
+    (folder / "50-hardening.conf").write_text("net.ipv4.conf.*.rp_filter = 1\nnet.ipv4.conf.wan_b.rp_filter = 0\n")
+    persist.check_sysctls(wanted, str(tmp_path))
+    (folder / "99-zz.conf").write_text("net.ipv4.conf.wan_b.rp_filter = 1\n")
+    with pytest.raises(PersistError, match=r"99-zz\.conf is read after .* and sets 1"):
+        persist.check_sysctls(wanted, str(tmp_path))
+    (folder / "99-zz.conf").write_text("net.ipv4.conf.*.rp_filter = 1\n")
+    persist.check_sysctls(wanted, str(tmp_path))  # a glob gives way to a line for the key, whatever their order
+    (folder / "99-zz.conf").write_text("net.ipv4.conf.all.rp_filter = 1\n")
+    persist.check_sysctls(wanted, str(tmp_path))
+    with pytest.raises(PersistError, match="sets that of all to 1"):
+        persist.check_sysctls([("net/ipv4/conf/wan_b/rp_filter", 0)], str(tmp_path))
+
+
+def test_the_unit_after_a_boot_comes_before_every_network_manager():
+    journal = next(file.text for file in restore.programs() if file.path == f"{restore.UNITS}/symmetry-journal.service")
+    before = next(line for line in journal.splitlines() if line.startswith("Before="))
+    for unit in ("network-pre.target", "systemd-networkd.service", "NetworkManager.service", "networking.service"):
+        assert unit in before.split("=")[1].split()
+    assert "symmetry-guard revert" in journal
