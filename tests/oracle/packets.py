@@ -275,14 +275,19 @@ def run_world(
     dice = random.Random(seed)
     world = make_world(dice, links, table)
     sent: list[Sent] = []
+    lines: list[str] = []
     with Router(world) as router:
-        problem = _converse(dice, router, tally, sent)
+        problem = _converse(dice, router, tally, sent, lines)
     if problem:
-        tally.mismatches.append(f"seed {seed}\n{shrink(world, sent) if shrunk else world.text()}")
+        told = shrink(world, sent) if shrunk else "\n".join([world.text(), *lines, problem])
+        tally.mismatches.append(f"seed {seed}\n{told}")
 
 
-def _converse(dice: random.Random, router: Router, tally: Tally, sent: list[Sent]) -> bool:
-    """Whether the engine and the router disagree on some packet, or on the connections that they leave."""
+def _converse(dice: random.Random, router: Router, tally: Tally, sent: list[Sent], lines: list[str]) -> str:
+    """What the engine and the router disagree on, a packet or the connections that they leave; empty for nothing.
+
+    What was sent goes to ``sent``, and a line on each packet to ``lines``.
+    """
     # the router itself is in no VRF, and what it says in one is another matter
     conversations = random_conversations(dice, to_router=router.world.table == "main")
     for _each in range(PER_WORLD):
@@ -291,14 +296,15 @@ def _converse(dice: random.Random, router: Router, tally: Tally, sent: list[Sent
         sent.append((device, packet))
         for passed in router.take(device, packet):
             tally.note(ROUTER if passed.answer else device, packet, passed)
+            lines.append(_line(device, packet, passed))
             if passed.unknown:
-                return False
+                return ""
             if not passed.agrees:
-                return True
+                return f"the router: {passed.caught}"
             came_out = passed.caught is not None and not passed.answer and packet.about is None
             if came_out and device == conversation.device and packet.flow == conversation.flow:
                 conversation.seen = t.cast(Caught, passed.caught).flow
-    return bool(connection_table.differences(router.tracker))
+    return "\n".join(connection_table.differences(router.tracker))
 
 
 def replay(world: World, sent: t.Sequence[Sent]) -> tuple[str, list[str]]:

@@ -117,6 +117,7 @@ class Surroundings:
     neighbours: t.Mapping[tuple[str, str], str] = dataclasses.field(default_factory=dict)  # states
     failed_neighbours: frozenset[tuple[str, str]] = frozenset()  # (device, address) that did not answer
     use_neighbours: bool = False  # net.ipv4.fib_multipath_use_neigh
+    dead_never_good: bool = False  # Linux 6.16: with use_neighbours a dead leg is no last resort before a failed one
     prefer_source: bool = False  # Linux 6.16: a leg whose own source address is that of the packet wins
     first_good_member: bool = False  # Linux 6.1: of a group of next-hop objects, where the hash ends at a failed one
     reachable_only: bool = False  # IPv6 hosts (all.forwarding = 0) pass over routers that failed
@@ -240,22 +241,26 @@ def _multipath(route: Route, found: NextHop, key: Key, around: Surroundings) -> 
     """
     objects = route.nhid is not None
     hops = route.nexthops
+    failed = [hop for hop in hops if (hop.device or "", hop.gateway or "") in around.failed_neighbours]
     # a next-hop object keeps the regions of dead legs; the legs of a plain route are rebalanced
     alive = [hop for hop in hops if "dead" not in hop.flags and (objects or not _linkdown(hop, 4, around))]
     if objects or around.use_neighbours:
-        good = [hop for hop in alive if (hop.device or "", hop.gateway or "") not in around.failed_neighbours]
+        good = [hop for hop in alive if hop not in failed]
     else:
         good = alive
     own: list[NextHop] = []
     if around.prefer_source and key.src and not key.forwarded and not objects:
         own = [hop for hop in good if around.source_of_leg(route, hop) == key.src]
+    fallback = good
+    if around.use_neighbours and not objects and not around.dead_never_good:
+        fallback = [hop for hop in hops if hop not in failed]
     total = sum(hop.weight for hop in alive) or 1
     shares: dict[NextHop, float] = {}
     for position, region in enumerate(alive):
         later = alive[position:]
         taken = next((hop for hop in later if hop in own), None) or (own[0] if own else None)
         taken = taken or next((hop for hop in later if hop in good), None)
-        taken = taken or _last_resort(hops, good, found if not objects else None, region, around)
+        taken = taken or _last_resort(hops, fallback, found if not objects else None, region, around)
         shares[taken] = shares.get(taken, 0.0) + region.weight / total
     return tuple(Leg(hop, share) for hop, share in shares.items())
 

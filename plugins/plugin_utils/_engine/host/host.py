@@ -156,6 +156,7 @@ class Host:
             failed_neighbours=frozenset(place for place, state in states.items() if state in _BAD_NEIGHBOURS),
             use_neighbours=bool(self.sysctls.get("net/ipv4/fib_multipath_use_neigh", 0)),
             first_good_member=self.kernel >= kernel_version.FIRST_GOOD_MEMBER,
+            dead_never_good=self.kernel >= kernel_version.DEAD_NEVER_GOOD,
             prefer_source=self.kernel >= kernel_version.SOURCE_OF_LEG,
             reachable_only=family == 6 and not self.all_sysctls.get("forwarding6", 0),
             source_of_leg=self.source_of_leg,

@@ -11,6 +11,7 @@ import re
 # never takes a failed member of a group of next-hop objects while another is good: new in 6.6, and taken over by the
 # stable series of 6.1, as seen on that of Debian
 FIRST_GOOD_MEMBER = (6, 1)
+DEAD_NEVER_GOOD = (6, 16)  # fib_select_multipath passes over dead legs before it asks whether their gateway answers
 SOURCE_OF_LEG = (6, 16)  # prefers the multipath leg whose address is the packet's source
 
 

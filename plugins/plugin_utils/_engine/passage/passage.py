@@ -334,7 +334,10 @@ class Passage:
         return passage.confirm().come_back().deliver()
 
     def come_back(self) -> Passage:
-        """Prerouting on lo: a packet that no connection was found for is looked up again, maybe in another zone."""
+        """Prerouting once more, as from lo or a VRF: what no connection was found for is tracked again, maybe in
+        another zone."""
+        if self.end is not None:
+            return self
         if self.connection.state != "invalid":
             return self.filters_at("prerouting")
         again = changed(self, connection=Connection()).track("prerouting")

@@ -20,6 +20,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet im
 )
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.passage import sending
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.passage.passage import Passage
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.values import changed
 
 if t.TYPE_CHECKING:
     from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host.host import Host
@@ -46,7 +47,7 @@ def _through(passage: Passage, iif: str, ingress: str, routed_from: str) -> tupl
     """Hooks and routing of a packet that arrives."""
     passage = passage.arrive(iif)
     if ingress != iif:
-        passage = dataclasses.replace(passage, iif=ingress).filters_at("prerouting")
+        passage = changed(passage, iif=ingress).come_back()
     if passage.end is not None:
         return (passage.finish(),)
     decisions = routing.route_input(passage.host, passage.packet, routed_from)

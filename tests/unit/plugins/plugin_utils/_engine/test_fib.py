@@ -197,6 +197,16 @@ def test_legs_that_cannot_be_taken_leave_their_share_to_others() -> None:
     assert shares(look(a_host([multipath(nhid=9)], neighbours=failed), TCP)) == {"b": 1.0}
 
 
+@pytest.mark.parametrize(("kernel", "expected"), [("6.1.0", {"a": 1.0}), ("6.18.1", {"b": 1.0})])
+def test_where_no_leg_is_good_older_kernels_fall_back_to_a_dead_one(kernel: str, expected: dict[str, float]) -> None:
+    """Seen on Debian's 6.1: nobody has asked the gateway behind a dead leg, so that it passes for good."""
+    route_ = multipath()
+    route_["nexthops"][0]["flags"] = ["dead", "linkdown"]
+    failed = [{"family": 4, "address": "10.0.2.2", "device": "b", "state": "failed"}]
+    sysctls = {"net/ipv4/fib_multipath_use_neigh": 1}
+    assert shares(look(a_host([route_], kernel=kernel, neighbours=failed, sysctls=sysctls), TCP)) == expected
+
+
 def test_an_unlisted_route_could_be_a_better_answer() -> None:
     incomplete: Dict = {
         "parts": {"routes": {"complete": False, "covered": ["20.1.1.0/24"]}},

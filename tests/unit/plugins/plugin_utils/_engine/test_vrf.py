@@ -175,6 +175,17 @@ def test_a_packet_is_routed_as_from_the_member_and_filtered_as_from_the_vrf() ->
     assert arriving(a_host(rule, netfilter=forward)).reason == "filter"
 
 
+def test_what_a_zone_takes_for_invalid_is_tracked_again_as_from_the_vrf() -> None:
+    """Seen on Linux 6.1: the rule that sets the zone names the member, and the hook runs again with the VRF."""
+    zone = output_chain("meta iifname", "==", IN_VRF, "accept")
+    zone["chains"][0].update(hook="prerouting", priority=-300)
+    zone["chains"][0]["rules"][0].update(verdict=None, statements=[{"do": "set_zone", "value": 5}])
+    echo_reply = Packet(Flow("icmp", "10.9.0.5", "20.1.1.5"), first=False)
+    request = Tracker().classify(Packet(Flow("icmp", "20.1.1.5", "10.9.0.5")))
+    (fate,) = transit.forward(a_host(netfilter=zone), Tracker().commit(request), echo_reply, IN_VRF)
+    assert fate.state == "established"
+
+
 @pytest.mark.parametrize(("kernel", "expected"), [
     ("6.18.1", "10.0.1.7"), ("6.15.0", "10.0.1.7"), ("6.1.0-56-cloud-amd64", "10.0.3.9"), ("6.12.9", None),
     ("5.15.0", None),
