@@ -92,6 +92,7 @@ class Branch:
     reason: str = ""  # for drop: unreachable, blackhole, prohibit, no route
     leg: NextHop | None = None  # of the route
     lesson: Lesson | None = None  # what ICMP taught of this destination: it has overridden the route
+    on_link: bool = False  # with forward: the next hop is the destination itself
 
 
 @dataclasses.dataclass(frozen=True)

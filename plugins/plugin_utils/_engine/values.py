@@ -17,5 +17,6 @@ def changed(value: T, **fields: t.Any) -> T:
     For the small values that follow a packet; they have no ``__post_init__``, slots or cached properties.
     """
     new = object.__new__(type(value))
-    vars(new).update(vars(value), **fields)
+    new.__dict__.update(value.__dict__)
+    new.__dict__.update(fields)
     return new

@@ -40,6 +40,13 @@ _SPECIAL = (
 _NOT_BEHAVIOUR = ("collected_at", "source", "counters", "samples", "sockets", "managers", "lookups", "route_counts")
 
 
+class Likeness(t.NamedTuple):
+    """The class of a flow: equal for flows that are alike."""
+
+    but_ports: t.Hashable  # equal too for those that only hosts which look at ports may tell apart
+    ports: tuple[int | None, int | None]
+
+
 class Ranges:
     """Numbers (addresses of a family, or ports) with the signature of each."""
 
@@ -85,8 +92,8 @@ class Alike:
         self._hosts: dict[str, t.Hashable] = {}
         self._classes: dict[str, t.Hashable] = {}
 
-    def of(self, named: NamedFlow) -> t.Hashable | None:
-        """The class of a flow: equal for flows that are alike, None for one that may be like no other."""
+    def of(self, named: NamedFlow) -> Likeness | None:
+        """The class of a flow, None for one that may be like no other."""
         flow = named.flow
         if self._masks:
             return None  # a rule compares single bits
@@ -99,7 +106,8 @@ class Alike:
         one_host = owners[0] is not None and owners[0] == owners[1]
         if (ends[0] == ends[1] and None in owners) or one_host:
             return None
-        return (flow.protocol, *ends, self._port(flow.sport), self._port(flow.dport), named.one_way)
+        ports = self._port(flow.sport), self._port(flow.dport)
+        return Likeness((flow.protocol, *ends, named.one_way), ports)
 
     def _port(self, port: int | None) -> int | None:
         return None if port is None else self._ports.signature(port)

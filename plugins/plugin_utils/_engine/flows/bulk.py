@@ -30,6 +30,13 @@ class Brief:
     share_broken: float
 
 
+class _Judged(t.NamedTuple):
+    verdict: str
+    share: str
+    share_broken: float
+    reads_ports: bool  # some host on the way may look at the ports
+
+
 def judge_all(
     network: Network, flows: t.Sequence[NamedFlow], observed: Observed, cores: int = 1, alike: Alike | None = None
 ) -> list[Brief]:
@@ -38,45 +45,55 @@ def judge_all(
     With more than one core the network is shared with forked processes, so no threads may run.
     """
     classes = alike or Alike(network, observed)
-    first: dict[t.Hashable, int] = {}
-    like: list[int] = []  # for each flow the place of the one that is judged for it
-    for place, named in enumerate(flows):
-        found = classes.of(named)
-        like.append(place if found is None else first.setdefault(found, place))
-    judged = [place for place, other in enumerate(like) if place == other]
-    briefs = dict(zip(judged, _judged(network, [flows[place] for place in judged], observed, cores), strict=True))
-    return [
-        dataclasses.replace(briefs[place], named=named) if briefs[place].named is not named else briefs[place]
-        for place, named in zip(like, flows, strict=True)
-    ]
+    likes = [classes.of(named) for named in flows]
+    kinds: list[t.Hashable] = [place if like is None else like.but_ports for place, like in enumerate(likes)]
+    found = _judge_first(network, flows, kinds, observed, cores)
+    # where no host on the way looks at ports, flows that differ in nothing else have one verdict
+    finer = [like if like and found[kind].reads_ports else kind for kind, like in zip(kinds, likes, strict=True)]
+    for kind, like in dict(zip(reversed(kinds), reversed(finer), strict=True)).items():
+        found[like] = found[kind]  # that of the first of its kind, which was judged
+    rest = [place for place, kind in enumerate(finer) if kind not in found]
+    found |= _judge_first(network, [flows[place] for place in rest], [finer[place] for place in rest], observed, cores)
+    return [Brief(named, *found[kind][:3]) for named, kind in zip(flows, finer, strict=True)]
 
 
-def _judged(network: Network, flows: list[NamedFlow], observed: Observed, cores: int) -> list[Brief]:
-    if cores < 2 or len(flows) <= CHUNK:
-        return [_brief(network, named, observed) for named in flows]
+def _judge_first(
+    network: Network, flows: t.Sequence[NamedFlow], kinds: t.Sequence[t.Hashable], observed: Observed, cores: int
+) -> dict[t.Hashable, _Judged]:
+    """By kind the verdict on the first flow of it."""
+    first: dict[t.Hashable, NamedFlow] = {}
+    for kind, named in zip(kinds, flows, strict=True):
+        first.setdefault(kind, named)
+    return dict(zip(first, _judged(network, list(first.values()), observed, cores), strict=True))
+
+
+def _judged(network: Network, flows: list[NamedFlow], observed: Observed, cores: int) -> list[_Judged]:
     global _work
-    _work = (network, flows, observed)
-    gc.freeze()  # what is there already stays shared between the processes
+    gc.freeze()  # what is there already is not looked through again and again, and stays shared between processes
     try:
+        if cores < 2 or len(flows) <= CHUNK:
+            return [_judge(network, named, observed) for named in flows]
+        _work = (network, flows, observed)
         with multiprocessing.get_context("fork").Pool(cores) as pool:
             parts = pool.map(_chunk, range(0, len(flows), CHUNK), chunksize=1)
     finally:
         gc.unfreeze()
         _work = None
-    short = (brief for part in parts for brief in part)
-    return [Brief(named, *brief) for named, brief in zip(flows, short, strict=True)]
+    return [_Judged(*one) for part in parts for one in part]
 
 
 # what the forked processes find in their memory: handing it over would copy the network
 _work: tuple[Network, list[NamedFlow], Observed] | None = None
 
 
-def _chunk(begin: int) -> list[tuple[str, str, float]]:
+def _chunk(begin: int) -> list[tuple[str, str, float, bool]]:
     network, flows, observed = t.cast(tuple[Network, list[NamedFlow], Observed], _work)
-    briefs = (_brief(network, named, observed) for named in flows[begin : begin + CHUNK])
-    return [(brief.verdict, brief.share, brief.share_broken) for brief in briefs]
+    return [(*_judge(network, named, observed),) for named in flows[begin : begin + CHUNK]]
 
 
-def _brief(network: Network, named: NamedFlow, observed: Observed) -> Brief:
+def _judge(network: Network, named: NamedFlow, observed: Observed) -> _Judged:
     told = judge(network, named, observed)
-    return Brief(named, told.verdict, told.share, told.share_broken)
+    paths = (path for pair in told.journey.pairs for path in (pair.forward, pair.back, pair.again, pair.data) if path)
+    met = {hop.host for path in paths for hop in path.hops}
+    reads_ports = any(network.hosts[host].reads_ports(named.flow.family) for host in met)
+    return _Judged(told.verdict, told.share, told.share_broken, reads_ports)

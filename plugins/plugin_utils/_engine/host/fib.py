@@ -145,6 +145,18 @@ class Table:
                     same_prefix.sort(key=order)
         self._by_shift = sorted(by_shift.items())
 
+    def with_routes_of(self, other: Table) -> Table:
+        """This table with the routes of another, which is much smaller, in it (IPv4)."""
+        merged = Table(self.family, self.number, (), self.complete and other.complete)
+        by_shift = {shift: dict(networks) for shift, networks in self._by_shift}
+        for shift, networks in other._by_shift:
+            mine = by_shift.setdefault(shift, {})
+            for bits, routes in networks.items():
+                # sorting is stable: of equal routes those of the other come first, as it is asked first
+                mine[bits] = sorted([*routes, *mine.get(bits, ())], key=_order_v4)
+        merged._by_shift = sorted(by_shift.items())
+        return merged
+
     def matches(self, dst: int) -> t.Iterator[tuple[int, list[Route]]]:
         """Every prefix that covers ``dst``, longest first: its network and its routes in the kernel's order."""
         for shift, networks in self._by_shift:

@@ -34,6 +34,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host.inte
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host.learned import Learned
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host.nexthop_objects import NexthopObjects
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host.remembered import Remembered
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host.settled import Settled
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.netfilter.ruleset import Ruleset
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Branch, Lookup, Packet, ReversePath
 
@@ -88,7 +89,10 @@ class Host:
         self.unread_netfilter = self.why_incomplete("netfilter")
         self.unread_rules = self.why_incomplete("rules")
         self._tracks = {family: self._tracks_family(family) for family in (4, 6)}
+        bare = self.ruleset.is_empty and not self.unread_netfilter and not facts.get("balancers")
+        self._only_routes = {family: bare and not self._tracks[family] for family in (4, 6)}
         self._owned: dict[str, str | None] = {}
+        self.settled = Settled()
         self._remembered = {family: self._remember(family) for family in (4, 6)}
 
     @classmethod
@@ -166,7 +170,26 @@ class Host:
     def _remember(self, family: int) -> Remembered:
         covered = [(network, length) for network, length, of_family in self._covered if of_family == family]
         tables = [table for (of_family, _number), table in self._tables.items() if of_family == family]
-        return Remembered(family, self.rules[family], tables, covered)
+        return Remembered(family, self.rules[family], tables, covered, self.local_addresses)
+
+    def like(self, packet: Packet, iif: str | None, oif: str | None = None) -> t.Hashable | None:
+        """All that the routing decision on a packet may depend on; None where more than that counts.
+
+        ``iif`` is None for a packet of the host itself, ``oif`` the interface that its socket is bound to.
+        """
+        flow = packet.flow
+        if self.learned or (iif is None and not packet.has_source):
+            return None
+        family = 6 if ":" in flow.destination else 4
+        remembered = self._remembered[family]
+        source = number_of(flow.source)
+        return (
+            family, iif, oif, remembered.place(number_of(flow.destination)),
+            remembered.place(source) if iif is not None else source,
+            packet.tos, packet.mark,
+            (flow.protocol, flow.sport, flow.dport) if remembered.reads_ports else None,
+            packet.uid if remembered.reads_user else None,
+        )
 
     def tables(self) -> t.Iterable[Table]:
         """Every table that has routes."""
@@ -184,9 +207,7 @@ class Host:
     @functools.cached_property
     def local_and_main(self) -> Table:
         """The IPv4 tables local and main as the one that they are until a rule is added or deleted (fib_unmerge)."""
-        tables = [self.table(4, number) for number in (TABLE_LOCAL, TABLE_MAIN)]
-        routes = (route for table in tables for route in table.routes())
-        return Table(4, TABLE_MAIN, routes, all(table.complete for table in tables))
+        return self.table(4, TABLE_MAIN).with_routes_of(self.table(4, TABLE_LOCAL))
 
     @functools.cached_property
     def nexthop_objects(self) -> NexthopObjects:
@@ -248,6 +269,14 @@ class Host:
         return self.ruleset.uses_conntrack(family) or any(
             (":" in flow["original"]["source"]) == (family == 6) for flow in flows
         )
+
+    def only_routes(self, family: int) -> bool:
+        """Whether packets of a family meet nothing but routing: no rule of netfilter, no connection, no balancer."""
+        return self._only_routes[family]
+
+    def reads_ports(self, family: int) -> bool:
+        """Whether packets of a family that differ in their ports only may fare otherwise here."""
+        return not self._only_routes[family] or self._remembered[family].reads_ports
 
     def forwards(self, packet: Packet, iif: str) -> bool | None:
         """Whether the host routes packets that arrive on ``iif``; None where that was not read."""
@@ -334,18 +363,22 @@ class Host:
             return (Branch("drop", 1.0, route=route, reason="martian destination"),)
         local = route.type in ("local", "anycast") or (route.type == "broadcast" and not output)
         chooses = output and not packet.has_source
-        return tuple(
-            Branch(
+        branches = []
+        for leg in answer.hit.legs:
+            gateway = None if local else self._gateway(leg.hop)
+            on_link = not local and not gateway
+            source = self._source(packet, key, leg.route or route, leg.hop, local) if chooses else None
+            branches.append(Branch(
                 "local" if local else "forward",
                 leg.share,
                 leg.hop.device,
-                None if local else self._gateway(leg.hop) or packet.flow.destination,
+                packet.flow.destination if on_link else gateway,
                 leg.route or route,
-                self._source(packet, key, leg.route or route, leg.hop, local) if chooses else None,
+                source,
                 leg=leg.hop,
-            )
-            for leg in answer.hit.legs
-        )
+                on_link=on_link,
+            ))
+        return tuple(branches)
 
     def _gateway(self, hop: NextHop) -> str | None:
         """The gateway of a leg; one that is an address of its interface only says that all is on link there."""

@@ -99,19 +99,19 @@ class _Check:
         if kind != "unicast" and not (kind == "local" and self.device.is_set("accept_local")):
             return _martian(f"the route to source {self.source} is of type {kind}")
         if any(device == self.iif or self.host.vrf_of(device) == self.iif for device in devices):
-            return ReversePath("pass", reason=f"the route back to {self.source} leaves by {self.iif}")
+            return ReversePath("pass", reason=f"the route back leaves by {self.iif}")
         if kind == "local" and self.iif == "lo":
             return ReversePath("pass", reason="loopback")
         if not any(address.family == 4 for address in self.device.addresses):
             return self._last_resort(f"{self.iif} has no IPv4 address")
         others = ", ".join(devices)
-        where = f"the route back to {self.source} leaves by {others}, not by {self.iif}{_by_rule(rule)}"
+        where = f"leaves by {others}, not by {self.iif}{_by_rule(rule)}"
         if self.mode == 1:
-            return ReversePath("drop", reason=where)
-        return ReversePath("pass", reason=f"{where}; rp_filter is {_NAMES[self.mode]}")
+            return ReversePath("drop", reason=f"the route back to {self.source} {where}")
+        return ReversePath("pass", reason=f"the route back {where}; rp_filter is {_NAMES[self.mode]}")
 
     def _last_resort(self, why: str) -> ReversePath:
-        return ReversePath("drop" if self.mode else "pass", reason=why)
+        return ReversePath("drop", reason=why) if self.mode else ReversePath("pass", reason="rp_filter is off")
 
     def _key(self) -> Key:
         """The question of the check: source and destination swapped, and iif is the packet's *egress* interface."""

@@ -38,6 +38,11 @@ class Decision:
 
 def route_input(host: Host, packet: Packet, iif: str) -> tuple[Decision, ...]:
     """What becomes of a packet that arrives on ``iif`` (ip_route_input_slow; ip6_rcv and ip6_route_input)."""
+    like = host.like(packet, iif)
+    return host.settled.of(like, packet.flow.destination, lambda: _route_input(host, packet, iif))
+
+
+def _route_input(host: Host, packet: Packet, iif: str) -> tuple[Decision, ...]:
     martian = _martian_input(host, packet, iif)
     if martian:
         return (Decision("drop", reason="martian", detail=f"{host.name}: {martian}"),)
@@ -120,6 +125,11 @@ def _refused(host: Host, packet: Packet, branch: Branch, lookup: Lookup) -> Deci
 
 def route_output(host: Host, packet: Packet, oif: str | None = None) -> tuple[Decision, ...]:
     """Where a packet of the host itself goes (ip_route_output_key_hash_rcu, ip6_route_output)."""
+    like = host.like(packet, None, oif)
+    return host.settled.of(like, packet.flow.destination, lambda: _route_output(host, packet, oif))
+
+
+def _route_output(host: Host, packet: Packet, oif: str | None) -> tuple[Decision, ...]:
     invalid = _invalid_output(host, packet, oif)
     if invalid:
         return (Decision("drop", reason="no_source", detail=f"{host.name}: {invalid}"),)

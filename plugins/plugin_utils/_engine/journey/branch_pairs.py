@@ -21,6 +21,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host.host
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host.multipath_hash import same_hash
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.journey.walk import Hop, Path
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.network import Network
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.values import changed
 
 _NOTHING = 1e-6  # shares below are rounding
 
@@ -52,7 +53,7 @@ def together(network: Network, forward: Path, backs: list[Path], first: Flow) ->
                 shared = _length(_meet(there[key].region, choice.region)) / _length(there[key].region)
                 share *= shared / choice.share
         if share > _NOTHING:
-            found.append(dataclasses.replace(back, share=share))
+            found.append(changed(back, share=share))
     return found or backs
 
 

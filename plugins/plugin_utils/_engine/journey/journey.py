@@ -22,6 +22,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.n
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.site import NamedFlow, contains
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Packet
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.passage.transit import answer
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.values import changed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,7 +118,7 @@ def _beyond(walks: Walks, paths: list[Path], observed: Observed, notes: list[str
         notes += found.assumptions
         undecided = undecided or found.undecided
         for rest in _come_in(walks, found, path.packet, path):
-            result.append(dataclasses.replace(rest, hops=(*path.hops, *rest.hops), share=path.share * rest.share))
+            result.append(changed(rest, hops=(*path.hops, *rest.hops), share=path.share * rest.share))
     return result, undecided
 
 
@@ -164,11 +165,11 @@ def _judge(walks: Walks, flow: Flow, observed: Observed, pair: Pair) -> Pair:
         return _ended(pair, back, "return")
     wrong = astray(network, flow, back)
     if wrong:
-        return _ended(pair, dataclasses.replace(back, outcome="dropped", reason=wrong[0], detail=wrong[1]), "return")
+        return _ended(pair, changed(back, outcome="dropped", reason=wrong[0], detail=wrong[1]), "return")
     if flow.protocol != "tcp":
         return pair
     again = _later(walks, observed, pair.forward, Packet(flow, first=False, tcp="ack"), back)
-    complete = dataclasses.replace(pair, again=again)
+    complete = changed(pair, again=again)
     if not again.arrived:
         return _ended(complete, again, "forward")
     return _with_data(walks, flow, observed, complete, again)
@@ -187,18 +188,21 @@ def _with_data(walks: Walks, flow: Flow, observed: Observed, pair: Pair, again: 
     if again.outcome == "delivered":
         sent = answer(walks.network.hosts[again.host], again.hops[-1].transit)
     data = _later(walks, observed, back, sent, again)
-    complete = dataclasses.replace(pair, data=data)
+    complete = changed(pair, data=data)
     if not data.arrived:
         return _ended(complete, data, "return")
     wrong = astray(walks.network, flow, data)
     if wrong:
-        data = dataclasses.replace(data, outcome="dropped", reason=wrong[0], detail=wrong[1])
-        return _ended(dataclasses.replace(complete, data=data), data, "return")
+        data = changed(data, outcome="dropped", reason=wrong[0], detail=wrong[1])
+        return _ended(changed(complete, data=data), data, "return")
     return complete
 
 
 def _later(walks: Walks, observed: Observed, guide: Path, packet: Packet, before: Path) -> Path:
     """A later packet of the flow on the way that an earlier one took."""
+    same = walks.along(guide, packet, before)
+    if same is not None:
+        return same
     if guide.entry:
         return walks.enter(guide.entry, packet, before, guide)[0]
     paths, _undecided = _beyond(walks, walks.send(guide.hops[0].host, packet, before, guide), observed, [])
@@ -222,4 +226,4 @@ def astray(network: Network, flow: Flow, back: Path) -> tuple[str, str] | None:
 
 def _ended(pair: Pair, culprit: Path, direction: str) -> Pair:
     result = "unknown" if culprit.outcome == "unknown" else "broken"
-    return dataclasses.replace(pair, result=result, direction=direction, culprit=culprit)
+    return changed(pair, result=result, direction=direction, culprit=culprit)

@@ -11,7 +11,6 @@ keeps its own connection tables, so that a reply meets exactly what the request 
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.connection.conntrack import Tracker
@@ -26,6 +25,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.e
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.network import Network
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Branch, Packet, Transit
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.passage import transit as host_transit
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.values import changed
 
 HOP_LIMIT = 64
 BRANCH_LIMIT = 64
@@ -179,6 +179,7 @@ class Walks:
         self.network = network
         self._done: dict[t.Hashable, list[Path]] = {}
         self._fates: Fates = {}
+        self._followed: dict[tuple[int, Packet], tuple[Path, Path | None]] = {}
 
     def send(
         self, host: str, packet: Packet, before: Path | None = None, guide: Path | None = None
@@ -194,6 +195,34 @@ class Walks:
         again = (self.network, entry, packet, before, guide, self._fates)
         return self._once(entry, packet, before, guide, lambda: enter(*again))
 
+    def along(self, guide: Path, packet: Packet, before: Path) -> Path | None:
+        """A later packet of a flow that can only fare as that of ``guide``, an earlier one which arrived, did.
+
+        None where a host on the way has more than routes for it, or where it is not known to be alike.
+        """
+        key = (id(guide), packet)
+        known = self._followed.get(key)
+        if known is None:
+            known = self._followed[key] = (guide, self._follow(guide, packet))  # the guide is kept, and so its id
+        path = known[1]
+        if path is None or any(before.trackers[host].entries for host in path.trackers if host in before.trackers):
+            return None
+        return changed(path, trackers=before.trackers, known=before.known)
+
+    def _follow(self, guide: Path, packet: Packet) -> Path | None:
+        """The path of ``along``; of its trackers only the hosts are told, which must have no connections."""
+        hosts, family = self.network.hosts, packet.flow.family
+        if packet.mark or packet.uid is not None or (guide.entry is None) != (guide.hops[0].iif is None):
+            return None
+        for hop in guide.hops:
+            sent = hop.transit.packet
+            if sent.flow != packet.flow or sent.tos != packet.tos or sent.mark or not hosts[hop.host].only_routes(family):
+                return None
+        hops = tuple([changed(hop, transit=changed(hop.transit, packet=packet, share=1.0)) for hop in guide.hops])
+        share = guide.entry.share if guide.entry else 1.0
+        trackers = {hop.host: t.cast(Tracker, hop.transit.tracker) for hop in hops}
+        return changed(guide, packet=packet, share=share, hops=hops, trackers=trackers)
+
     def _once(
         self, start: t.Hashable, packet: Packet, before: Path | None, guide: Path | None,
         walk: t.Callable[[], list[Path]],
@@ -208,34 +237,37 @@ class Walks:
 
 def _bare(packet: Packet) -> Packet:
     """What goes over the wire: marks and owners stay on the host."""
-    return dataclasses.replace(packet, mark=0, uid=None) if packet.mark or packet.uid is not None else packet
+    return changed(packet, mark=0, uid=None) if packet.mark or packet.uid is not None else packet
 
 
 def _walk(network: Network, first: _Step, entry: Entry | None, guide: Path | None, fates: Fates) -> list[Path]:
     done: list[Path] = []
     todo = [first]
-    taken = _branches_of(guide) if guide else None
+    taken = _branches_of(guide) if guide else frozenset()
     while todo:
         step = todo.pop()
         trouble = _trouble(step)
         if trouble:
             done.append(_end(step, *trouble))
             continue
-        for transit in _guided(_fates(network, step, fates), step, taken, guide):
+        met = _fates(network, step, fates)
+        for transit in met if guide is None else _guided(met, step, taken, guide):
             result: Path | _Step = _advance(network, step, transit)
             if isinstance(result, _Step) and len(done) + len(todo) >= BRANCH_LIMIT:
                 detail = f"more than {BRANCH_LIMIT} branches; the rest is not followed"
                 result = _end(result, "unknown", "branches", detail)
             (todo if isinstance(result, _Step) else done).append(result)  # type: ignore[arg-type]
-    return [dataclasses.replace(path, entry=entry) for path in done] if entry else done
+    return [changed(path, entry=entry) for path in done] if entry else done
 
 
 def _trouble(step: _Step) -> tuple[str, str, str] | None:
-    arrived = step.packet.flow
-    for before, hop in itertools.pairwise(step.hops):  # with the addresses that it came with then
-        if hop.host == step.host and hop.iif == step.iif and before.transit.packet.flow == arrived:
+    host, before = step.host, None
+    for hop in step.hops:
+        again = hop.host == host and hop.iif == step.iif and before is not None
+        if again and t.cast(Hop, before).transit.packet.flow == step.packet.flow:  # with the addresses it came with then
             round_trip = " > ".join([*_names(step.hops), f"{step.host}:{step.iif}"])
             return "dropped", "loop", f"the packet is back at {step.host}: {round_trip}"
+        before = hop
     if len(step.hops) >= HOP_LIMIT:
         names = _names(step.hops[-4:])
         return "dropped", "hop_limit", f"still under way after {HOP_LIMIT} hops: {' > '.join(names)}"
@@ -267,19 +299,17 @@ def _at_host(network: Network, step: _Step) -> tuple[Transit, ...]:
     return tuple(as_balanced(step.host, network.facts[step.host], fate) for fate in fates)
 
 
-def _guided(
-    fates: tuple[Transit, ...], step: _Step, taken: Branches | None, guide: Path | None
-) -> tuple[Transit, ...]:
+def _guided(fates: tuple[Transit, ...], step: _Step, taken: Branches, guide: Path) -> tuple[Transit, ...]:
     """Later packets of a flow hash as the first did: keep to the branch that it took, where there is one."""
-    if taken is None or guide is None or (len(fates) == 1 and fates[0].share == 1.0):
+    if len(fates) == 1 and fates[0].share == 1.0:
         return fates
     same = [fate for fate in fates if (step.host, step.iif, fate.device, fate.next_hop) in taken]
     if same and any(fate.chance for fate in fates):
         same = [fate for fate in same if fate.outcome in ("forward", "local")] or same
         if not any(hop.transit.chance for hop in guide.hops if hop.host == step.host):
             detail = f"{step.host}: a rule that hangs on a hash meets later packets of the flow only"
-            same = [dataclasses.replace(same[0], outcome="unknown", detail=detail)]
-    return (dataclasses.replace(same[0], share=1.0),) if same else fates
+            same = [changed(same[0], outcome="unknown", detail=detail)]
+    return (changed(same[0], share=1.0),) if same else fates
 
 
 def _branches_of(guide: Path) -> Branches:
@@ -288,48 +318,50 @@ def _branches_of(guide: Path) -> Branches:
 
 def _advance(network: Network, step: _Step, transit: Transit) -> Path | _Step:
     """The end of the path at this host, or the same packet before the next one."""
+    if transit.outcome == "forward":
+        return _cross(network, step, transit)
+    after = _after(step, transit)
+    if transit.outcome == "local":
+        return _end(after, "delivered", interface=step.iif or "")
+    outcome = "dropped" if transit.outcome == "drop" else "unknown"
+    return _end(after, outcome, transit.reason, transit.detail, transit.device if step.iif is None else step.iif)
+
+
+def _after(step: _Step, transit: Transit, proof: str = "") -> _Step:
+    """The packet as it leaves the host; ``proof`` of who is next."""
     ways = len(transit.lookup.branches) if transit.lookup else 1
-    hop = Hop(step.host, step.iif, transit, ways=max(1, ways))
+    hop = Hop(step.host, step.iif, transit, proof, ways or 1)
     tracker = t.cast(Tracker, transit.tracker)
     trackers = step.trackers
     if tracker.entries or step.host in trackers:  # an empty table is what a host begins with
         trackers = {**trackers, step.host: tracker}
-    after = _Step(
-        step.host, step.iif, _bare(transit.packet), step.share * transit.share, trackers, (*step.hops, hop),
-        step.known,
+    return _Step(
+        step.host, step.iif, _bare(transit.packet), step.share * transit.share, trackers, (*step.hops, hop), step.known
     )
-    if transit.outcome == "local":
-        return _end(after, "delivered", interface=step.iif or "")
-    if transit.outcome in ("drop", "unknown"):
-        outcome = "dropped" if transit.outcome == "drop" else "unknown"
-        return _end(after, outcome, transit.reason, transit.detail, transit.device if step.iif is None else step.iif)
-    return _cross(network, after, hop)
 
 
-def _cross(network: Network, after: _Step, hop: Hop) -> Path | _Step:
+def _cross(network: Network, step: _Step, transit: Transit) -> Path | _Step:
     """Over the link to the next host, or out of the inventory."""
-    host, device, next_hop = after.host, hop.oif or "", hop.transit.next_hop or ""
+    host, device, next_hop = step.host, transit.device or "", transit.next_hop or ""
     if (host, device) in network.site.ignored:
-        return _end(after, "unknown", "ignored", f"{host} sends it by {device}, which symmetry_ignore_interfaces "
-                    "keeps out of paths", device)
+        return _end(_after(step, transit), "unknown", "ignored", f"{host} sends it by {device}, which "
+                    "symmetry_ignore_interfaces keeps out of paths", device)
     join = network.topology.join(host, device, next_hop)
     if join.down:
-        return _end(after, "dropped", "link_down", join.down, device)
+        return _end(_after(step, transit), "dropped", "link_down", join.down, device)
     if join.unanswered:
-        return _end(after, "dropped", "neighbour", join.unanswered, device)
+        return _end(_after(step, transit), "dropped", "neighbour", join.unanswered, device)
     if join.unknown:
-        return _end(after, "unknown", "join", join.unknown, device)
-    proof = join.neighbour.proof if join.neighbour else "external"
-    hops = (*after.hops[:-1], Hop(hop.host, hop.iif, hop.transit, proof, hop.ways))
-    if join.neighbour is None:
-        return _leave(network, dataclasses.replace(after, hops=hops), device, next_hop)
-    source = after.packet.flow.source
-    found = resolve(network, host, device, next_hop, source, join.neighbour, after.known)
+        return _end(_after(step, transit), "unknown", "join", join.unknown, device)
+    neighbour = join.neighbour
+    if neighbour is None:
+        return _leave(network, _after(step, transit, "external"), device, next_hop)
+    after = _after(step, transit, neighbour.proof)
+    found = resolve(network, host, device, next_hop, after.packet.flow.source, neighbour, after.known)
     if found.unanswered or found.unknown:
         outcome = "dropped" if found.unanswered else "unknown"
         return _end(after, outcome, "neighbour", found.unanswered or found.unknown, device)
-    return _Step(join.neighbour.host, join.neighbour.interface, after.packet, after.share, after.trackers, hops,
-                 found.known)
+    return changed(after, host=neighbour.host, iif=neighbour.interface, known=found.known)
 
 
 def _leave(network: Network, step: _Step, device: str, next_hop: str) -> Path:
@@ -342,7 +374,7 @@ def _leave(network: Network, step: _Step, device: str, next_hop: str) -> Path:
         return _end(step, "dropped", "uplink_lost", f"{step.host}: what is beyond uplink {uplink.name} is lost", device)
     if network.unread and not (uplink and uplink.announces):
         what = f"the packet leaves {step.host} by {device} to {next_hop}"
-        return dataclasses.replace(
+        return changed(
             _end(step, "unknown", "unread", unread_might_be(network, (next_hop,), what), device), next_hop=next_hop)
     destination = step.packet.flow.destination
     owners = [f"{host}:{name}" for host, name in network.owners(destination)]
@@ -353,7 +385,7 @@ def _leave(network: Network, step: _Step, device: str, next_hop: str) -> Path:
         return _end(step, "unknown", "join", f"{step.host}: gateway {next_hop} is in no connected prefix of {device}, "
                     f"and no neighbour entry shows that it answers: ping it from {step.host}, or declare it in "
                     "symmetry_uplinks", device)
-    return dataclasses.replace(_end(step, "left", interface=device), next_hop=next_hop)
+    return changed(_end(step, "left", interface=device), next_hop=next_hop)
 
 
 def _off_link(network: Network, hop: Hop, next_hop: str) -> bool:

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.connection import flowtable
@@ -70,7 +69,7 @@ def originate(host: Host, tracker: Tracker, packet: Packet, oif: str | None = No
         passage = Passage.start(host, tracker, sent, None)
         for one in passage.leave(decision, oif):
             transits.append(
-                dataclasses.replace(one, share=one.share * decision.share if one.split else one.share).finish()
+                changed(one, share=one.share * decision.share if one.split else one.share).finish()
             )
     return tuple(transits)
 
@@ -91,9 +90,7 @@ def answer(host: Host, arrived: Transit) -> Packet:
 
 def _only_routed(host: Host, tracker: Tracker, packet: Packet) -> bool:
     """Whether routing alone decides: no rule of netfilter and no connection table is there to meet the packet."""
-    if not host.ruleset.is_empty or host.unread_netfilter or tracker.entries:
-        return False
-    return not host.tracks(6 if ":" in packet.flow.destination else 4)
+    return not tracker.entries and host.only_routes(6 if ":" in packet.flow.destination else 4)
 
 
 def _routed(packet: Packet, tracker: Tracker, decision: Decision) -> Transit:
@@ -103,7 +100,7 @@ def _routed(packet: Packet, tracker: Tracker, decision: Decision) -> Transit:
     return Transit(
         decision.outcome,
         decision.share,
-        dataclasses.replace(packet, mark=0) if forwarded and packet.mark else packet,
+        changed(packet, mark=0) if forwarded and packet.mark else packet,
         tracker,
         decision.device if forwarded else None,
         decision.next_hop if forwarded else None,
