@@ -216,7 +216,8 @@ class Walks:
             return None
         for hop in guide.hops:
             sent = hop.transit.packet
-            if sent.flow != packet.flow or sent.tos != packet.tos or sent.mark or not hosts[hop.host].only_routes(family):
+            same = sent.flow == packet.flow and sent.tos == packet.tos and not sent.mark
+            if not same or not hosts[hop.host].only_routes(family):
                 return None
         hops = tuple([changed(hop, transit=changed(hop.transit, packet=packet, share=1.0)) for hop in guide.hops])
         share = guide.entry.share if guide.entry else 1.0
@@ -264,7 +265,7 @@ def _trouble(step: _Step) -> tuple[str, str, str] | None:
     host, before = step.host, None
     for hop in step.hops:
         again = hop.host == host and hop.iif == step.iif and before is not None
-        if again and t.cast(Hop, before).transit.packet.flow == step.packet.flow:  # with the addresses it came with then
+        if again and t.cast(Hop, before).transit.packet.flow == step.packet.flow:  # as it was then
             round_trip = " > ".join([*_names(step.hops), f"{step.host}:{step.iif}"])
             return "dropped", "loop", f"the packet is back at {step.host}: {round_trip}"
         before = hop
