@@ -35,6 +35,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host.lear
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host.nexthop_objects import NexthopObjects
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host.remembered import Remembered
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host.settled import Settled
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host.tables import read_tables
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.netfilter.ruleset import Ruleset
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Branch, Lookup, Packet, ReversePath
 
@@ -68,7 +69,8 @@ class Host:
             rule.iif != "lo" and (rule.ipproto or rule.sport or rule.dport) for rule in self.rules[4]
         )
         self.kernel_rules_only = {family: self.rules[family] == _rules.KERNEL_RULES[family] for family in (4, 6)}
-        self._tables = self._read_tables()
+        complete = self._part("routes").get("complete", True)
+        self._tables = read_tables(facts, self.interfaces, complete)
         self._empty_tables: dict[tuple[int, int], Table] = {}
         self._covered = [
             prefix_of(text) + (6 if ":" in text else 4,) for text in self._part("routes").get("covered", ())
@@ -124,32 +126,6 @@ class Host:
         given = tuple(Rule.from_dict(rule) for rule in self.facts.get("rules", ()) if rule["family"] == family)
         return tuple(sorted(given, key=lambda rule: rule.priority)) or _rules.KERNEL_RULES[family]
 
-    def _read_tables(self) -> dict[tuple[int, int], Table]:
-        routes: dict[tuple[int, int], list[Route]] = {}
-        for data in self.facts.get("routes", ()):
-            route = Route.from_dict(data)
-            routes.setdefault((route.family, route.table), []).append(route)
-        counts = self.facts.get("route_counts", {})
-        partial = not self._part("routes").get("complete", True)
-        for family in (4, 6):
-            if (family, TABLE_LOCAL) not in routes:  # devices that have no such table
-                routes[family, TABLE_LOCAL] = [
-                    _local_route(family, address, one.name)
-                    for one in self.interfaces.values()
-                    for address in one.addresses
-                    if address.family == family
-                ]
-            if partial:  # a table of which no route is listed may still have some
-                for number in counts.get(str(family), {}):
-                    routes.setdefault((family, int(number)), [])
-        tables = {}
-        for (family, number), listed in routes.items():
-            counted = counts.get(str(family))
-            count = None if counted is None else counted.get(str(number), 0)
-            complete = not partial or (count is not None and len(listed) >= count)
-            tables[family, number] = Table(family, number, listed, complete)
-        return tables
-
     def _surroundings_of(self, family: int) -> Surroundings:
         # of both families: IPv4 routes may have IPv6 gateways
         listed = self.facts.get("neighbours", ())
@@ -172,24 +148,9 @@ class Host:
         tables = [table for (of_family, _number), table in self._tables.items() if of_family == family]
         return Remembered(family, self.rules[family], tables, covered, self.local_addresses)
 
-    def like(self, packet: Packet, iif: str | None, oif: str | None = None) -> t.Hashable | None:
-        """All that the routing decision on a packet may depend on; None where more than that counts.
-
-        ``iif`` is None for a packet of the host itself, ``oif`` the interface that its socket is bound to.
-        """
-        flow = packet.flow
-        if self.learned or (iif is None and not packet.has_source):
-            return None
-        family = 6 if ":" in flow.destination else 4
-        remembered = self._remembered[family]
-        source = number_of(flow.source)
-        return (
-            family, iif, oif, remembered.place(number_of(flow.destination)),
-            remembered.place(source) if iif is not None else source,
-            packet.tos, packet.mark,
-            (flow.protocol, flow.sport, flow.dport) if remembered.reads_ports else None,
-            packet.uid if remembered.reads_user else None,
-        )
+    def remembered(self, family: int) -> Remembered:
+        """The answers that were given before, and what of a packet they depend on."""
+        return self._remembered[family]
 
     def tables(self) -> t.Iterable[Table]:
         """Every table that has routes."""
@@ -416,12 +377,6 @@ class Host:
     def reverse_path(self, packet: Packet, iif: str, oif: str | None) -> ReversePath:
         """Reverse-path validation of a packet in by ``iif`` that would leave by ``oif`` (None: it is for the host)."""
         return _reverse_path.validate(self, packet, iif, oif)
-
-
-def _local_route(family: int, address: Address, device: str) -> Route:
-    prefix = f"{address.address}/{BITS[family]}"
-    legs = (NextHop(device),)
-    return Route(family, TABLE_LOCAL, prefix, "local", scope="host", protocol=2, nexthops=legs)
 
 
 def _is_scoped(dst: int) -> bool:

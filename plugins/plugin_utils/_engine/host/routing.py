@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host import settled
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host.fib import number_of
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import (
     Branch,
@@ -38,8 +39,8 @@ class Decision:
 
 def route_input(host: Host, packet: Packet, iif: str) -> tuple[Decision, ...]:
     """What becomes of a packet that arrives on ``iif`` (ip_route_input_slow; ip6_rcv and ip6_route_input)."""
-    like = host.like(packet, iif)
-    return host.settled.of(like, packet.flow.destination, lambda: _route_input(host, packet, iif))
+    same = settled.like(host, packet, iif)
+    return host.settled.of(same, packet.flow.destination, lambda: _route_input(host, packet, iif))
 
 
 def _route_input(host: Host, packet: Packet, iif: str) -> tuple[Decision, ...]:
@@ -125,8 +126,8 @@ def _refused(host: Host, packet: Packet, branch: Branch, lookup: Lookup) -> Deci
 
 def route_output(host: Host, packet: Packet, oif: str | None = None) -> tuple[Decision, ...]:
     """Where a packet of the host itself goes (ip_route_output_key_hash_rcu, ip6_route_output)."""
-    like = host.like(packet, None, oif)
-    return host.settled.of(like, packet.flow.destination, lambda: _route_output(host, packet, oif))
+    same = settled.like(host, packet, None, oif)
+    return host.settled.of(same, packet.flow.destination, lambda: _route_output(host, packet, oif))
 
 
 def _route_output(host: Host, packet: Packet, oif: str | None) -> tuple[Decision, ...]:

@@ -12,14 +12,36 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Branch, Lookup
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host.fib import number_of
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Branch, Lookup, Packet
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.values import changed
 
 if t.TYPE_CHECKING:
+    from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host.host import Host
     from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host.routing import Decision
 
 LIMIT = 200_000  # questions kept for one host
 _OnLink = tuple[bool, ...]  # for each decision, whether its next hop is the destination
+
+
+def like(host: Host, packet: Packet, iif: str | None, oif: str | None = None) -> t.Hashable | None:
+    """All that the routing decision on a packet may depend on; None where more than that counts.
+
+    ``iif`` is None for a packet of the host itself, ``oif`` the interface that its socket is bound to.
+    """
+    flow = packet.flow
+    if host.learned or (iif is None and not packet.has_source):
+        return None
+    family = 6 if ":" in flow.destination else 4
+    remembered = host.remembered(family)
+    source = number_of(flow.source)
+    return (
+        family, iif, oif, remembered.place(number_of(flow.destination)),
+        remembered.place(source) if iif is not None else source,
+        packet.tos, packet.mark,
+        (flow.protocol, flow.sport, flow.dport) if remembered.reads_ports else None,
+        packet.uid if remembered.reads_user else None,
+    )
 
 
 class Settled:

@@ -11,7 +11,8 @@ import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import Flow
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.journey.branch_pairs import together
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.journey.walk import Path, Walks
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.journey.walk import Path
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.journey.walks import Walks
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.externals import (
     Entries,
     Entry,

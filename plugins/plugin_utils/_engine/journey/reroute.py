@@ -25,7 +25,8 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.journey.j
     send_out,
     travel,
 )
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.journey.walk import Path, Walks
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.journey.walk import Path
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.journey.walks import Walks
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.externals import Observed
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.network import Network
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.site import NamedFlow

@@ -145,12 +145,13 @@ def send(
 
     ``guide``: keep to the branches of that earlier path of the flow. ``fates``: what earlier walks of the flow met.
     """
-    trackers, known = _left_by(before)
+    trackers, known = left_by(before)
     step = _Step(host, None, packet, 1.0, trackers, known=known)
     return _walk(network, step, None, guide, {} if fates is None else fates)
 
 
-def _left_by(before: Path | None) -> tuple[Trackers, Known]:
+def left_by(before: Path | None) -> tuple[Trackers, Known]:
+    """The connection tables and neighbours that an earlier path left behind."""
     return (before.trackers, before.known) if before else ({}, frozenset())
 
 
@@ -159,7 +160,7 @@ def enter(
     fates: Fates | None = None,
 ) -> list[Path]:
     """Every path of a packet that comes in from outside by ``entry``; shares include the entry's."""
-    trackers, known = _left_by(before)
+    trackers, known = left_by(before)
     if entry.host not in network.hosts:
         why = network.unread.get(entry.host, "no facts of it are there")
         return [Path("unknown", entry.share, packet, entry=entry, host=entry.host, interface=entry.interface,
@@ -170,72 +171,6 @@ def enter(
     return _walk(network, first, entry, guide, {} if fates is None else fates)
 
 
-class Walks:
-    """The walks of one flow. The same packet from the same place, through the same connection tables and along the
-    same earlier path is walked once: the many branches of a flow share most of their way.
-    """
-
-    def __init__(self, network: Network) -> None:
-        self.network = network
-        self._done: dict[t.Hashable, list[Path]] = {}
-        self._fates: Fates = {}
-        self._followed: dict[tuple[int, Packet], tuple[Path, Path | None]] = {}
-
-    def send(
-        self, host: str, packet: Packet, before: Path | None = None, guide: Path | None = None
-    ) -> list[Path]:
-        """As the function ``send``."""
-        again = (self.network, host, packet, before, guide, self._fates)
-        return self._once(host, packet, before, guide, lambda: send(*again))
-
-    def enter(
-        self, entry: Entry, packet: Packet, before: Path | None = None, guide: Path | None = None
-    ) -> list[Path]:
-        """As the function ``enter``."""
-        again = (self.network, entry, packet, before, guide, self._fates)
-        return self._once(entry, packet, before, guide, lambda: enter(*again))
-
-    def along(self, guide: Path, packet: Packet, before: Path) -> Path | None:
-        """A later packet of a flow that can only fare as that of ``guide``, an earlier one which arrived, did.
-
-        None where a host on the way has more than routes for it, or where it is not known to be alike.
-        """
-        key = (id(guide), packet)
-        known = self._followed.get(key)
-        if known is None:
-            known = self._followed[key] = (guide, self._follow(guide, packet))  # the guide is kept, and so its id
-        path = known[1]
-        if path is None or any(before.trackers[host].entries for host in path.trackers if host in before.trackers):
-            return None
-        return changed(path, trackers=before.trackers, known=before.known)
-
-    def _follow(self, guide: Path, packet: Packet) -> Path | None:
-        """The path of ``along``; of its trackers only the hosts are told, which must have no connections."""
-        hosts, family = self.network.hosts, packet.flow.family
-        if packet.mark or packet.uid is not None or (guide.entry is None) != (guide.hops[0].iif is None):
-            return None
-        for hop in guide.hops:
-            sent = hop.transit.packet
-            same = sent.flow == packet.flow and sent.tos == packet.tos and not sent.mark
-            if not same or not hosts[hop.host].only_routes(family):
-                return None
-        hops = tuple([changed(hop, transit=changed(hop.transit, packet=packet, share=1.0)) for hop in guide.hops])
-        share = guide.entry.share if guide.entry else 1.0
-        trackers = {hop.host: t.cast(Tracker, hop.transit.tracker) for hop in hops}
-        return changed(guide, packet=packet, share=share, hops=hops, trackers=trackers)
-
-    def _once(
-        self, start: t.Hashable, packet: Packet, before: Path | None, guide: Path | None,
-        walk: t.Callable[[], list[Path]],
-    ) -> list[Path]:
-        trackers, known = _left_by(before)
-        key = (start, packet, frozenset(trackers.items()), known, _branches_of(guide) if guide else None)
-        found = self._done.get(key)
-        if found is None:
-            found = self._done[key] = walk()
-        return found
-
-
 def _bare(packet: Packet) -> Packet:
     """What goes over the wire: marks and owners stay on the host."""
     return changed(packet, mark=0, uid=None) if packet.mark or packet.uid is not None else packet
@@ -244,7 +179,7 @@ def _bare(packet: Packet) -> Packet:
 def _walk(network: Network, first: _Step, entry: Entry | None, guide: Path | None, fates: Fates) -> list[Path]:
     done: list[Path] = []
     todo = [first]
-    taken = _branches_of(guide) if guide else frozenset()
+    taken = branches_of(guide) if guide else frozenset()
     while todo:
         step = todo.pop()
         trouble = _trouble(step)
@@ -313,7 +248,8 @@ def _guided(fates: tuple[Transit, ...], step: _Step, taken: Branches, guide: Pat
     return (changed(same[0], share=1.0),) if same else fates
 
 
-def _branches_of(guide: Path) -> Branches:
+def branches_of(guide: Path) -> Branches:
+    """The way of a path, without what it carried."""
     return frozenset((hop.host, hop.iif, hop.oif, hop.transit.next_hop) for hop in guide.hops)
 
 

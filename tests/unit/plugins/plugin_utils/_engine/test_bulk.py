@@ -16,7 +16,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.flows.ali
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.flows.bulk import judge_all
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host import remembered
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.journey.verdict import FlowVerdict, judge
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.journey.walk import Walks
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.journey.walks import Walks
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.network import Network
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.site import NamedFlow, read_flows
 from ansible_collections.netpath.symmetry.tests.bench.scale_networks import Made, Shape, make
