@@ -15,7 +15,12 @@ description:
   - Sets C(net.ipv4.conf.INTERFACE.rp_filter) of the named interfaces and no other.
   - The kernel uses the greater of the interface's number and that of C(all), which is never written. The module returns
     what is in force afterwards, and fails where the value of C(all) makes a wish impossible.
-  - Interface names with dots are no problem. IPv6 has no such parameter.
+  - Interface names with dots are no problem.
+  - IPv6 has no such parameter. There, a rule of our nft table asks for the route back to the source
+    (O(interfaces[].ipv6)).
+  - An interface that is less strict for a reason stands in the register of exceptions of the host,
+    C(/var/lib/netpath-symmetry/register). With O(interfaces[].until), the host ends the exception by itself, without
+    Ansible, and says so in its log.
   - The change is applied at run time; M(netpath.symmetry.persistence) lets it outlive a reboot and the interface.
 extends_documentation_fragment:
   - netpath.symmetry.attributes
@@ -48,10 +53,27 @@ options:
         type: str
         choices: ["off", strict, loose]
       reason:
-        description: Why this interface is not as the others. It is returned, for a register of exceptions.
+        description: Why this interface is not as the others. It is returned, and kept in the register of exceptions.
         type: str
+      by:
+        description: Who wants the exception. It stands in the register.
+        type: str
+      until:
+        description:
+          - When the exception ends, such as V(2026-12-24T06:00:00Z), or V(2026-12-24) for the end of that day in UTC.
+            The interface then gets back the mode that it had before.
+          - An interface whose time is over is left as it is, and named in RV(expired).
+        type: str
+      ipv6:
+        description:
+          - The mode of IPv6, as O(interfaces[].mode) has it. V(strict) is refused where a route back by the interface
+            has next hops by others, too, because nft sees the one that the hash picks. Left as it is when absent.
+        type: str
+        choices: ["off", strict, loose]
   state:
-    description: With V(absent), the interfaces get what a new interface would get, C(net.ipv4.conf.default.rp_filter).
+    description: >-
+      With V(absent), the interfaces get what a new interface would get, C(net.ipv4.conf.default.rp_filter), and our
+      rules for IPv6 and their entries of the register go.
     type: str
     choices: [present, absent]
     default: present
@@ -77,6 +99,13 @@ EXAMPLES = r"""
       - name: wan_b
         mode: loose
         reason: the partner's replies enter by the other provider
+        by: alice
+        until: "2026-12-24"
+
+- name: Drop spoofed sources of IPv6 at the inside
+  netpath.symmetry.rp_filter:
+    interfaces:
+      - {name: lan, mode: strict, ipv6: strict}
 """
 
 RETURN = r"""
@@ -86,6 +115,20 @@ effective:
   elements: dict
   returned: success
   sample: [{interface: wan_b, mode: loose, origin: interface, reason: the partner's replies enter there}]
+after_reboot:
+  description: >-
+    The files of C(sysctl.d) that would set the interfaces' values at the next boot, where they differ from what is in
+    force now. Empty where nothing applies such files in this network.
+  type: list
+  elements: dict
+  returned: success
+  sample: [{interface: wan_b, value: 1, file: /etc/sysctl.d/50-router.conf}]
+expired:
+  description: Interfaces whose exception is over; they are left as they are.
+  type: list
+  elements: str
+  returned: success
+  sample: []
 changes:
   description: The plan, in order.
   type: list
@@ -117,26 +160,44 @@ kept:
 """
 
 import dataclasses
+import datetime
+import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._guard.journal import GuardError
-from ansible_collections.netpath.symmetry.plugins.module_utils._linux.apply import ApplyError, Guarding, carry_out
-from ansible_collections.netpath.symmetry.plugins.module_utils._linux.command import CommandError
+from ansible_collections.netpath.symmetry.plugins.module_utils._linux import register, sysctl_files
+from ansible_collections.netpath.symmetry.plugins.module_utils._linux.apply import (
+    ApplyError,
+    Guarding,
+    carry_out,
+    check_nft,
+)
+from ansible_collections.netpath.symmetry.plugins.module_utils._linux.command import CommandError, find
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux.live_host import read_host, read_rp_filter
+from ansible_collections.netpath.symmetry.plugins.module_utils._linux.live_nft import read_own_table
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux.netlink import NetlinkError
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.errors import PlanError
+from ansible_collections.netpath.symmetry.plugins.module_utils._plan.nft_part import Part, live_part
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.rp_filter import (
+    ROLE,
+    Standing,
+    Wish,
     effective,
+    in_force,
     plan,
     read_wishes,
     text_of,
 )
+from ansible_collections.netpath.symmetry.plugins.module_utils._plan.rp_filter_v6 import PREFIX
 
 INTERFACE = {
     "name": {"type": "str", "required": True},
     "mode": {"type": "str", "choices": ["off", "strict", "loose"]},
     "reason": {"type": "str"},
+    "by": {"type": "str"},
+    "until": {"type": "str"},
+    "ipv6": {"type": "str", "choices": ["off", "strict", "loose"]},
 }
 ARGUMENTS = {
     "interfaces": {"type": "list", "elements": "dict", "required": True, "options": INTERFACE},
@@ -147,20 +208,41 @@ ARGUMENTS = {
 }
 
 
+def standing(wishes: t.Sequence[Wish]) -> Standing:
+    """What stands beside the values. nft is asked only where IPv6 is meant and, to remove, where it is installed."""
+    asked = any(wish.ipv6 is not None and (wish.mode is not None or find("nft")) for wish in wishes)
+    part = live_part(read_own_table(), PREFIX) if asked else Part(PREFIX)
+    return Standing(part, register.read(ROLE))
+
+
+def after_reboot(values: t.Mapping[str, int], wishes: t.Sequence[Wish]) -> list[dict[str, t.Any]]:
+    """Where a file will set another value than the one that is in force."""
+    found = sysctl_files.read({}, {wish.interface: {} for wish in wishes})[0].get("interface_sysctls", {})
+    told = []
+    for wish in wishes:
+        answer = found.get(wish.interface, {}).get("rp_filter")
+        if answer and answer["value"] != (values["default"] if wish.mode is None else wish.mode):
+            told.append({"interface": wish.interface, **answer})
+    return told
+
+
 def main() -> None:
     module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
     params = module.params
     try:
-        wishes = read_wishes(params["interfaces"], params["state"] == "absent")
+        declared = read_wishes(params["interfaces"], params["state"] == "absent")
+        wishes, expired = in_force(declared, datetime.datetime.now(datetime.timezone.utc))
         values = read_rp_filter()
-        planned = plan(read_host(), values, wishes, params["allow_management_cut"])
+        planned = plan(read_host(), values, wishes, params["allow_management_cut"], standing(wishes))
+        check_nft(planned.changes)
         if planned.changes and not module.check_mode:
             guarding = Guarding(params["require_guard"], params["change_id"])
-            carry_out(planned, lambda: text_of(read_rp_filter(), wishes), guarding)
+            carry_out(planned, lambda: text_of(read_rp_filter(), wishes, standing(wishes)), guarding)
     except (PlanError, ApplyError, GuardError, CommandError, NetlinkError) as error:
         module.fail_json(msg=str(error))
-    in_force = [dataclasses.asdict(one) for one in effective(values, wishes)]
-    module.exit_json(effective=in_force, **planned.result())
+    effect = [dataclasses.asdict(one) for one in effective(values, wishes)]
+    told = {"after_reboot": after_reboot(values, wishes), "expired": expired}
+    module.exit_json(effective=effect, **told, **planned.result())
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ def run_module(
         file.write(told)
         file.flush()
         done = subprocess.run(
-            netns.command(*command, file.name), capture_output=True, text=True, timeout=400, check=False
+            netns.with_state(*command, file.name), capture_output=True, text=True, timeout=400, check=False
         )
     try:
         return t.cast("dict[str, t.Any]", json.loads(done.stdout))

@@ -7,9 +7,14 @@ from __future__ import annotations
 
 import json
 import os
+import pathlib
+import shutil
 import subprocess
+import tempfile
 import time
 import typing as t
+
+from ansible_collections.netpath.symmetry.plugins.module_utils._model.ownership import STATE_DIR
 
 
 class Netns:
@@ -17,6 +22,7 @@ class Netns:
 
     def __init__(self, name: str) -> None:
         self.name = f"nps-{os.getpid()}-{name}"
+        self.state = pathlib.Path(tempfile.gettempdir(), f"{self.name}-state")  # what modules find as STATE_DIR
 
     def create(self) -> Netns:
         subprocess.run(["ip", "netns", "add", self.name], check=True)
@@ -26,10 +32,18 @@ class Netns:
 
     def delete(self) -> None:
         subprocess.run(["ip", "netns", "delete", self.name], check=False)
+        shutil.rmtree(self.state, ignore_errors=True)
 
     def command(self, *words: str) -> list[str]:
         """The words, to be run inside."""
         return ["ip", "netns", "exec", self.name, *words]
+
+    def with_state(self, *words: str) -> list[str]:
+        """The words, to be run inside with a state directory of its own: no other host's guard or register is there."""
+        self.state.mkdir(exist_ok=True)
+        pathlib.Path(STATE_DIR).mkdir(parents=True, exist_ok=True)
+        script = f'mount --bind {self.state} {STATE_DIR} && exec "$@"'
+        return self.command("unshare", "-m", "sh", "-c", script, "sh", *words)
 
     def run(self, script: str, check: bool = True, timeout: float = 60) -> subprocess.CompletedProcess[str]:
         """Run a shell script inside and wait for it."""

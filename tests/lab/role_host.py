@@ -14,7 +14,6 @@ import subprocess
 import sys
 import typing as t
 
-from ansible_collections.netpath.symmetry.plugins.module_utils._model.ownership import STATE_DIR
 from ansible_collections.netpath.symmetry.tests.lab.netns import Netns
 
 
@@ -56,14 +55,9 @@ class Host:
             "ANSIBLE_COLLECTIONS_PATH": os.environ.get("ANSIBLE_COLLECTIONS_PATH", _collections()),
         }
         executable = shutil.which("ansible-playbook", path=os.path.dirname(sys.executable)) or "ansible-playbook"
-        # A state directory of its own: no guard of another host is seen here.
-        pathlib.Path(STATE_DIR).mkdir(parents=True, exist_ok=True)
-        state = self._directory / "state"
-        state.mkdir(exist_ok=True)
-        script = f'mount --bind {state} {STATE_DIR} && exec "$@"'
         command = [executable, "-i", "localhost,", "--diff", str(playbook), *options]
         done = subprocess.run(
-            self.netns.command("unshare", "-m", "sh", "-c", script, "sh", *command),
+            self.netns.with_state(*command),
             env=environment,
             capture_output=True,
             text=True,

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import datetime
+import time
 import typing as t
 
 import pytest
@@ -94,3 +96,72 @@ def test_refusals(host: Netns, name: str, message: str) -> None:
     answer = module(host, interfaces=[{"name": name, "mode": "loose"}])
     assert answer["failed"] and message in answer["msg"]
     assert values(host) == before
+
+
+def test_an_exception_stands_in_the_register_and_ends_by_itself(host: Netns) -> None:
+    def entries() -> str:
+        return "".join(path.read_text() for path in sorted(host.state.glob("register/*.entry")))
+
+    def until(seconds: float) -> str:
+        end = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=seconds)
+        return end.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    before = values(host)
+    wish = {"name": "wan_a", "mode": "loose", "reason": "CHG1", "by": "bob", "until": until(3600)}
+    check = module(host, True, interfaces=[wish])
+    assert values(host) == before and not entries()
+    run, again = module(host, interfaces=[wish]), module(host, interfaces=[wish])
+    assert run["changed"] and not again["changed"] and check["diff"] == run["diff"]
+    assert entries().startswith("role: rp_filter\nname: wan_a\nby: bob\nreason: CHG1\nuntil: ")
+    sooner = module(host, interfaces=[{**wish, "until": until(4)}])
+    assert [change["kind"] for change in sooner["changes"]] == ["register"]
+    deadline = time.monotonic() + 30
+    while entries():
+        assert time.monotonic() < deadline, "the host did not end it"
+        time.sleep(0.1)
+    assert values(host) == before, "it has what it had before the exception"
+    assert "exception rp_filter.wan_a ended at its time: CHG1 (by bob)" in (host.state / "expired.log").read_text()
+    late = module(host, interfaces=[{**wish, "until": "2026-01-01"}])
+    assert not late["changed"] and late["expired"] == ["wan_a"]
+
+
+def test_ipv6_by_rules_of_nft(host: Netns) -> None:
+    far = Netns("rpfar")
+    host.run("ip -6 address add 2001:db8:a::2/64 dev wan_a nodad; ip -6 address add 2001:db8:b::2/64 dev v0.100 nodad; "
+             "sysctl -qw net.ipv6.conf.all.forwarding=1")
+    far.run("ip -6 address add 2001:db8:a::1/64 dev pa nodad; ip -6 address add 2001:db8:b::1/64 dev pb nodad; "
+            "ip -6 address add 2001:db8:b::77/128 dev lo; ip -6 address add 2001:db8:f::1/128 dev lo; "
+            "sysctl -qw net.ipv6.conf.all.forwarding=1")
+
+    def arrives(source: str) -> bool:
+        """Whether an echo request to the host by wan_a, with this source, comes to it."""
+        count = "nstat -asz Icmp6InEchos | sed -n 's/^Icmp6InEchos *\\([0-9]*\\).*/\\1/p'"
+        seen = host.output(count)
+        far.run(f"ping -6 -n -c 1 -W 0.3 -I {source} 2001:db8:a::2", check=False)
+        return host.output(count) != seen
+
+    def link_local(netns: Netns, device: str) -> str:
+        listed = netns.json(f"ip -j -6 address show dev {device} scope link")
+        return next(str(a["local"]) for link in listed for a in link.get("addr_info", ()) if "local" in a)
+
+    before = host.output("nft -s list ruleset")
+    assert [arrives(one) for one in ("2001:db8:a::1", "2001:db8:b::77", "2001:db8:f::1")] == [True, True, True]
+    wish = {"name": "wan_a", "mode": "off", "ipv6": "strict"}
+    check = module(host, True, interfaces=[wish])
+    assert host.output("nft -s list ruleset") == before
+    run, again = module(host, interfaces=[wish]), module(host, interfaces=[wish])
+    assert run["changed"] and not again["changed"] and check["diff"] == run["diff"]
+    assert [arrives(one) for one in ("2001:db8:a::1", "2001:db8:b::77", "2001:db8:f::1")] == [True, False, False]
+    host.run("ip -6 neigh flush dev wan_a")
+    assert arrives("2001:db8:a::1"), "neighbour discovery passes"
+    own = link_local(host, "wan_a")
+    assert far.run(f"ping -6 -n -c 1 -W 1 {own}%pa", check=False).returncode == 0, "link-local sources pass"
+    module(host, interfaces=[{**wish, "ipv6": "loose"}])
+    assert [arrives(one) for one in ("2001:db8:a::1", "2001:db8:b::77", "2001:db8:f::1")] == [True, True, False]
+    assert not module(host, interfaces=[{"name": "v0.100", "mode": "strict"}]).get("failed")
+    assert "symmetry:rpf:wan_a" in host.output("nft -s list ruleset"), "what is not named stays"
+    host.run("ip -6 route add default nexthop via 2001:db8:a::1 nexthop via 2001:db8:b::1")
+    refused = module(host, interfaces=[wish])
+    assert refused.get("failed") and "::/0 has several next hops (wan_a, v0.100)" in refused["msg"], refused
+    assert module(host, state="absent", interfaces=[{"name": "wan_a"}])["changed"]
+    assert host.output("nft -s list ruleset") == before

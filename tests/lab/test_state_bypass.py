@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import datetime
-import json
 import pathlib
 import subprocess
 import time
@@ -14,8 +13,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.netpath.symmetry.plugins.module_utils._model.ownership import STATE_DIR
-from ansible_collections.netpath.symmetry.tests.lab.modules import words
+from ansible_collections.netpath.symmetry.tests.lab.modules import run_module
 from ansible_collections.netpath.symmetry.tests.lab.netns import Netns, veth
 
 ENTRY = {
@@ -31,18 +29,11 @@ def until(**later: float) -> str:
 class Firewall:
     """A client, a server, a direct way of requests, and a firewall that only replies pass."""
 
-    def __init__(self, client: Netns, firewall: Netns, state: pathlib.Path) -> None:
-        self.client, self.firewall, self.directory = client, firewall, state
-
-    def shell(self, *command: str) -> subprocess.CompletedProcess[str]:
-        """Run a command on the firewall with a state directory of its own."""
-        script = f'mount --bind {self.directory} {STATE_DIR} && exec "$@"'
-        argv = self.firewall.command("unshare", "-m", "sh", "-c", script, "sh", *command)
-        return subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    def __init__(self, client: Netns, firewall: Netns) -> None:
+        self.client, self.firewall, self.directory = client, firewall, firewall.state
 
     def bypass(self, check_mode: bool = False, **options: t.Any) -> dict[str, t.Any]:
-        done = self.shell(*words("state_bypass", options, check_mode))
-        return t.cast("dict[str, t.Any]", json.loads(done.stdout))
+        return run_module(self.firewall, "state_bypass", options, check_mode)
 
     def state(self) -> str:
         return self.firewall.output("nft -s list ruleset") + self.register()
@@ -66,9 +57,8 @@ class Firewall:
 
 
 @pytest.fixture
-def firewall(tmp_path: pathlib.Path) -> t.Iterator[Firewall]:
+def firewall() -> t.Iterator[Firewall]:
     client, fw, server = Netns("bcl").create(), Netns("bfw").create(), Netns("bsrv").create()
-    pathlib.Path(STATE_DIR).mkdir(parents=True, exist_ok=True)
     try:
         veth(client, "eth0", fw, "inside", [("10.0.0.2/24", "10.0.0.1/24"), ("2001:db8::2/64", "2001:db8::1/64")])
         veth(server, "eth0", fw, "outside", [("10.9.0.2/24", "10.9.0.1/24"), ("2001:db8:9::2/64", "2001:db8:9::1/64")])
@@ -81,9 +71,9 @@ def firewall(tmp_path: pathlib.Path) -> t.Iterator[Firewall]:
         server.run("ip route add 10.0.0.0/24 via 10.9.0.1; ip -6 route add 2001:db8::/64 via 2001:db8:9::1")
         fw.run("sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1; nft -f - <<'E'\ntable inet fw {\n"
                "chain f { type filter hook forward priority 0; ct state invalid counter drop\n}\n}\nE")
-        yield Firewall(client, fw, tmp_path)
+        yield Firewall(client, fw)
     finally:
-        for timer in tmp_path.glob("register/*.timer"):
+        for timer in fw.state.glob("register/*.timer"):
             kind, pid = timer.read_text().split()
             if kind == "process":
                 subprocess.run(["kill", "--", f"-{pid}"], check=False)
@@ -106,8 +96,7 @@ def test_four_runs_and_an_end_that_the_host_brings_by_itself(firewall: Firewall)
     (pid,) = firewall.timers()
     for _twice in range(2):
         for command in run["undo"]:
-            done = firewall.shell("sh", "-c", command)
-            assert done.returncode == 0, done
+            subprocess.run(firewall.firewall.with_state("sh", "-c", command), check=True)
         assert firewall.state() == before and not firewall.timers()
     command_line = pathlib.Path("/proc", pid, "cmdline")  # of a dead process that nobody has waited for it is empty
     assert not (command_line.exists() and command_line.read_bytes()), "its timer has gone, too"

@@ -24,6 +24,7 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._plan import (
     nft_part,
     policy_routing,
     rp_filter,
+    rp_filter_v6,
     simulate,
     source_nat,
     symmetric_return,
@@ -89,7 +90,10 @@ def _rp_filter(facts: Data, given: Data) -> list[Change]:
     if not {"all", "default"} <= set(values):
         raise PlanError("the facts do not hold rp_filter (interface_sysctls); gather them again as root")
     wishes = rp_filter.read_wishes(given.get("interfaces") or [], given.get("state", "present") == "absent")
-    return list(rp_filter.plan(host_from_facts(facts), values, wishes).changes)
+    standing = rp_filter.Standing(nft_part.live_part(facts.get("netfilter") or {}, rp_filter_v6.PREFIX))
+    changes = rp_filter.plan(host_from_facts(facts), values, wishes, standing=standing).changes
+    # The facts do not hold the register of exceptions, and no packet asks it.
+    return [change for change in changes if change.kind != "register"]
 
 
 def _symmetric_return(facts: Data, given: Data) -> list[Change]:

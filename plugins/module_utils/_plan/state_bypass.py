@@ -14,7 +14,7 @@ import dataclasses
 import datetime
 import typing as t
 
-from ansible_collections.netpath.symmetry.plugins.module_utils._plan.change import Change, Connection, undo_of
+from ansible_collections.netpath.symmetry.plugins.module_utils._plan.change import Connection, undo_of
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.errors import PlanError
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.nat_entry import (
     MARK,
@@ -47,6 +47,7 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._plan.register im
     one_line,
     read_time,
 )
+from ansible_collections.netpath.symmetry.plugins.module_utils._plan.register_plan import register_changes
 
 ROLE = "state_bypass"
 PREFIX = "bypass_"
@@ -198,17 +199,3 @@ def plan(
     before = part_text(live) + entries_text(register.values())
     after = part_text(after_part(live, wanted)) + entries_text(entries.values())
     return Plan("state bypass", tuple(changes), before, after)
-
-
-def register_changes(
-    before: t.Mapping[str, RegisterEntry], after: t.Mapping[str, RegisterEntry]
-) -> tuple[list[Change], list[Change]]:
-    """What to enter before the exceptions stand, and what to strike out after they have gone."""
-    first: list[Change] = []
-    for name, entry in after.items():
-        old = before.get(name)
-        if old is None:
-            first.append(Change("register", "add", after=entry))
-        elif old != entry:
-            first.append(Change("register", "set", before=old, after=entry))
-    return first, [Change("register", "delete", before=old) for name, old in before.items() if name not in after]

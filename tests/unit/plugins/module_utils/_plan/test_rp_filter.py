@@ -5,12 +5,21 @@
 
 from __future__ import annotations
 
+import datetime
+
 import pytest
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.routing import NextHop, Route, Rule
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.errors import ManagementCutError, PlanError
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.host import Host, Session
-from ansible_collections.netpath.symmetry.plugins.module_utils._plan.rp_filter import effective, plan, read_wishes
+from ansible_collections.netpath.symmetry.plugins.module_utils._plan.register import RegisterEntry
+from ansible_collections.netpath.symmetry.plugins.module_utils._plan.rp_filter import (
+    Standing,
+    effective,
+    in_force,
+    plan,
+    read_wishes,
+)
 
 HOST = Host((), (), {"wan_a": {}, "v0.100": {}})
 VALUES = {"all": 0, "default": 1, "wan_a": 1, "v0.100": 0}
@@ -75,3 +84,34 @@ def test_strict_that_would_drop_its_own_session_is_refused() -> None:
     with pytest.raises(ManagementCutError, match="leaves by v0.100, and strict mode drops that"):
         plan(host, {**VALUES, "wan_a": 0}, wishes)
     assert plan(host, {**VALUES, "wan_a": 0}, wishes, allow_management_cut=True).changes
+
+
+def test_exceptions_and_their_end() -> None:
+    loose = {"name": "wan_a", "mode": "loose", "reason": "CHG1", "by": "bob", "until": "2026-06-02"}
+    wishes = read_wishes([loose], False)
+    planned = plan(HOST, VALUES, wishes)
+    entry = planned.changes[0].after
+    assert isinstance(entry, RegisterEntry) and entry.until == "2026-06-03T00:00:00Z"
+    assert entry.removal == tuple(planned.changes[1].undo()), "it gets back what it had"
+    standing = Standing(register={"wan_a": entry})
+    assert not plan(HOST, {**VALUES, "wan_a": 2}, wishes, standing=standing).changes
+    tighter = read_wishes([{"name": "wan_a", "mode": "strict"}], False)
+    strict = plan(HOST, {**VALUES, "wan_a": 2}, tighter, standing=standing)
+    assert [(one.kind, one.op) for one in strict.changes] == [("sysctl", "set"), ("register", "delete")]
+    now = datetime.datetime(2026, 6, 3, tzinfo=datetime.timezone.utc)
+    assert in_force(wishes, now) == ([], ["wan_a"])
+    with pytest.raises(PlanError, match="until is for an exception"):
+        read_wishes([{**loose, "mode": "strict"}], False)
+    with pytest.raises(PlanError, match="until is for an exception"):
+        read_wishes([{**loose, "reason": ""}], False)
+
+
+def test_a_session_of_ipv6_is_kept() -> None:
+    interfaces = {"wan_a": {"addresses": [{"family": 6, "address": "2001:db8::2", "prefixlen": 64}]}, "v0.100": {}}
+    back = Route(6, 254, "::/0", nexthops=(NextHop("v0.100", "fe80::1"),))
+    session = Session("2001:db8:f::1", "2001:db8::2")
+    host = Host((Rule(6, 32766, table=254),), (back,), interfaces, session=session)
+    wishes = read_wishes([{"name": "wan_a", "mode": "strict", "ipv6": "strict"}], False)
+    with pytest.raises(ManagementCutError, match="the way back leaves by v0.100"):
+        plan(host, VALUES, wishes)
+    assert plan(host, VALUES, wishes, allow_management_cut=True).changes
