@@ -38,7 +38,8 @@ def candidates(network: Network, failing: t.Sequence[FlowVerdict]) -> list[Candi
     """Every candidate once, with all the flows that it was made for, the least cost first."""
     found: dict[t.Any, Candidate] = {}
     for told in failing:
-        for candidate in (*_pins(network, told), *_source_rules(network, told), *_loose(network, told)):
+        for candidate in (*_pins(network, told), *_source_rules(network, told), *_returns(network, told),
+                          *_loose(network, told)):
             if candidate.step.host in network.declared.facts:
                 continue  # nothing of it is ours to change
             key = _identity(network, candidate)
@@ -178,6 +179,27 @@ def _source_rules(network: Network, told: FlowVerdict) -> t.Iterator[Candidate]:
                 Step("source_routing", host, {"source_routing_uplinks": uplinks}), 0, NO_COST,
                 f"packets from an address of {host} then leave by the uplink that the address belongs to",
                 f"give every uplink of {host} ({names}) a table of its own, chosen by the source address")
+
+
+def _returns(network: Network, told: FlowVerdict) -> t.Iterator[Candidate]:
+    """symmetric_return on each host of the flow whose replies leave by another uplink than the request came in by."""
+    family = told.named.flow.family
+    came = {(hop.host, hop.iif) for path in told.forward_paths() for hop in path.hops if hop.iif}
+    left = {(hop.host, hop.oif) for path in told.return_paths() for hop in path.hops if hop.oif}
+    for host in sorted({host for host, _interface in left}):
+        uplinks = _choice(network, host, family)
+        inside = {uplink.interface for uplink in uplinks}
+        entered = {interface for one, interface in came if one == host} & inside
+        exits = {interface for one, interface in left if one == host} & inside
+        if len(uplinks) > 1 and entered and exits and exits != entered:
+            variables = {"symmetric_return_uplinks": [
+                {"name": short_name(one), "interface": one.interface, "gateway": one.gateway(family)} for one in uplinks
+            ]}
+            names = ", ".join(short_name(one) for one in uplinks)
+            yield Candidate(
+                Step("symmetric_return", host, variables), 0, NO_COST,
+                f"replies then leave {host} by the uplink that the request came in by, also those it forwards",
+                f"mark connections on {host} by the uplink of their requests ({names}), and route replies by that mark")
 
 
 def _uplink_with_addresses(

@@ -22,6 +22,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.s
 CARRIED = {
     "policy_route": ("policy_route_uplinks", "policy_route_pins"),
     "source_routing": ("source_routing_uplinks",),
+    "symmetric_return": ("symmetric_return_uplinks",),
     "rp_filter": ("rp_filter_interfaces",),
 }
 

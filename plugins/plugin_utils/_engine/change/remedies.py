@@ -28,6 +28,7 @@ LIMIT = 16
 _LISTS: dict[str, dict[str, str]] = {
     "policy_route": {"policy_route_uplinks": "name", "policy_route_pins": "name"},
     "source_routing": {"source_routing_uplinks": "name"},
+    "symmetric_return": {"symmetric_return_uplinks": "name"},
     "rp_filter": {"rp_filter_interfaces": "name"},
 }
 
