@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 
-from ansible_collections.netpath.symmetry.tests.networks import features, filters
+from ansible_collections.netpath.symmetry.tests.networks import features, filters, narrow
 from ansible_collections.netpath.symmetry.tests.networks.topologies import random_world
 from ansible_collections.netpath.symmetry.tests.networks.world import V4, V6, Ask, World
 
@@ -53,6 +53,7 @@ def generate(seed: int) -> World:
             world.features[fault.__name__.replace("_", " ")] += 1
     _settle(world, dice)
     world.asks = _asks(world, dice)
+    narrow.some_links(world, random.Random(f"narrow links {seed}"))  # dice of its own: the rest stays as it was
     return world
 
 

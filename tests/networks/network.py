@@ -11,7 +11,7 @@ import math
 import pathlib
 import random
 
-from ansible_collections.netpath.symmetry.tests.networks import evidence, plans, predict
+from ansible_collections.netpath.symmetry.tests.networks import evidence, narrow, plans, predict
 from ansible_collections.netpath.symmetry.tests.networks.evidence import Counters
 from ansible_collections.netpath.symmetry.tests.networks.generate import generate
 from ansible_collections.netpath.symmetry.tests.networks.judge import NOBODY, Scene, observe
@@ -42,6 +42,7 @@ class Result:
     features: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     unknowns: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     remedies: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+    large: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
 
 
 class Run:
@@ -101,14 +102,14 @@ class Run:
             failed += not observed.works
             if not any(_same(fate, observed) for fate in fates):
                 told = " or ".join(map(str, fates))
-                self._note(what, tried, f"predicted: {told}\nobserved:  {observed}", seen)
+                self.note(what, tried, f"predicted: {told}\nobserved:  {observed}", seen)
                 return False
         if many and not plausible(failed, count, prediction.share_broken):
-            self._note(what, ask, f"{failed} of {count} client ports fail, {prediction.share_broken:.2f} predicted", [])
+            self.note(what, ask, f"{failed} of {count} client ports fail, {prediction.share_broken:.2f} predicted", [])
             return False
         return True
 
-    def _note(self, what: str, ask: Ask, text: str, seen: list[str]) -> None:
+    def note(self, what: str, ask: Ask, text: str, seen: list[str]) -> None:
         lines = [f"seed {self.world.seed}: {what} {ask.name}: {ask.text()}", text, *(f"  {line}" for line in seen[:60])]
         self.result.wrong.append("\n".join(lines))
 
@@ -154,6 +155,8 @@ def run_network(seed: int, folder: pathlib.Path | None = None, brief: bool = Fal
                     break
             if not brief and not result.wrong:
                 plans.try_plan(run, random.Random(f"plan {seed}"), folder)
+            if not brief and not result.wrong:
+                narrow.try_large(run, folder)
         finally:
             run.close()
     if result.wrong:

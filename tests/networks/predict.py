@@ -105,9 +105,12 @@ def _fate(pair: Pair) -> Fate:
     return Fate(False, path.host, reason, rule if reason == "filter" else "", pair.direction)
 
 
-def write(path: pathlib.Path, predictions: t.Mapping[str, Prediction]) -> str:
-    """Write predictions down; returns the SHA-256 of the file."""
-    text = json.dumps({name: one.to_dict() for name, one in predictions.items()}, indent=1, sort_keys=True)
+def write(
+    path: pathlib.Path, predictions: t.Mapping[str, Prediction], large: t.Mapping[str, bool | None] | None = None
+) -> str:
+    """Write predictions down, and which large packets arrive; returns the SHA-256 of the file."""
+    told = {name: one.to_dict() | ({"large": large[name]} if large else {}) for name, one in predictions.items()}
+    text = json.dumps(told, indent=1, sort_keys=True)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text + "\n")
     return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -19,6 +19,7 @@ import pathlib
 import sys
 import typing as t
 
+from ansible_collections.netpath.symmetry.tests.networks import narrow
 from ansible_collections.netpath.symmetry.tests.networks.network import Result, run_network
 
 FULL = 500  # networks from which on the floors below count
@@ -53,7 +54,7 @@ def total_of(results: t.Iterable[Result]) -> Result:
         total.plans += one.plans
         total.packets += one.packets
         total.wrong += one.wrong
-        for name in ("verdicts", "reasons", "features", "unknowns", "remedies"):
+        for name in ("verdicts", "reasons", "features", "unknowns", "remedies", "large"):
             getattr(total, name).update(getattr(one, name))
     return total
 
@@ -73,13 +74,15 @@ def shortcomings(total: Result, networks: int) -> list[str]:
         found.append(f"{total.plans} plans, at least {MIN_PLANS} are wanted")
     found += [f"{total.reasons[reason]} flows die for {reason}, at least {MIN_REASON} must"
               for reason in sorted({*REASONS, *total.reasons}) if total.reasons[reason] < MIN_REASON]
+    found += [f"{total.large[what]} {what}, at least {MIN_REASON} must" for what in narrow.FATES.values()
+              if total.large[what] < MIN_REASON]
     return found
 
 
 def table(total: Result) -> t.Iterator[str]:
     """What has occurred, with counts."""
     parts = (("verdicts", total.verdicts), ("drop reasons", total.reasons), ("features of networks", total.features),
-             ("forecast", total.remedies), ("not known", total.unknowns))
+             ("forecast", total.remedies), ("narrow links", total.large), ("not known", total.unknowns))
     for title, counted in parts:
         if counted:
             yield title

@@ -18,11 +18,12 @@ import pytest
 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.connection import translation
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.connection.conntrack import Connection, Tracker
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.findings import mtu
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host import fib, reverse_path
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host.resolution import Resolution
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.journey import journey, walk
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Packet, ReversePath
-from ansible_collections.netpath.symmetry.tests.networks import traffic, watch
+from ansible_collections.netpath.symmetry.tests.networks import narrow, traffic, watch
 from ansible_collections.netpath.symmetry.tests.networks.network import plausible, run_network
 from ansible_collections.netpath.symmetry.tests.networks.run import MAX_UNKNOWN, run, total_of
 
@@ -41,6 +42,14 @@ def test_verdicts_and_forecasts_say_what_real_packets_do() -> None:
     assert total.unknown <= MAX_UNKNOWN * total.flows, total.unknowns
     assert total.plans
     assert SEED or [reason for reason in MUST_OCCUR if not total.reasons[reason]] == []
+    assert SEED or [what for what in narrow.FATES.values() if not total.large[what]] == []
+
+
+def test_large_datagrams_that_fare_otherwise_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mtu, "of_flow", lambda _network, _told: ())
+    monkeypatch.setattr(traffic, "PATIENCE", 0.5)
+    wrong = run_network(14).wrong
+    assert wrong and "large datagrams of" in wrong[0] and "observed:  large datagrams are lost" in wrong[0]
 
 
 def _replies_ignore_rp_filter(monkeypatch: pytest.MonkeyPatch) -> None:

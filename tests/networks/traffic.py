@@ -34,6 +34,8 @@ class Attempt:
 
     ask: Ask
     socket: socket.socket | None = None
+    size: int = 1  # of the datagram
+    again: int = 0  # how often it is sent again where nothing comes back
     done: bool = False
     works: bool = False
     error: str = ""  # what the client was told at once
@@ -113,7 +115,7 @@ class Traffic:
     def _answer(self, one: socket.socket, node: str) -> None:
         """Reply from the address that was asked."""
         try:
-            data, ancillary, _flags, address = one.recvmsg(64, 128)
+            data, ancillary, _flags, address = one.recvmsg(2048, 128)
         except OSError:
             return
         self.delivered[address[1]] = node
@@ -142,6 +144,8 @@ class Traffic:
             if self.watch.drain():
                 quiet_since = now
             patience = PATIENCE if expected else QUIET
+            if now - quiet_since > QUIET and any(self._once_more(attempt) for attempt in attempts):
+                quiet_since = now
             if now - quiet_since > patience or now - began > 2 * PATIENCE:
                 break
         for attempt in attempts:
@@ -150,6 +154,17 @@ class Traffic:
         for one in list(self._accepted):  # or it would send again, into the next flow's counters
             self._drop(one)
         self._settle()
+
+    def _once_more(self, attempt: Attempt) -> bool:
+        """Send a datagram again: of the first the sender was told maybe that it was too large."""
+        if attempt.done or not attempt.again or attempt.socket is None:
+            return False
+        attempt.again -= 1
+        try:
+            attempt.socket.send(b"?" * attempt.size)
+        except OSError as error:
+            attempt.error = errno.errorcode.get(error.errno or 0, str(error))
+        return True
 
     def _settle(self) -> None:
         """Let the ends of connections pass, so that they do not count for the next flow."""
@@ -173,20 +188,20 @@ class Traffic:
             one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER)
         try:
             one.bind((ask.source, ask.number))
-            self._connect(one, ask)
+            self._connect(one, ask, attempt.size)
         except OSError as error:
             attempt.error, attempt.done = errno.errorcode.get(error.errno or 0, str(error)), True
             return
         events = selectors.EVENT_WRITE if ask.protocol == "tcp" else selectors.EVENT_READ
         self._selector.register(one, events, lambda: self._progress(attempt))
 
-    def _connect(self, one: socket.socket, ask: Ask) -> None:
+    def _connect(self, one: socket.socket, ask: Ask, size: int) -> None:
         try:
             one.connect((ask.destination, ask.port))
         except BlockingIOError:
             return
         if ask.protocol == "udp":
-            one.send(b"?")
+            one.send(b"?" * size)
         elif ask.protocol == "icmp":
             one.send(struct.pack("!BBHHH", 8 if ask.family == V4 else 128, 0, 0, 0, 1) + b"?")
 
@@ -197,11 +212,13 @@ class Traffic:
                 one.send(b"?")
                 self._selector.modify(one, selectors.EVENT_READ, lambda: self._progress(attempt))
                 return
-            attempt.works = bool(one.recv(64))
+            attempt.works = len(one.recv(2048)) >= attempt.size
         except BlockingIOError:
             return
         except OSError as error:
             attempt.error = errno.errorcode.get(error.errno or 0, str(error))
+            if error.errno == errno.EMSGSIZE and attempt.again:
+                return  # told that it was too large: the next one goes in fragments
         attempt.done = True
         self._selector.unregister(one)
 

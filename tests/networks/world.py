@@ -32,6 +32,7 @@ class Plug:
     device: str
     segment: int
     addresses: dict[int, str]  # family: address without prefix length
+    mtu: int = 0  # 0: as it comes, 1500
 
 
 @dataclasses.dataclass
@@ -145,6 +146,8 @@ def address_lines(node: Node) -> list[str]:
     for plug in node.plugs:
         lines.append(f"addr add {plug.addresses[V4]}/24 dev {plug.device}")
         lines.append(f"addr add {plug.addresses[V6]}/64 dev {plug.device} nodad")
+        if plug.mtu:
+            lines.append(f"link set dev {plug.device} mtu {plug.mtu}")
         lines.append(f"link set dev {plug.device} up")
     return lines
 
