@@ -142,15 +142,20 @@ def _ttl(values: t.Mapping[str, str]) -> Dict:
     return {"do": "last"}
 
 
+_ZONES = {"--zone": "", "--zone-orig": "original", "--zone-reply": "reply"}  # the direction that each is of
+
+
 def _ct(values: t.Mapping[str, str]) -> Dict:
     """xt_ct_target: the first of them in the raw table counts."""
     if "--notrack" in values:
         return {"do": "notrack"}
-    if any(name in values for name in ("--zone-orig", "--zone-reply")):
-        raise NotUnderstood("a zone of one direction")
-    if "--zone" in values:
-        zone = values["--zone"]
-        return {"do": "set_zone", "value": "meta mark" if zone == "mark" else int(zone, 0), "unless_set": True}
+    given = [name for name in _ZONES if name in values]
+    if len(given) > 1:
+        raise NotUnderstood("several zones")
+    if given:
+        zone, direction = values[given[0]], _ZONES[given[0]]
+        return {"do": "set_zone", "value": "meta mark" if zone == "mark" else int(zone, 0), "unless_set": True,
+                **({"direction": direction} if direction else {})}
     return {"do": "ct_template"}  # a helper, a timeout policy, events: a template for the entry to come
 
 

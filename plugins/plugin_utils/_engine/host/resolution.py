@@ -53,6 +53,11 @@ def resolve(
         return Resolution(known)
     if network.hosts[host].platform != "linux" or network.hosts[neighbour.host].platform != "linux":
         return Resolution(known)  # how other platforms validate ARP is not known to matter
+    for name in (host, neighbour.host):
+        unfollowed = network.hosts[name].ruleset.may_drop_arp
+        if unfollowed:
+            return Resolution(known, unknown=f"{name}: {unfollowed} may drop ARP, and is not followed: whether "
+                              f"{next_hop} answers {host} is not known; ping it from there, so that it is")
     asking = _asking(network, host, device, next_hop, source)
     decision = _heard_by(network, neighbour, asking, next_hop)
     if decision.outcome == "local":

@@ -143,6 +143,16 @@ class Ruleset:
         rules = (rule for chain in self.chains for rule in chain.rules)
         return any(part.get("do") == "ct_helper" for rule in rules for part in rule.get("statements", ()))
 
+    @functools.cached_property
+    def may_drop_arp(self) -> str:
+        """A chain of family arp in whose table something may drop, as text; its rules are not followed."""
+        for chain in self.chains:
+            if chain.family == "arp" and chain.hook in ("input", "output"):
+                rules = [rule for other in self.chains if other.space == chain.space for rule in other.rules]
+                if chain.policy != "accept" or any(_may_drop(rule) for rule in rules):
+                    return f"chain arp {chain.table} {chain.name} at {chain.hook}"
+        return ""
+
     def translates(self, family: int) -> bool:
         """Whether any nat chain makes the kernel give every new connection of a family a tuple of its own."""
         return self._translates[family]
@@ -304,6 +314,12 @@ class Ruleset:
             if bridged or at_hook:
                 return f"chain {chain.family} {chain.table} {chain.name} at {chain.hook} is not followed"
         return ""
+
+
+def _may_drop(rule: t.Mapping[str, t.Any]) -> bool:
+    passes = ("accept", "return", "continue", "jump", "goto")
+    verdict = (rule.get("verdict") or {}).get("do", "accept")
+    return verdict not in passes or any(part.get("do", "unknown") == "unknown" for part in rule.get("statements", ()))
 
 
 def _below(host: Host, device: str, kind: str) -> list[str]:

@@ -322,7 +322,11 @@ IPV4 = [
     ),
     (
         "-j CT --zone-orig 6",
-        "=> unknown unknown=-j CT --zone-orig 6",
+        "=> set_zone value=6 unless_set=True direction=original",
+    ),
+    (
+        "-j CT --zone-reply mark",
+        "=> set_zone value=meta mark unless_set=True direction=reply",
     ),
     (
         "-j CT --zone mark",
