@@ -182,6 +182,11 @@ def _for_the_node(rule: str) -> bool:
     return rule.partition(":")[0].endswith("input_")
 
 
+def _about_another(scene: Scene, rule: str) -> bool:
+    """Whether the rule matches ICMP only, and the flow is none: it has met the word about the flow, late or not."""
+    return "l4proto icmp " in rule and scene.ask.protocol != "icmp"
+
+
 def _hit(scene: Scene, node: str) -> list[str]:
     if not scene.world.nodes[node].tables:
         return []
@@ -255,7 +260,7 @@ def _dead_at_output(
 ) -> Fate:
     """A packet that the node itself should have sent."""
     # what a rule for the node's own packets has dropped is its word to itself that it cannot reach the next hop
-    rules = [rule for rule in _dropped_by(scene, node) if not _for_the_node(rule)]
+    rules = [rule for rule in _dropped_by(scene, node) if not _for_the_node(rule) and not _about_another(scene, rule)]
     if len(rules) == 1:
         return Fate(False, node, "filter", rules[0], direction)
     question = f"{destination[0]} from {source[0]}{_ports(scene.ask.protocol, source[1], destination[1])}"
