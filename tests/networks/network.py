@@ -43,6 +43,7 @@ class Result:
     unknowns: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     remedies: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     large: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+    kept: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
 
 
 class Run:

@@ -16,7 +16,8 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._linux.apply impo
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.remedy import plan_remedy
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.change.forecast import ForecastError, Step
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.diagnose import Diagnosis
-from ansible_collections.netpath.symmetry.tests.networks import predict
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.network import Network
+from ansible_collections.netpath.symmetry.tests.networks import kept, predict
 from ansible_collections.netpath.symmetry.tests.networks.predict import Prediction
 from ansible_collections.netpath.symmetry.tests.networks.topologies import gateways
 from ansible_collections.netpath.symmetry.tests.networks.world import V4, V6, Ask, Node, World
@@ -46,11 +47,17 @@ def try_plan(run: Run, dice: random.Random, folder: pathlib.Path | None) -> None
     changes = plan_remedy(facts[step.host], step.role, step.variables)
     if folder is not None:
         run.result.digest += " " + predict.write(folder / f"{run.world.seed}-plan.json", after)
+    living = kept.begin(run, before)
     with run.spaces.inside(step.host):
         apply(changes)
     run.result.plans += 1
     run.result.remedies[_kind(step)] += 1
     _compare(run, step, asks, before, after)
+    if living and not run.result.wrong:
+        if not run.world.static_neighbours:
+            run.spaces.forget_neighbours()
+        changed = Network.build(predict.read_facts(run.spaces), {})
+        kept.compare(run, living, diagnosis.network, changed, f"{step.role} on {step.host} {dict(step.variables)}")
 
 
 def _plan(

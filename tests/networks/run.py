@@ -19,12 +19,13 @@ import pathlib
 import sys
 import typing as t
 
-from ansible_collections.netpath.symmetry.tests.networks import narrow
+from ansible_collections.netpath.symmetry.tests.networks import kept, narrow
 from ansible_collections.netpath.symmetry.tests.networks.network import Result, run_network
 
 FULL = 500  # networks from which on the floors below count
 MIN_REASON = 20
 MIN_PLANS = 200
+MIN_KEPT = 5
 MIN_BROKEN = 0.40
 MAX_UNKNOWN = 0.01
 FOLDER = pathlib.Path("build/networks")
@@ -54,7 +55,7 @@ def total_of(results: t.Iterable[Result]) -> Result:
         total.plans += one.plans
         total.packets += one.packets
         total.wrong += one.wrong
-        for name in ("verdicts", "reasons", "features", "unknowns", "remedies", "large"):
+        for name in ("verdicts", "reasons", "features", "unknowns", "remedies", "large", "kept"):
             getattr(total, name).update(getattr(one, name))
     return total
 
@@ -74,6 +75,8 @@ def shortcomings(total: Result, networks: int) -> list[str]:
         found.append(f"{total.plans} plans, at least {MIN_PLANS} are wanted")
     found += [f"{total.reasons[reason]} flows die for {reason}, at least {MIN_REASON} must"
               for reason in sorted({*REASONS, *total.reasons}) if total.reasons[reason] < MIN_REASON]
+    found += [f"{total.kept[what]} {what}, at least {MIN_KEPT} must" for what in kept.FATES.values()
+              if total.kept[what] < MIN_KEPT]
     found += [f"{total.large[what]} {what}, at least {MIN_REASON} must" for what in narrow.FATES.values()
               if total.large[what] < MIN_REASON]
     return found
@@ -82,7 +85,8 @@ def shortcomings(total: Result, networks: int) -> list[str]:
 def table(total: Result) -> t.Iterator[str]:
     """What has occurred, with counts."""
     parts = (("verdicts", total.verdicts), ("drop reasons", total.reasons), ("features of networks", total.features),
-             ("forecast", total.remedies), ("narrow links", total.large), ("not known", total.unknowns))
+             ("forecast", total.remedies), ("narrow links", total.large), ("over a plan", total.kept),
+             ("not known", total.unknowns))
     for title, counted in parts:
         if counted:
             yield title

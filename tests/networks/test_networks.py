@@ -23,7 +23,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host impo
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host.resolution import Resolution
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.journey import journey, walk
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Packet, ReversePath
-from ansible_collections.netpath.symmetry.tests.networks import narrow, traffic, watch
+from ansible_collections.netpath.symmetry.tests.networks import kept, narrow, traffic, watch
 from ansible_collections.netpath.symmetry.tests.networks.network import plausible, run_network
 from ansible_collections.netpath.symmetry.tests.networks.run import MAX_UNKNOWN, run, total_of
 
@@ -42,6 +42,7 @@ def test_verdicts_and_forecasts_say_what_real_packets_do() -> None:
     assert total.unknown <= MAX_UNKNOWN * total.flows, total.unknowns
     assert total.plans
     assert SEED or [reason for reason in MUST_OCCUR if not total.reasons[reason]] == []
+    assert SEED or total.kept[kept.FATES[True]]
     assert SEED or [what for what in narrow.FATES.values() if not total.large[what]] == []
 
 
@@ -50,6 +51,12 @@ def test_large_datagrams_that_fare_otherwise_are_noticed(monkeypatch: pytest.Mon
     monkeypatch.setattr(traffic, "PATIENCE", 0.5)
     wrong = run_network(14).wrong
     assert wrong and "large datagrams of" in wrong[0] and "observed:  large datagrams are lost" in wrong[0]
+
+
+def test_clients_that_keep_their_ports_and_fare_otherwise_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept, "goes_on", lambda _before, _after, _ask: False)
+    wrong = run_network(3).wrong
+    assert wrong and "keeps its port" in wrong[0] and "observed:  kept ports go on" in wrong[0]
 
 
 def _replies_ignore_rp_filter(monkeypatch: pytest.MonkeyPatch) -> None:
