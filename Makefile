@@ -9,6 +9,7 @@ ROOT := $(CURDIR)
 TOPOLOGY ?= dual_wan_partner
 CASES ?= 1000000
 NETWORKS ?= 500
+FAULTS ?= 200
 SEED ?= 1
 
 export PATH := $(ROOT)/.venv/bin:$(PATH)
@@ -21,10 +22,10 @@ ifneq ($(shell id -u),0)
 AS_ROOT := sudo -E env PATH="$$PATH" PYTHONPATH="$$PYTHONPATH" ANSIBLE_COLLECTIONS_PATH="$$ANSIBLE_COLLECTIONS_PATH" ANSIBLE_CONFIG="$$ANSIBLE_CONFIG"
 endif
 
-TEST_KINDS := lint unit sanity lab-test integration oracle-sample networks-sample kernels-sample artifact-test
+TEST_KINDS := lint unit sanity lab-test integration oracle-sample networks-sample kernels-sample faults-sample artifact-test
 
 .DEFAULT_GOAL := help
-.PHONY: help setup replay test $(TEST_KINDS) oracle packets iptables-packets networks kernels remedies lab-up lab-down bench clean
+.PHONY: help setup replay test $(TEST_KINDS) oracle packets iptables-packets networks kernels faults remedies lab-up lab-down bench clean
 
 help: ## show this list
 	@echo "netpath.symmetry: make TARGET"
@@ -48,6 +49,7 @@ integration: ## ansible-test integration targets
 oracle-sample: ## the engine against the kernel on random cases, a sample of seconds
 networks-sample: ## verdicts and forecasts against real packets through random networks, a sample of seconds
 kernels-sample: ## the engine against the distribution's stock kernel in an emulated machine, a sample
+faults-sample: ## a fault while hosts confirm a change, and the same without the guard
 artifact-test: ## build the collection, install it elsewhere, use it from there
 $(TEST_KINDS): setup
 	@python tools/run_tests.py $@
@@ -69,6 +71,9 @@ networks: setup ## verdicts and forecasts against real packets: NETWORKS=500 SEE
 kernels: CASES := 6000
 kernels: setup ## the engine against this kernel and, in an emulated machine, the stock one: CASES=6000 SEED=1
 	@$(AS_ROOT) python -m ansible_collections.netpath.symmetry.tests.kernels.run --cases $(CASES) --seed $(SEED) $(ARGS)
+
+faults: setup ## faults at every step of a guarded change: FAULTS=200 SEED=1, in about half an hour
+	@$(AS_ROOT) python -m ansible_collections.netpath.symmetry.tests.faults.run --faults $(FAULTS) --seed $(SEED) $(ARGS)
 
 remedies: setup ## every remedy's role on a real host: four runs, removal, what it refuses, beside what others have
 	@$(AS_ROOT) python -m pytest -q -n 4 --dist loadfile tests/remedies $(ARGS)

@@ -172,27 +172,27 @@ def _add_modules(archive: Archive, modules: pathlib.Path) -> None:
 
 def _add_programs(archive: Archive) -> None:
     for path in _programs():
-        _add_linked(archive, path)
+        add_linked(archive, path)
     for pattern in _DATA:
         for path in pathlib.Path("/").glob(pattern.strip("/")):
             if path.is_file():
-                _add_linked(archive, path)
+                add_linked(archive, path)
 
 
 def _add_python(archive: Archive) -> None:
     """The interpreter and its standard library, byte code included."""
     interpreter = _interpreter()
-    _add_linked(archive, interpreter)
+    add_linked(archive, interpreter)
     archive.link(PYTHON, str(interpreter))
     library = pathlib.Path(sysconfig.get_path("stdlib"))
     for path in library.glob("**/*"):
         unused = path.relative_to(library).parts[0] in _UNUSED_OF_PYTHON or any(map(path.match, _UNUSED_LIBRARIES))
         code = path.suffix in (".py", ".so") or path.name.endswith(f".{sys.implementation.cache_tag}.pyc")
         if path.is_file() and code and not unused:
-            _add_linked(archive, path)
+            add_linked(archive, path)
 
 
-def _add_linked(archive: Archive, path: pathlib.Path) -> None:
+def add_linked(archive: Archive, path: pathlib.Path) -> None:
     """A file at its place, and the libraries that it is linked to."""
     place = path.parent.resolve() / path.name
     archive.copy(path, str(place))

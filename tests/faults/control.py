@@ -1,0 +1,125 @@
+# Copyright (c) 2026 netpath.symmetry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One run of change.yml beside the test: started, held in front of a step, let go, killed, awaited."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pathlib
+import subprocess
+import sys
+import time
+import typing as t
+
+from ansible_collections.netpath.symmetry.tests.faults.lab import HERE, FaultLab, kill
+
+PLAYBOOK = str(pathlib.Path(sys.executable).with_name("ansible-playbook"))
+COLLECTIONS = HERE.parents[1] / "build" / "collections"
+GUARD_SECONDS = 60
+RUN_WITHIN = 240.0  # seconds; a busy machine and a host that is waited for
+
+
+class Stuck(AssertionError):
+    """Something did not happen in time."""
+
+
+def wait_for(what: str, holds: t.Callable[[], t.Any], seconds: float = RUN_WITHIN, pause: float = 0.01) -> None:
+    """Wait until ``holds``; raises Stuck."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > deadline:
+            raise Stuck(f"not within {seconds:g} s: {what}")
+        time.sleep(pause)
+
+
+class Control:
+    """A run of the playbook. What it prints is in ``output`` of its folder."""
+
+    def __init__(
+        self, lab: FaultLab, folder: pathlib.Path, change_id: str, hosts: t.Sequence[str], **variables: t.Any
+    ) -> None:
+        self.folder = folder
+        self.keeper = folder / "keeper"
+        self.change_id = change_id
+        for name in ("hold", "keeper"):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+        told = {
+            "lab_dir": lab.paths.dir, "lab_name": lab.paths.lab, "change_id": change_id,
+            "guard_seconds": GUARD_SECONDS, "change_hosts": ",".join(hosts), "keeper_directory": str(self.keeper),
+            **variables,
+        }
+        self._command = [PLAYBOOK, "-i", str(HERE / "hosts.yml"), str(HERE / "change.yml")]
+        for name, value in told.items():
+            self._command += ["-e", f"{name}={value}"]
+        self._environment = {
+            **os.environ,
+            "ANSIBLE_CALLBACK_PLUGINS": str(HERE / "gate"),
+            "ANSIBLE_CALLBACKS_ENABLED": "faults_gate",
+            "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
+            "ANSIBLE_NOCOLOR": "1",
+            "FAULTS_GATE": str(folder / "hold"),
+        }
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def hold(self, step: str) -> None:
+        (self.folder / "hold" / f"hold.{step}").touch()
+
+    def release(self, step: str) -> None:
+        (self.folder / "hold" / f"hold.{step}").unlink()
+
+    def start(self) -> None:
+        with (self.folder / "output").open("ab") as output:
+            self.process = subprocess.Popen(
+                self._command, env=self._environment, stdin=subprocess.DEVNULL, stdout=output,
+                stderr=subprocess.STDOUT, start_new_session=True,
+            )
+
+    def at(self, step: str) -> bool:
+        return (self.folder / "hold" / f"at.{step}").exists()
+
+    def await_step(self, step: str) -> None:
+        """Wait until the playbook stands in front of the step; raises Stuck where it ends before."""
+        wait_for(f"step {step}", lambda: self.at(step) or self.ended())
+        if not self.at(step):
+            raise Stuck(f"the playbook ended before step {step}:\n{self.told()}")
+
+    def ended(self) -> bool:
+        return self.process is not None and self.process.poll() is not None
+
+    def kill(self, everything: bool) -> int:
+        """kill -9 the playbook's own process, or also those that it has forked; returns how many."""
+        if self.process is None or self.ended():
+            return 0
+        pids = [self.process.pid]
+        if everything:
+            pids += descendants(self.process.pid)
+        count = kill(pids)
+        self.process.wait()
+        return count
+
+    def settling(self) -> bool:
+        """Whether a process still watches over this run, or settles what it left."""
+        return any(self.keeper.glob("*.open"))
+
+    def told(self) -> str:
+        with contextlib.suppress(FileNotFoundError):
+            return (self.folder / "output").read_text(errors="replace")
+        return ""
+
+
+def descendants(pid: int) -> list[int]:
+    """All processes that a process has started, and those in turn."""
+    parents: dict[int, list[int]] = {}
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            with contextlib.suppress(OSError):
+                text = pathlib.Path(f"/proc/{entry}/stat").read_text()
+                parents.setdefault(int(text.rpartition(")")[2].split()[1]), []).append(int(entry))
+    found, waiting = [], [pid]
+    while waiting:
+        children = parents.get(waiting.pop(), [])
+        found += children
+        waiting += children
+    return found

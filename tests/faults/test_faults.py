@@ -1,0 +1,49 @@
+# Copyright (c) 2026 netpath.symmetry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A sample of the faults, and the negative control: without the guard the same faults leave hosts between the states.
+
+Needs root. ``make faults`` goes through the whole matrix.
+"""
+
+from __future__ import annotations
+
+import collections
+import os
+import typing as t
+
+import pytest
+
+from ansible_collections.netpath.symmetry.tests.faults.case import Case, Stage
+from ansible_collections.netpath.symmetry.tests.faults.inject import CLOCK, FAULTS, NOT_COVERED, STEPS
+from ansible_collections.netpath.symmetry.tests.faults.run import CELLS, LAB_CELLS, cases
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="makes network namespaces, which needs root")
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Stage]:
+    stage = Stage(str(tmp_path_factory.mktemp("faults")), f"faults_{os.getpid()}")
+    yield stage
+    stage.lab.remove()
+
+
+def test_a_control_node_that_dies_while_hosts_confirm_leaves_all_alike(stage: Stage) -> None:
+    outcome = stage.play(Case(1, "kill -9 control", "confirmed", hosts=2, seed=1))
+    assert outcome.injected and not outcome.half and not outcome.unreachable, outcome.wrong or outcome.line()
+
+
+def test_without_the_guard_a_fault_leaves_a_half_state(stage: Stage) -> None:
+    outcome = stage.play(Case(2, "kill -9 control", "reverse path", hosts=2, seed=1, guarded=False))
+    assert outcome.injected and outcome.half and set(outcome.states.values()) == {"half"}, outcome.line()
+
+
+def test_a_full_run_reaches_every_cell_and_enough_changes_of_two_hosts() -> None:
+    wanted = cases(200, 7)
+    counts = collections.Counter((case.fault, case.step) for case in wanted)
+    assert set(counts) == set(CELLS) and min(counts[cell] for cell in LAB_CELLS) >= 192 // len(LAB_CELLS)
+    assert sum(case.hosts > 1 for case in wanted) >= 50
+    for fault in (*FAULTS, CLOCK):
+        assert {case.hosts for case in wanted if case.fault == fault} == {1, 2}
+    assert cases(200, 7) == wanted != cases(200, 8)
+    assert not set(FAULTS) & set(NOT_COVERED) and len(STEPS) == 8
