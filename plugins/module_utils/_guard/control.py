@@ -188,7 +188,10 @@ def _line(text: str) -> str:
 
 
 def _whoami() -> str:
-    return os.environ.get("SUDO_USER") or getpass.getuser()
+    try:
+        return os.environ.get("SUDO_USER") or getpass.getuser()
+    except (KeyError, OSError):  # a host without an entry for its user
+        return str(os.getuid())
 
 
 def _text(change: Change | None) -> str:
