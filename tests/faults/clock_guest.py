@@ -29,9 +29,9 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._guard.control im
 from ansible_collections.netpath.symmetry.plugins.module_utils._guard.journal import applying, pending, uptime
 
 HOSTS = ("left", "right")
-JUMPS = (86400, -86400, 3600, -3600, 400 * 86400, -30)  # seconds
+JUMPS = (86400, -86400, 3600, -3600, 400 * 86400, -600)  # seconds
 EXPIRES, CONFIRMED = 25, 300  # seconds of the guard, in a slow machine
-LATE = 5.0  # seconds after the deadline by which a revert must have begun there
+LATE = 30.0  # seconds after the deadline by which a revert must have begun there: it is slow, and every jump is longer
 _CLONE_NEWNET = 0x40000000
 ITEMS = {
     "routes": (
