@@ -30,7 +30,8 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._guard.journal im
 
 HOSTS = ("left", "right")
 JUMPS = (86400, -86400, 3600, -3600, 400 * 86400, -600)  # seconds
-EXPIRES, CONFIRMED = 25, 300  # seconds of the guard, in a slow machine
+SECONDS = 600  # of the guard, in a slow machine
+OVERDUE = 4.0  # seconds that a change has left which is not to be confirmed
 LATE = 30.0  # seconds after the deadline by which a revert must have begun there: it is slow, and every jump is longer
 _CLONE_NEWNET = 0x40000000
 ITEMS = {
@@ -117,9 +118,6 @@ class Host:
         """Whether a revert has begun, or ended."""
         return bool(self.ended(change_id)) or pathlib.Path(self.journal, "pending", "reverting").exists()
 
-    def due(self) -> float:
-        return float(pathlib.Path(self.journal, "pending", "deadline").read_text())
-
 
 def enter(name: str) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
@@ -197,7 +195,7 @@ class Change:
 
     def make(self) -> None:
         self.at("armed")
-        self.every(state="armed", timeout=CONFIRMED if self.kept else EXPIRES)
+        self.every(state="armed", timeout=SECONDS)
         for step, (do, undo) in ITEMS.items():
             self.at(step)
             for host in self.hosts:
@@ -210,11 +208,18 @@ class Change:
         self.at("probed")
         if self.kept:
             self.at("promised")
-            self.every(state="prepared", timeout=CONFIRMED)
+            self.every(state="prepared", timeout=SECONDS)
             self.at("confirmed")
             self.every(state="confirmed")
             return
-        dues = {host.name: host.due() for host in self.hosts}
+        dues = {}
+        for host in self.hosts:  # no jump has brought it about before its time; now that is near
+            if pending(host.journal) is None:
+                self.wrong.append(f"{host.name}: taken back before its time")
+            dues[host.name] = uptime() + OVERDUE
+            with open(f"{host.journal}/pending/deadline", "r+", encoding="ascii") as file:  # never empty for its reader
+                file.write(f"{dues[host.name]:.2f}\n")
+                file.truncate()
         if self.step == "reverting":
             self.at("reverting")  # while somebody waits for the deadline, and then takes it back
         began: dict[str, float] = {}

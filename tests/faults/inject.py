@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import fcntl
 import pathlib
 import random
 import time
@@ -109,6 +110,14 @@ def kill_sshd(scene: Scene) -> str | None:
     return f"killed {count} sshd on {' '.join(host.name for host in scene.victims)}" if count else None
 
 
+@contextlib.contextmanager
+def _locked(host: Host) -> t.Iterator[None]:
+    """Hold the lock of the host's journal, as a task that applies does."""
+    with host.path(f"{GUARD}/lock").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 def kill_guard(scene: Scene) -> str | None:
     """kill -9 the guard's parent; while the guard arms, confirms or reverts, the process that does so."""
     host = scene.victims[0]
@@ -121,8 +130,10 @@ def kill_guard(scene: Scene) -> str | None:
         return [pid for pid, (_parent, _name, words) in found if "symmetry-guard" in words and wanted in words]
 
     if verb:
-        scene.go()
-        found = _watch(scene, script)
+        # Whoever arms holds the lock already; the others begin with it, and are not to have ended before they are seen.
+        with contextlib.nullcontext() if scene.step == "armed" else _locked(host):
+            scene.go()
+            found = _watch(scene, script)
         if not found:
             return None
         time.sleep(scene.rng.choice((0, 0, 0.01, 0.03, 0.06)))

@@ -47,6 +47,15 @@ def cases(count: int, seed: int) -> list[Case]:
     return found[:count]
 
 
+def attempt(stage: Stage, case: Case) -> Outcome:
+    """The outcome of a case; one that cannot be judged counts as bad, and the next has another lab."""
+    try:
+        return stage.play(case)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the other cases go on
+        stage.renew()
+        return Outcome(case, wrong=[f"{type(error).__name__}: {error}"])
+
+
 class Crew:
     """Labs side by side, each with a thread that takes one case after another."""
 
@@ -69,7 +78,7 @@ class Crew:
             stage = Stage(self.directory, f"faults_{os.getpid()}_{number}")
             try:
                 while True:
-                    self.done.put(stage.play(self.waiting.get_nowait()))
+                    self.done.put(attempt(stage, self.waiting.get_nowait()))
             except queue.Empty:
                 pass
             finally:
@@ -80,10 +89,11 @@ class Crew:
     def _emulate(self, jumps: t.Sequence[Case]) -> None:
         """The cases that need a clock of their own."""
         try:
-            for outcome in clock.play(jumps):
-                self.done.put(outcome)
-        except BaseException as error:  # noqa: BLE001 - told to whoever waits for the outcomes
-            self.done.put(error)
+            outcomes = clock.play(jumps)
+        except Exception as error:  # noqa: BLE001 - told to whoever waits for the outcomes
+            outcomes = [Outcome(case, wrong=[str(error)] if case is jumps[0] else []) for case in jumps]
+        for outcome in outcomes:
+            self.done.put(outcome)
 
     def end(self) -> None:
         """No further case; what has gone wrong is left in the directory."""
