@@ -25,7 +25,7 @@ endif
 TEST_KINDS := lint unit sanity lab-test integration oracle-sample networks-sample kernels-sample faults-sample artifact-test
 
 .DEFAULT_GOAL := help
-.PHONY: help setup replay test $(TEST_KINDS) oracle packets iptables-packets networks kernels faults remedies lab-up lab-down bench clean
+.PHONY: help setup replay test $(TEST_KINDS) oracle packets iptables-packets networks kernels remedies lab-up lab-down bench clean
 
 help: ## show this list
 	@echo "netpath.symmetry: make TARGET"
@@ -72,6 +72,7 @@ kernels: CASES := 6000
 kernels: setup ## the engine against this kernel and, in an emulated machine, the stock one: CASES=6000 SEED=1
 	@$(AS_ROOT) python -m ansible_collections.netpath.symmetry.tests.kernels.run --cases $(CASES) --seed $(SEED) $(ARGS)
 
+.PHONY: faults
 faults: setup ## faults at every step of a guarded change: FAULTS=200 SEED=1, in about half an hour
 	@$(AS_ROOT) python -m ansible_collections.netpath.symmetry.tests.faults.run --faults $(FAULTS) --seed $(SEED) $(ARGS)
 
