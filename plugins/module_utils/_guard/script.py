@@ -331,6 +331,8 @@ cmd_list() {
         [ -f "$dir/change" ] || continue
         say "${dir##*/}  $(field "$dir/result" state) $(field "$dir/result" time)" \
             " by $(field "$dir/change" by): $(field "$dir/change" reason)"
+        members=$(field "$dir/change" hosts)
+        [ -z "$members" ] || say "    hosts: $members"
         show_titles "$dir"
         tell_foreign "$dir"
     done
