@@ -18,6 +18,7 @@ import os
 import queue
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import threading
@@ -138,6 +139,8 @@ def main() -> int:
     options = parser.parse_args()
     if options.faults < len(CELLS):
         parser.error(f"--faults {options.faults}: the matrix has {len(CELLS)} cells, and each needs one at least")
+    for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # the labs are removed
+        signal.signal(sign, signal.default_int_handler)
     outcomes = []
     for outcome in run(cases(options.faults, options.seed), options.workers):
         outcomes.append(outcome)
