@@ -13,8 +13,8 @@ author:
   - netpath.symmetry contributors (@netpath)
 description:
   - Starts a process on the control node that outlives the playbook. Should the playbook end, by whatever signal, before
-    O(state=absent) was reached, it runs P(netpath.symmetry.settle#playbook) with the options of the present run until
-    every host has answered and the change is kept on all of them or on none.
+    O(state=absent) was reached, it runs the playbook C(netpath.symmetry.settle) with the options of the present run
+    until every host has answered and the change is kept on all of them or on none.
   - Hosts that have not confirmed take the change back by themselves; this is about those that have.
   - The role P(netpath.symmetry.change_set#role) uses it. It touches no host.
 extends_documentation_fragment:
