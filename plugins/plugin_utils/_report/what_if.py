@@ -67,8 +67,8 @@ def own_ends(found: Data) -> str:
 
 
 def _measure(found: Data) -> str:
-    return (f"{len(found['failures'])} failures and {found['flows']} flows: {found['judged']} times a flow was judged "
-            "again; all other pairs do not touch each other.")
+    return (f"{len(found['failures'])} failures and {found['flows']} flows: {found['pairs']} pairs of them touch each "
+            f"other, of which {found['judged']} were judged: one for all flows that are alike.")
 
 
 def _change(before: str, after: str) -> str:

@@ -4,8 +4,8 @@
 # PRIVATE: used by this collection only, may change without notice.
 """Which single failure breaks which flow: a flow is judged again on the network after each failure that concerns it.
 
-A failure concerns a flow when it changes a host that the flow's judgement asked, or an uplink by which its replies
-could come. Nothing else can make a difference to it, so nothing else is judged.
+What concerns a flow is told in concern.py. Of flows that nothing in the network tells apart (flows/alike.py) one is
+judged for all, with the same ends where these fail: exchanging two ends that are left alone changes nothing else.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.change.forecast import FlowForecast
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.failure import failures
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.failure.concern import Concerns, Effects, Rests
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.failure.failures import (
     Cables,
     Failure,
@@ -22,15 +23,13 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.failure.f
 )
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.flows.alike import Alike
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.flows.prefix_flow import assess
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.flows.watched import Watched
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.journey.reroute import Rerouted, reroute
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.journey.verdict import ORDER, FlowVerdict
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.externals import Observed
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.network import Network
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.site import contains
 
-PAIRS_LIMIT = 20_000  # pairs of a failure and a flow
-ESTABLISHED_LIMIT = 2_000  # of them; each costs some twenty packets more where flows under way are judged
+JUDGED_LIMIT = 20_000  # judgements, each of flows that are alike after one failure
+ESTABLISHED_LIMIT = 2_000  # of flows under way; each costs some twenty packets more
 ESTABLISHED_PATHS = 8  # pairs of paths; of flows that spread over more, those under way are not judged
 _PROTOCOLS = {186: "bgp", 187: "isis", 188: "ospf", 189: "rip", 192: "eigrp", 12: "bird", 42: "babel", 11: "zebra"}
 
@@ -44,6 +43,7 @@ class Row:
     after: FlowVerdict
     own: bool = False
     established: Rerouted | None = None  # what becomes of the flow if it is under way; None: not judged
+    like: str = ""  # the flow that was judged for this one
 
     @property
     def change(self) -> str:
@@ -67,6 +67,7 @@ class Row:
             "flow": self.before.name, "before": self.before.verdict, "after": self.after.verdict,
             "change": self.change, "own": self.own, "why": self.after.summary(),
             "established": self.under_way, "why_established": self.established.detail if self.established else "",
+            **({"like": self.like} if self.like else {}),
         }
 
 
@@ -76,6 +77,7 @@ class WhatIf:
 
     failures: tuple[Failure, ...]
     rows: tuple[Row, ...]
+    pairs: int  # of a failure and a flow that it concerns
     judged: int
     flows: int
     assumptions: tuple[str, ...]
@@ -91,7 +93,8 @@ class WhatIf:
 
     def to_dict(self) -> dict[str, t.Any]:
         return {
-            "failures": [str(one) for one in self.failures], "flows": self.flows, "judged": self.judged,
+            "failures": [str(one) for one in self.failures], "flows": self.flows,
+            "pairs": self.pairs, "judged": self.judged,
             "rows": [row.to_dict() for row in self.rows], "single_points": self.single_points(),
             "assumptions": list(self.assumptions),
         }
@@ -105,59 +108,79 @@ def what_if(
     every = [failures.every_failure(network, cables) if text.strip() == "single"
              else [failures.read_failure(network, text)] for text in asked]
     chosen = list(dict.fromkeys(one for group in every for one in group))
-    concerned = _Concerns(network, observed)
-    needs = [(told, concerned.by(told)) for told in verdicts]
-    pairs = [(failure, [told for told, asks in needs if asks is None or asks & _changed(network, failure, cables)])
-             for failure in chosen]
-    judged = sum(len(affected) for _failure, affected in pairs)
-    if judged > PAIRS_LIMIT:
-        raise FailureError(f"what_if: {len(chosen)} failures and {len(verdicts)} flows make {judged} pairs that concern"
-                           f" each other, more than {PAIRS_LIMIT}; name some failures in place of single, or ask for "
-                           "fewer flows")
-    alike = Alike(network, observed) if len(verdicts) > 1 else None
+    kinds = list(kinds_of(network, verdicts, observed, chosen, cables))
+    judged = sum(len(groups) for _failure, groups in kinds)
+    if judged > JUDGED_LIMIT:
+        raise FailureError(f"what_if: {len(chosen)} failures and {len(verdicts)} flows come to {judged} judgements, "
+                           f"more than {JUDGED_LIMIT}; name some failures in place of single, or ask for fewer flows")
+    under_way = sum(_may_be_under_way(network, failure, group[0]) for failure, groups in kinds for group in groups)
     rows: list[Row] = []
-    for failure, affected in pairs:
-        if affected:
-            broken = failures.after(network, failure, cables)
-            changed = _changed(network, failure, cables)
-            unmoved: set[t.Hashable] = set()  # kinds of flows of which one fares as before
-            for told in affected:
-                kind = _kind(network, alike, told, changed)
-                if kind is not None and kind in unmoved:
-                    continue
-                row = _row(network, broken, failure, told, observed, with_established=judged <= ESTABLISHED_LIMIT)
-                if _differs(row):
-                    rows.append(row)
-                elif kind is not None:
-                    unmoved.add(kind)
+    for failure, groups in kinds:
+        broken = failures.after(network, failure, cables)
+        for told, *like in groups:
+            row = _row(network, broken, failure, told, observed, with_established=under_way <= ESTABLISHED_LIMIT)
+            if _differs(row):
+                rows += [row, *(_like(row, other) for other in like)]
     rows.sort(key=lambda row: (-ORDER.index(row.after.verdict), row.change != "worse", row.own,
                                not row.under_way.startswith("stranded"), str(row.failure)))
     notes = list(_assumptions(network, chosen))
-    if any(row.under_way == "not judged" for row in rows) and judged <= ESTABLISHED_LIMIT:
+    if any(row.under_way == "not judged" for row in rows) and under_way <= ESTABLISHED_LIMIT:
         notes.append(f"flows that spread over more than {ESTABLISHED_PATHS} pairs of paths were not judged under way")
-    if judged > ESTABLISHED_LIMIT:
-        notes.append(f"flows under way were not judged: {judged} pairs of a failure and a flow are more than "
-                     f"{ESTABLISHED_LIMIT}; name some failures to see those")
-    return WhatIf(tuple(chosen), tuple(rows), judged, len(verdicts), tuple(notes))
+    if under_way > ESTABLISHED_LIMIT:
+        notes.append(f"flows under way were not judged: {under_way} judgements are more than {ESTABLISHED_LIMIT}; name "
+                     "some failures to see those")
+    pairs = sum(len(group) for _failure, groups in kinds for group in groups)
+    return WhatIf(tuple(chosen), tuple(rows), pairs, judged, len(verdicts), tuple(notes))
 
 
-def _kind(network: Network, alike: Alike | None, told: FlowVerdict, changed: set[str]) -> t.Hashable | None:
-    """What flows have in common that nothing tells apart, after a failure that leaves their ends alone; else None.
+Groups = list[list[FlowVerdict]]
 
-    Exchanging the ends of two flows that are alike changes no other host, so none that fails either.
+
+def kinds_of(
+    network: Network, verdicts: t.Sequence[FlowVerdict], observed: Observed, chosen: t.Sequence[Failure],
+    cables: Cables, all_failures: bool = False,
+) -> t.Iterator[tuple[Failure, Groups]]:
+    """Each failure with the flows that it concerns, those together that will fare alike.
+
+    A failure that concerns none is left out, unless ``all_failures`` are asked for.
     """
-    named = told.named
-    if alike is None or named.region is not None:
-        return None
-    ends = {host for end in (named.flow.source, named.flow.destination) for host, _i in network.owners(end)}
-    return None if ends & changed else alike.of(named)
+    alike = Alike(network, observed) if len(verdicts) > 1 else None
+    effects, concerns = Effects(network, cables), Concerns(network, observed, alike)
+    rests = [concerns.of(told) for told in verdicts]
+    by_host: dict[str, list[int]] = {}
+    anywhere = [place for place, one in enumerate(rests) if one is None]
+    for place, one in enumerate(rests):
+        for host in one.hosts if one else ():
+            by_host.setdefault(host, []).append(place)
+    ends = [_ends(network, told) for told in verdicts]
+    classes = [alike.of(told.named) if alike and told.named.region is None else None for told in verdicts]
+    for failure in chosen:
+        changed = effects.of(failure)
+        found = set(anywhere)
+        for host, change in changed.items():
+            found.update(place for place in by_host.get(host, ())
+                         if place not in found and change.concerns(host, t.cast(Rests, rests[place])))
+        groups: dict[t.Hashable, list[FlowVerdict]] = {}
+        for place in sorted(found):
+            own = tuple(end & changed.keys() for end in ends[place])
+            kind = (classes[place], *(frozenset(one) for one in own)) if classes[place] is not None else place
+            groups.setdefault(kind, []).append(verdicts[place])
+        if groups or all_failures:
+            yield failure, list(groups.values())
 
 
-def _changed(network: Network, failure: Failure, cables: Cables) -> set[str]:
-    """The hosts that the failure changes."""
-    if failure.kind in ("uplink", "sessions"):
-        return {failure.host}
-    return set(failures.changes(network, failure, cables))
+def _ends(network: Network, told: FlowVerdict) -> tuple[set[str], set[str]]:
+    """The hosts that have the source, and those that have the destination."""
+    flow = told.named.flow
+    source, destination = ({host for host, _interface in network.owners(end)}
+                           for end in (flow.source, flow.destination))
+    return source, destination
+
+
+def _like(row: Row, told: FlowVerdict) -> Row:
+    """The row of a flow for which another one was judged."""
+    after = dataclasses.replace(row.after, named=told.named)
+    return dataclasses.replace(row, before=told, after=after, like=row.before.name)
 
 
 def _row(
@@ -165,11 +188,16 @@ def _row(
 ) -> Row:
     after = told if failure.kind == "sessions" else assess(broken, told.named, observed)  # new flows need no table
     row = Row(failure, told, after, _takes_an_end(network, failure, told))
-    spread = len(told.journey.pairs) > ESTABLISHED_PATHS
-    if not with_established or spread or told.named.one_way or not _works(told) or row.own:
+    if not with_established or not _may_be_under_way(network, failure, told):
         return row
     lost = (failure.host,) if failure.kind == "sessions" else ()
     return dataclasses.replace(row, established=reroute(network, broken, told.named.flow, observed, lost=lost))
+
+
+def _may_be_under_way(network: Network, failure: Failure, told: FlowVerdict) -> bool:
+    """Whether it is asked what becomes of the flow if it is established; too many paths take too long."""
+    few = len(told.journey.pairs) <= ESTABLISHED_PATHS
+    return few and not told.named.one_way and _works(told) and not _takes_an_end(network, failure, told)
 
 
 def _works(told: FlowVerdict) -> bool:
@@ -179,40 +207,6 @@ def _works(told: FlowVerdict) -> bool:
 def _differs(row: Row) -> bool:
     return row.after.verdict != row.before.verdict or row.change != "equal" or row.under_way not in (
         "", "survives", "not judged")
-
-
-class _Concerns:
-    """Which hosts can make a difference to a flow."""
-
-    def __init__(self, network: Network, observed: Observed) -> None:
-        self._network = network
-        self._observed = observed
-        self._watched = Watched(network)
-
-    def by(self, told: FlowVerdict) -> set[str] | None:
-        """The hosts; None where every host may be one."""
-        if told.named.region is not None or not told.journey.pairs:
-            return None  # other flows of its class may ask other hosts after the failure
-        _told, asked = self._watched.judge(told.named, self._observed)
-        hosts = set(asked)
-        for path in (*told.forward_paths(), *told.return_paths()):
-            hosts |= {host for host, _interface in self._network.owners(path.next_hop)} if path.next_hop else set()
-            last = path.hops[-1].transit.next_hop if path.hops else None
-            hosts |= {host for host, _interface in self._network.owners(last)} if last else set()
-        for end in (told.named.flow.source, told.named.flow.destination):
-            if not self._network.owners(end):
-                hosts |= {host for host, _interface in self._network.topology.attached(end)}
-        return hosts | self._uplinks(told)
-
-    def _uplinks(self, told: FlowVerdict) -> set[str]:
-        """The hosts of the uplinks by which its packets may come in; translation may give it other addresses."""
-        paths = (*told.forward_paths(), *told.return_paths())
-        if not any(path.entry or path.outcome == "left" for path in paths):
-            return set()
-        ours = {end for path in paths for end in (path.packet.flow.source, path.packet.flow.destination)}
-        announcing = {uplink.host for uplink in self._network.site.uplinks
-                      for prefix in uplink.announces if any(contains(prefix, end) for end in ours)}
-        return announcing or {uplink.host for uplink in self._network.site.uplinks}
 
 
 def _takes_an_end(network: Network, failure: Failure, told: FlowVerdict) -> bool:

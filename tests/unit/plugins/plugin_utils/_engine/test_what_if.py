@@ -76,9 +76,10 @@ def test_many_pairs_leave_out_flows_under_way_and_say_so(monkeypatch: pytest.Mon
     assert any("name some failures" in text for text in found.assumptions)
 
 
-def test_too_many_pairs_are_refused_with_what_to_narrow(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(what_if_module, "PAIRS_LIMIT", 10)
-    with pytest.raises(FailureError, match=r"^what_if: 18 failures and 6 flows make \d+ pairs .* name some failures"):
+def test_too_many_judgements_are_refused_with_what_to_narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(what_if_module, "JUDGED_LIMIT", 10)
+    told = r"^what_if: 18 failures and 6 flows come to \d+ judgements, .* name some failures"
+    with pytest.raises(FailureError, match=told):
         diagnose(*networks.healthy()).what_if(["single"])
 
 
