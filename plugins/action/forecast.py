@@ -69,7 +69,7 @@ class ActionModule(ActionBase):
         found = {**outlook.to_dict(), "sources": sources(outlook), "plan": plan, "remedies": options["remedies"]}
         found["unacknowledged"] = unacknowledged(found["sources"], steps)
         moved = [flow for flow in found["flows"] if flow["before"] != flow["after"]]
-        expected = [flow.after.to_dict() for flow in outlook.flows]
+        expected = [flow.after_with_region() for flow in outlook.flows]
         text = forecast_text(found)
         Display().display("\n" + text + "\n")
         if options["write_remedies"]:

@@ -64,7 +64,8 @@ def judge_proof(plan: Data, hostvars: Data) -> dict[str, t.Any]:
         for host, items in plan["captures"].items()
         for item in items
     ]
-    return proof.judge_proof(_edge.plain(probes), _edge.plain(captures))
+    judged = proof.judge_proof(_edge.plain(probes), _edge.plain(captures))
+    return {**judged, "lines": judged["lines"] + proof.left_out(_edge.plain(plan.get("unprovable") or []))}
 
 
 def _shown(known: Data, register: str, name: str) -> Data:

@@ -91,6 +91,20 @@ def test_a_proof_that_fails_takes_the_change_back(network: Lab, tmp_path: pathli
     assert kernel(network, "gw") == before
 
 
+def test_flows_that_do_not_work_are_said_though_nothing_was_to_be_changed(
+    lab: BuildLab, tmp_path: pathlib.Path
+) -> None:
+    healthy, flow = lab("healthy"), "tcp 192.168.10.20 > 203.0.113.10:80"
+    healthy.run(
+        "partner", "nft 'table inet cut { chain in { type filter hook input priority 0; tcp dport 80 drop; }; }'"
+    )
+    try:
+        done = play(healthy, tmp_path, "remediate", *options("nothing"), "-e", f"flow={flow}", status=2)
+    finally:
+        healthy.run("partner", "nft delete table inet cut")
+    assert f"Nothing was to be changed, but these flows do not work: {flow}" in messages(done.output), done.output
+
+
 def test_a_sender_that_cannot_be_reached_proves_nothing(network: Lab, tmp_path: pathlib.Path) -> None:
     before = kernel(network, "gw")
     cut = (

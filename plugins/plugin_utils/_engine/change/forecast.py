@@ -53,6 +53,11 @@ class FlowForecast:
             "summary_after": self.after.summary(), "share_after": self.after.share,
         }
 
+    def after_with_region(self) -> dict[str, t.Any]:
+        """The verdict on the planned state; of a class of a prefix flow with ``flows``, what it is made of."""
+        region = self.before.named.region
+        return {**self.after.to_dict(), **({"flows": region.to_list()} if region else {})}
+
 
 @dataclasses.dataclass(frozen=True)
 class Forecast:

@@ -7,11 +7,14 @@
 from __future__ import annotations
 
 import dataclasses
+import ipaddress
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import Flow
 
 Data = t.Mapping[str, t.Any]
+Address = t.Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
+EXPECTED = "expected to be"
 WORKING = ("symmetric", "asymmetric_harmless")
 
 
@@ -24,19 +27,20 @@ def plan_proof(
     """Who probes which flow, and which of the hosts that steer it watch meanwhile, on all their interfaces.
 
     Only flows that are expected to work are probed, from the host that owns their source address. Live flows are left
-    alone: they prove themselves. ``watched`` names the flows that are captured, None all of them. The result has
-    ``probes`` and ``captures`` by host, and ``unprovable`` with reasons.
+    alone: they prove themselves. Of a prefix flow each class is proven by a flow between hosts that are known.
+    ``watched`` names the flows that are captured, None all of them. The result has ``probes`` and ``captures`` by host,
+    and ``unprovable`` with reasons.
     """
     probes: dict[str, list[dict[str, t.Any]]] = {}
     captures: dict[str, list[dict[str, t.Any]]] = {}
     unprovable: list[dict[str, str]] = []
-    for verdict in verdicts:
+    for verdict in (part for one in verdicts for part in one.get("partition") or [one]):
         if verdict["live"]:
             continue
-        flow = Flow.parse(verdict.get("example") or verdict["flow"])  # of a prefix flow, one flow of its worst class
-        sender = _owner(facts, flow.source)
-        why = _not_provable(verdict, sender)
-        if why or sender is None:
+        flow, why = _to_send(verdict, facts)
+        sender = _owner(facts, flow.source) if flow else None
+        why = _not_provable(verdict, sender) if flow or verdict["verdict"] not in WORKING else why
+        if why or sender is None or flow is None:
             unprovable.append({"name": verdict["name"], "why": why})
             continue
         probes.setdefault(sender, []).append({"name": verdict["name"], "flow": _new(flow)})
@@ -70,10 +74,56 @@ def steering(facts: t.Mapping[str, Data]) -> list[str]:
 
 def _not_provable(verdict: Data, sender: str | None) -> str:
     if verdict["verdict"] not in WORKING:
-        return f"expected to be {verdict['verdict']}"
+        return f"{EXPECTED} {verdict['verdict']}"
     if sender is None:
         return "its source is not a host of the inventory"
     return "one way: nothing comes back that would prove it" if verdict["one_way"] else ""
+
+
+def _to_send(verdict: Data, facts: t.Mapping[str, Data]) -> tuple[Flow | None, str]:
+    """The flow itself; of a class of a prefix flow (``flows``) one between ends that are there; or why none is."""
+    if not verdict.get("flows"):
+        return Flow.parse(verdict["flow"]), ""
+    named, why = Flow.parse(verdict.get("example") or verdict["flow"]), ""
+    for group in verdict["flows"]:
+        source = _end(group["source"], facts)
+        destination = _end(group["destination"], facts)
+        ports = group.get("dport", [])
+        if source is None:
+            why = why or "no host of the inventory has one of its sources"
+        elif destination is None:
+            why = why or ("no host of the inventory has one of its destinations, so none is known to answer: "
+                          "name a single flow of it")
+        elif len(ports) > 1 or any("-" in port for port in ports):
+            why = why or "which of its ports answers is not known: name a single flow of it"
+        else:
+            dport = int(ports[0]) if ports else None
+            return dataclasses.replace(named, source=source, destination=destination, sport=None, dport=dport), ""
+    return None, why
+
+
+def _end(listed: t.Sequence[str], facts: t.Mapping[str, Data]) -> str | None:
+    """The address, where it is a single one; else the first among the prefixes and ranges that a host has."""
+    if len(listed) == 1 and not set("/-") & set(listed[0]):
+        return listed[0]
+    spans = [_span(text) for text in listed]
+    for known in facts.values():
+        for interface in known.get("interfaces", {}).values():
+            for item in interface.get("addresses", ()):
+                address = ipaddress.ip_address(item["address"])
+                if any(first.version == address.version and int(first) <= int(address) <= int(last)
+                       for first, last in spans):
+                    return str(address)
+    return None
+
+
+def _span(text: str) -> tuple[Address, Address]:
+    """The first and the last address of a prefix, of ``first-last`` or of a single address."""
+    if "/" in text:
+        prefix = ipaddress.ip_network(text)
+        return prefix[0], prefix[-1]
+    first, _dash, last = text.partition("-")
+    return ipaddress.ip_address(first), ipaddress.ip_address(last or first)
 
 
 def _owner(facts: t.Mapping[str, Data], address: str) -> str | None:
@@ -132,6 +182,12 @@ def judge_proof(probes: t.Sequence[Data], captures: t.Sequence[Data]) -> dict[st
             failed.append(probe["name"])
     text = [f"{'ok  ' if line['ok'] else 'FAIL'} {line['name']}: {line['text']}" for line in lines]
     return {"flows": lines, "failed_flows": failed, "lines": text}
+
+
+def left_out(unprovable: t.Sequence[Data]) -> list[str]:
+    """A line for each flow that should work and could not be proven: what was not shown is said."""
+    return [f"---- {item['name']}: not proven by packets: {item['why']}" for item in unprovable
+            if not item["why"].startswith(EXPECTED)]
 
 
 def _split(capture: Data) -> str:

@@ -29,6 +29,8 @@ def plan_failover(diagnosis: Data, flow: str, host: str, interface: str) -> dict
             f"no flow is called {flow!r}; there are {', '.join(v['name'] for v in diagnosis['verdicts'])}"
         )
     name = named[0]["name"]
+    if named[0].get("partition"):
+        raise FailoverError(f"{name} is a prefix flow, which no packet can measure: name a single flow of it")
     sources = {
         who: item for who, items in diagnosis["proof"]["probes"].items() for item in items if item["name"] == name
     }

@@ -207,3 +207,50 @@ def test_a_host_that_could_not_watch_has_not_proven_the_flow() -> None:
     judged = proof.judge_proof([probe], [capture])
     assert judged["failed_flows"] == ["api"]
     assert "unseen at gw: no permission" in judged["lines"][0]
+
+
+def part(name: str, source: list[str], destination: list[str], dport: list[str], **more: object) -> dict[str, object]:
+    flows = [{"source": source, "destination": destination, "dport": dport}]
+    return verdict(name, "tcp 192.0.2.21 > 203.0.113.0:80", flows=flows, **more)
+
+
+@pytest.mark.parametrize(
+    ("source", "destination", "sent"),
+    [
+        (["192.0.2.0", "192.0.2.2-192.0.2.255"], ["203.0.113.10"], ("client", "tcp 192.0.2.20 > 203.0.113.10:80")),
+        (["192.0.2.20"], ["10.0.0.0/8", "192.0.2.0/30"], ("client", "tcp 192.0.2.20 > 192.0.2.1:80")),
+        (["192.0.2.1"], ["203.0.113.10"], ("gw", "tcp 192.0.2.1 > 203.0.113.10:80")),
+    ],
+)
+def test_a_class_of_a_prefix_flow_is_proven_between_hosts_that_are_there(
+    source: list[str], destination: list[str], sent: tuple[str, str]
+) -> None:
+    whole = verdict("all", partition=[part("all (these)", source, destination, ["80"])])
+    plan = proof.plan_proof([whole], FACTS, [])
+    assert plan["probes"] == {sent[0]: [{"name": "all (these)", "flow": sent[1]}]}
+    assert not plan["unprovable"]
+
+
+@pytest.mark.parametrize(
+    ("source", "destination", "dport", "why"),
+    [
+        (["192.0.2.128/25"], ["203.0.113.10"], ["80"], "no host of the inventory has one of its sources"),
+        (["192.0.2.20"], ["203.0.113.0/25"], ["80"], "none is known to answer: name a single flow of it"),
+        (["192.0.2.20"], ["203.0.113.10"], ["80-90"], "which of its ports answers is not known"),
+    ],
+)
+def test_a_class_that_no_packet_can_prove_says_why(
+    source: list[str], destination: list[str], dport: list[str], why: str
+) -> None:
+    (told,) = proof.plan_proof([part("these", source, destination, dport)], FACTS, [])["unprovable"]
+    assert why in told["why"]
+    assert proof.left_out([told]) == [f"---- these: not proven by packets: {told['why']}"]
+    broken = proof.plan_proof([part("these", source, destination, dport, verdict="broken")], FACTS, [])["unprovable"]
+    assert broken[0]["why"] == "expected to be broken" and not proof.left_out(broken)
+
+
+def test_a_prefix_flow_measures_no_failover() -> None:
+    whole = verdict("all", partition=[part("all (these)", ["192.0.2.20"], ["203.0.113.10"], ["80"])])
+    plan = {"verdicts": [whole], "proof": proof.plan_proof([whole], FACTS, [])}
+    with pytest.raises(failover.FailoverError, match="all is a prefix flow"):
+        failover.plan_failover(plan, "all", "gw", "wan_a")
