@@ -11,6 +11,7 @@ CASES ?= 1000000
 NETWORKS ?= 500
 FAULTS ?= 200
 SEED ?= 1
+STATES ?= 500
 
 export PATH := $(ROOT)/.venv/bin:$(PATH)
 export PYTHONPATH := $(ROOT)/build/collections
@@ -25,7 +26,7 @@ endif
 TEST_KINDS := lint unit sanity lab-test integration oracle-sample networks-sample kernels-sample faults-sample artifact-test
 
 .DEFAULT_GOAL := help
-.PHONY: help setup replay test $(TEST_KINDS) oracle packets iptables-packets networks kernels remedies lab-up lab-down bench clean
+.PHONY: help setup replay test $(TEST_KINDS) oracle packets iptables-packets networks kernels remedies states lab-up lab-down bench clean
 
 help: ## show this list
 	@echo "netpath.symmetry: make TARGET"
@@ -82,6 +83,9 @@ remedies: setup ## every remedy's role on a real host: four runs, removal, what 
 .PHONY: persistence
 persistence: setup ## what remedies outlive on real systemd hosts, every network manager against every event, in about ten minutes
 	@$(AS_ROOT) python -m ansible_collections.netpath.symmetry.tests.real_hosts.persistence $(ARGS)
+
+states: setup ## random states of a host: check mode's diff is the real one, the inverse leads back: STATES=500 SEED=1
+	@$(AS_ROOT) python -m ansible_collections.netpath.symmetry.tests.remedies.states --states $(STATES) --seed $(SEED) $(ARGS)
 
 lab-up: setup ## build a lab: TOPOLOGY=dual_wan_partner, or another of inventories/lab/topologies
 	@$(AS_ROOT) ansible-playbook netpath.symmetry.lab -e topology=$(TOPOLOGY) -e lab_state=present $(ARGS)
