@@ -62,7 +62,7 @@ options:
         description:
           - When the exception ends, such as V(2026-12-24T06:00:00Z), or V(2026-12-24) for the end of that day in UTC.
             The interface then gets back the mode that it had before.
-          - An interface whose time is over is left as it is, and named in RV(expired).
+          - An exception whose time is over is ended where it still stands, and named in RV(expired).
         type: str
       ipv6:
         description:
@@ -124,7 +124,7 @@ after_reboot:
   returned: success
   sample: [{interface: wan_b, value: 1, file: /etc/sysctl.d/50-router.conf}]
 expired:
-  description: Interfaces whose exception is over; they are left as they are.
+  description: Interfaces whose exception is over.
   type: list
   elements: str
   returned: success
@@ -184,6 +184,7 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._plan.rp_filter i
     Standing,
     Wish,
     effective,
+    ended,
     in_force,
     plan,
     read_wishes,
@@ -233,6 +234,7 @@ def main() -> None:
         declared = read_wishes(params["interfaces"], params["state"] == "absent")
         wishes, expired = in_force(declared, datetime.datetime.now(datetime.timezone.utc))
         values = read_rp_filter()
+        wishes += ended(values, expired, register.read(ROLE))
         planned = plan(read_host(), values, wishes, params["allow_management_cut"], standing(wishes))
         check_nft(planned.changes)
         if planned.changes and not module.check_mode:

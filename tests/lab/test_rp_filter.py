@@ -121,8 +121,12 @@ def test_an_exception_stands_in_the_register_and_ends_by_itself(host: Netns) -> 
         time.sleep(0.1)
     assert values(host) == before, "it has what it had before the exception"
     assert "exception rp_filter.wan_a ended at its time: CHG1 (by bob)" in (host.state / "expired.log").read_text()
-    late = module(host, interfaces=[{**wish, "until": "2026-01-01"}])
+    over = {**wish, "until": "2026-01-01"}
+    late = module(host, interfaces=[over])
     assert not late["changed"] and late["expired"] == ["wan_a"]
+    module(host, interfaces=[wish])
+    assert values(host)["wan_a"] == "2" and module(host, interfaces=[over])["changed"]
+    assert values(host) == before and not entries() and not list(host.state.glob("register/*.timer"))
 
 
 def test_ipv6_by_rules_of_nft(host: Netns) -> None:

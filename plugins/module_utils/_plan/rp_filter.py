@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import re
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.change import Change, Sysctl
@@ -41,6 +42,7 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._plan.rp_filter_v
 )
 
 ROLE = "rp_filter"
+_REMOVAL = re.compile(r"!= (?P<now>\d+) \] \|\| echo (?P<was>\d+) >")  # as the inverse of a Sysctl is written
 MODES = {"off": 0, "strict": 1, "loose": 2}
 NAMES = {number: name for name, number in MODES.items()}
 Data = t.Mapping[str, t.Any]
@@ -112,7 +114,7 @@ def _read_wish(data: Data, name: str, mode: str, where: str) -> Wish:
 
 
 def in_force(wishes: t.Sequence[Wish], now: datetime.datetime) -> tuple[list[Wish], list[str]]:
-    """The wishes whose time is not over, and the interfaces of the others, which are left as they are."""
+    """The wishes whose time is not over, and the interfaces of the others."""
     over = [wish.interface for wish in wishes if wish.until and read_time(wish.until, "until") <= now]
     return [wish for wish in wishes if wish.interface not in over], over
 
@@ -123,6 +125,21 @@ class Standing:
 
     part: Part = dataclasses.field(default_factory=lambda: Part(PREFIX))
     register: t.Mapping[str, RegisterEntry] = dataclasses.field(default_factory=dict)
+
+
+def ended(values: t.Mapping[str, int], over: t.Iterable[str], register: t.Mapping[str, RegisterEntry]) -> list[Wish]:
+    """Wishes that end the exceptions of these interfaces now, as far as they still stand in the register."""
+    wishes = []
+    for name in over:
+        entry = register.get(name)
+        if entry is None or name not in values:
+            continue
+        # What the entry's own end would do: give back the old value, unless somebody has set another meanwhile.
+        found = _REMOVAL.search(" ".join(entry.removal))
+        was = int(found["was"]) if found else values["default"]
+        loosened = found is None or values[name] == int(found["now"])
+        wishes.append(Wish(name, was if loosened else values[name]))
+    return wishes
 
 
 def plan(

@@ -16,6 +16,7 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._plan.register im
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.rp_filter import (
     Standing,
     effective,
+    ended,
     in_force,
     plan,
     read_wishes,
@@ -100,6 +101,13 @@ def test_exceptions_and_their_end() -> None:
     assert [(one.kind, one.op) for one in strict.changes] == [("sysctl", "set"), ("register", "delete")]
     now = datetime.datetime(2026, 6, 3, tzinfo=datetime.timezone.utc)
     assert in_force(wishes, now) == ([], ["wan_a"])
+    # Declared with an end that has come, it is ended where it still stands, as its own end would do.
+    (over,) = ended({**VALUES, "wan_a": 2}, ["wan_a", "v0.100"], standing.register)
+    done = plan(HOST, {**VALUES, "wan_a": 2}, [over], standing=standing)
+    assert [(one.kind, one.op) for one in done.changes] == [("sysctl", "set"), ("register", "delete")]
+    assert done.after == "net/ipv4/conf/wan_a/rp_filter = 1\n"
+    (other,) = ended({**VALUES, "wan_a": 0}, ["wan_a"], standing.register)
+    assert other.mode == 0, "what somebody else has set stays"
     with pytest.raises(PlanError, match="until is for an exception"):
         read_wishes([{**loose, "mode": "strict"}], False)
     with pytest.raises(PlanError, match="until is for an exception"):
