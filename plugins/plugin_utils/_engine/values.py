@@ -2,10 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: used by this collection only, may change without notice.
-"""How the frozen values of the engine change: into new ones."""
+"""How the frozen values of the engine change: into new ones, of which there are very many."""
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import typing as t
 
 T = t.TypeVar("T")
@@ -20,3 +22,19 @@ def changed(value: T, **fields: t.Any) -> T:
     new.__dict__.update(value.__dict__)
     new.__dict__.update(fields)
     return new
+
+
+@contextlib.contextmanager
+def uncollected() -> t.Iterator[None]:
+    """Leave out the search for cycles while values are made that are in none, and that all stay.
+
+    The search goes through all values that are there, again and again as they become more: a third of the time that
+    it takes to read 1,000 hosts.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()

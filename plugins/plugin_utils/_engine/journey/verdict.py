@@ -154,11 +154,14 @@ def mirrors(forward: Path, back: Path) -> bool:
 
 
 def _misses(pair: Pair) -> bool:
-    if pair.back is None:
-        return False
-    here, there = {hop.host for hop in pair.forward.hops}, {hop.host for hop in pair.back.hops}
-    return any(hop.host not in there for hop in pair.forward.hops if hop.stateful) or any(
-        hop.host not in here for hop in pair.back.hops if hop.stateful)
+    back = pair.back
+    return back is not None and (_passes_by(pair.forward, back) or _passes_by(back, pair.forward))
+
+
+def _passes_by(one: Path, other: Path) -> bool:
+    """Whether the other direction misses a host that one direction finds to be a state boundary."""
+    stateful = [hop.host for hop in one.hops if hop.transit.stateful]
+    return bool(stateful) and not {hop.host for hop in other.hops}.issuperset(stateful)
 
 
 def _unseen(inspectors: t.Sequence[Inspector], pair: Pair) -> bool:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.connection.conntrack import Tracker
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.journey.walk import (
     Fates,
     Path,
@@ -58,12 +57,14 @@ class Walks:
         if known is None:
             known = self._followed[key] = (guide, self._follow(guide, packet))  # the guide is kept, and so its id
         path = known[1]
-        if path is None or any(before.trackers[host].entries for host in path.trackers if host in before.trackers):
+        if path is None or (before.trackers == path.trackers and before.known == path.known):
+            return path
+        if any(hop.host in before.trackers and before.trackers[hop.host].entries for hop in path.hops):
             return None
         return changed(path, trackers=before.trackers, known=before.known)
 
     def _follow(self, guide: Path, packet: Packet) -> Path | None:
-        """The path of ``along``; of its trackers only the hosts are told, which must have no connections."""
+        """The path of ``along``, as if no packet had left anything behind."""
         hosts, family = self.network.hosts, packet.flow.family
         if packet.mark or packet.uid is not None or (guide.entry is None) != (guide.hops[0].iif is None):
             return None
@@ -74,8 +75,7 @@ class Walks:
                 return None
         hops = tuple([changed(hop, transit=changed(hop.transit, packet=packet, share=1.0)) for hop in guide.hops])
         share = guide.entry.share if guide.entry else 1.0
-        trackers = {hop.host: t.cast(Tracker, hop.transit.tracker) for hop in hops}
-        return changed(guide, packet=packet, share=share, hops=hops, trackers=trackers)
+        return changed(guide, packet=packet, share=share, hops=hops, trackers={})
 
     def _once(
         self, start: t.Hashable, packet: Packet, before: Path | None, guide: Path | None,

@@ -30,6 +30,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.s
     read_site,
 )
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.topology import Topology
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.values import uncollected
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,6 +47,7 @@ class Network:
     declared: Declared = Declared()  # balancers: they are among hosts and facts, though nobody has read them
 
     @classmethod
+    @uncollected()
     def build(cls, facts: t.Mapping[str, Facts | None], variables: t.Mapping[str, Facts]) -> Network:
         """Join the facts of all hosts (None or empty: it could not be read); raises SiteError on bad variables."""
         known: dict[str, Facts] = {}
