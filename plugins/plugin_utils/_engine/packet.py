@@ -138,6 +138,7 @@ class FilterResult:
     mark: int = 0
     translation: Translation | None = None
     stateful: bool = False  # the verdict depended on connection state: this host is a state boundary
+    doubtful: bool = False  # with stateful: it may depend on it, a rule for another state being one that may match
     counter: tuple[int, int] | None = None  # packets and bytes of the deciding rule
 
 

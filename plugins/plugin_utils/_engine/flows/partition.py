@@ -124,7 +124,7 @@ class _Search:
 
     def _needs_source_port(self, box: Box, told: FlowVerdict, asked: frozenset[str]) -> bool:
         """A source port that was left open makes the verdict unknown where a rule asks for it: then take them all."""
-        if self.region.protocol not in ("tcp", "udp") or box.sport is not None or told.verdict != "unknown":
+        if self.region.protocol not in ("tcp", "udp") or box.sport is not None or not _in_doubt(told):
             return False
         cuts = {cut for host in asked for cut in self._cuts_of(host).ports if cut <= _LAST_PORT}
         return bool(cuts) and any(outcome(self._from_port(told, port)) != outcome(told) for port in {1, *cuts} - {0})
@@ -194,3 +194,11 @@ class _Search:
         widest = max(counted, key=lambda what: counted[what])
         return (f"these flows fall into more than {self.limit} classes ({shown} = up to {product}); none is judged in "
                 f"part: ask for fewer {widest}, for example one half at a time")
+
+
+def _in_doubt(told: FlowVerdict) -> bool:
+    """Whether something about the flow is not certain: how a branch ends, or that a host is a state boundary."""
+    pairs = told.journey.pairs
+    paths = (path for pair in pairs for path in (pair.forward, pair.back, pair.again, pair.data) if path)
+    return told.verdict == "unknown" or any(pair.result == "unknown" for pair in pairs) or any(
+        item.doubtful for path in paths for hop in path.hops for item in hop.transit.filters)

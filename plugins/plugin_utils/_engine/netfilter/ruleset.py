@@ -189,19 +189,18 @@ class Ruleset:
         if outcome.is_drop and self._may_be_offloaded(situation):
             why = "a flowtable may take the connection past it"
             outcome = Outcome("unknown", outcome.rule, why)
-        # `reject` drops the packet as `drop` does, so only accept and drop tell states apart
-        stateful = (
-            walk.asked_state
-            and outcome.verdict != "unknown"
-            and any(self._fate_in(situation, kind, low, high, *state) is (not outcome.is_drop) for state in _STATES)
-        )
+        depends: bool | None = False
+        if walk.asked_state and outcome.verdict != "unknown":
+            fates = (self._fate_in(situation, kind, low, high, *state) for state in _STATES)
+            depends = _may_differ(outcome.is_drop, fates)
         result = FilterResult(
             outcome.verdict,
             outcome.rule,
             outcome.reason,
             mark=walk.now.mark,
             translation=outcome.translation,
-            stateful=stateful,
+            stateful=depends is not False,
+            doubtful=depends is None,
             counter=outcome.counter,
         )
         return Filtered(result, walk.now, walk.changed_route, walk.untracked, walk.zone, walk.offload)
@@ -356,3 +355,13 @@ def _needs_tracking(part: t.Mapping[str, t.Any]) -> bool:
     if any(word in str(part.get("unknown", "")) for word in ('"ct', "-m conn", "-m helper", "conntrack", "'ct'")):
         return True
     return any(_needs_tracking(one) for word in ("all", "any", "none") for one in part.get(word, ()))
+
+
+def _may_differ(is_drop: bool, fates: t.Iterable[bool | None]) -> bool | None:
+    """Whether a packet fares otherwise in some state (`reject` drops as `drop` does); None: it may."""
+    differs: bool | None = False
+    for fate in fates:
+        if fate is (not is_drop):
+            return True
+        differs = None if fate is None else differs
+    return differs

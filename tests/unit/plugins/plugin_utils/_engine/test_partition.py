@@ -334,6 +334,11 @@ def test_source_ports_that_only_change_why_a_flow_is_unknown_are_told_apart() ->
     compare(1147, 14)
 
 
+@pytest.mark.parametrize(("seed", "number"), [(9004, 18), (9021, 6), (9046, 6)])
+def test_source_ports_that_make_a_state_boundary_or_none_are_told_apart(seed: int, number: int) -> None:
+    compare(seed, number)
+
+
 def compare(seed: int, number: int) -> None:
     """Flows inside each class, at its corners and just beyond its borders, against judging them alone."""
     rng = random.Random(seed * 1000 + number)
