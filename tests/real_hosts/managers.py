@@ -87,8 +87,8 @@ def _netplan(renderer: str, base: Manager) -> Manager:
     text = json.dumps({"network": {"version": 2, "renderer": renderer, "ethernets": ethernets}}, indent=2)
     files = {"/etc/netplan/10-lab.yaml": f"{text}\n"}
     files.update({path: content for path, content in base.files.items() if "conf.d" in path or "dispatcher" in path})
-    # It may take the links down for a moment, with the session that it was typed in.
-    apply = "systemd-run --quiet --collect netplan apply"
+    # What netplan apply does, but for its last step, which asks udev, and that cannot run in these hosts.
+    apply = f"netplan generate && {base.reload.replace('connection up ', 'connection up netplan-')}"
     return Manager(f"netplan, {renderer}", files, base.units, apply, base.restart)
 
 

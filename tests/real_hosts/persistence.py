@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import concurrent.futures
 import dataclasses
+import json
 import subprocess
 import sys
 import time
@@ -58,6 +59,7 @@ cat /proc/sys/net/ipv4/conf/wan_b/rp_filter
 find /etc -type f -path '*netpath-symmetry*' -o -type f -name 'symmetry-*' -not -name symmetry-journal.service |
     sort | xargs -r sha256sum
 """
+EVIDENCE = "systemctl --failed; journalctl -b --no-pager -o cat | grep -iE 'symmetry|cycle|fail' | tail -n 25"
 Say = t.Callable[[str], None]
 
 
@@ -156,6 +158,34 @@ def _unconfirmed_power_cut(host: RealHost, manager: Manager, row: Row) -> None:
     _power_cut(host, manager, row)
 
 
+def _drift(host: RealHost, _manager: Manager, row: Row) -> None:
+    """Somebody removes a rule: facts name it, and what networkd would remove; the unit brings it back."""
+    told = _upkeep(host)
+    if told["applied"] or bool(told["will_undo"]) != (row.provider is None):
+        raise HostError(f"{row.name}: before the drift the facts tell {told}")
+    rule = host.output("ip rule show | grep 'proto 83'").splitlines()[0]
+    host.ssh(f"ip rule del priority {rule.partition(':')[0]}")
+    applied = _upkeep(host)["applied"]
+    if [rule.partition(":")[0] in entry["what"] for entry in applied] != [True] * (row.provider is not None):
+        raise HostError(f"{row.name}: without the rule {rule} the facts tell {applied}")
+    if row.provider is not None:
+        host.ssh("systemctl restart symmetry-restore.service")
+
+
+def _upkeep(host: RealHost) -> dict[str, list[dict[str, t.Any]]]:
+    """What facts tell of what is lost (SYM802) and will be (SYM801)."""
+    wanted = "/run/upkeep"
+    keys = "['applied', 'will_undo']"
+    facts = f"{{{{ dict({keys} | zip({keys} | map('extract', ansible_facts.symmetry))) | to_json }}}}"
+    done = host.play([
+        {"netpath.symmetry.host_facts": {}},
+        {"ansible.builtin.copy": {"content": facts, "dest": wanted, "mode": "0600"}, "diff": False},
+    ])
+    if done.returncode:
+        raise HostError(f"facts cannot be read: {done.stdout[-2000:]}")
+    return dict(json.loads(host.output(f"cat {wanted}")))
+
+
 def _firewalld(host: RealHost, _manager: Manager, _row: Row) -> None:
     host.ssh("firewall-cmd --reload && firewall-cmd --complete-reload")
 
@@ -180,6 +210,7 @@ EVENTS = [
     Event("expiry", _expire),
     Event("unconfirmed, reboot", _unconfirmed_reboot, control_loses=True),
     Event("unconfirmed, power cut", _unconfirmed_power_cut, control_loses=True),
+    Event("rule removed by hand", _drift, control_loses=True),
 ]
 
 
@@ -249,6 +280,8 @@ def run_row(row: Row, name: str, events: t.Sequence[Event], outcomes: dict[str, 
             told = outcomes[event.name]
             say(f"{row.name}: {event.name} [{number}/{len(events)}] "
                 f"{f'LOST: {told}' if told else 'kept'}, {time.monotonic() - began:.1f} s")
+            if told and row.provider is not None:
+                say(f"{row.name}: what the host says of it:\n{host.ssh(EVIDENCE, check=False).stdout}")
             if told or state_of(host) != wanted:  # the next event shall find a host that is mended
                 mend(host, row, f"again-{number}")
                 wanted = state_of(host)  # in a table of another number

@@ -29,7 +29,7 @@ PARTS = {  # the parts of each subset
     "netfilter": ("netfilter",),
     "conntrack": ("conntrack",),
     "sockets": ("sockets",),
-    "managers": ("managers",),
+    "managers": ("managers", "will_undo", "applied"),
 }
 MAX_NEIGHBOURS = 2000
 _COMPLETE = {"complete": True}
@@ -128,6 +128,8 @@ def _rest(gathering: Gathering) -> None:
         gathering.part("sockets", lambda: _sockets(gathering))
     if gathering.wants("managers"):
         gathering.part("managers", lambda: _managers(gathering))
+        gathering.part("will_undo", lambda: _will_undo(gathering))
+        gathering.part("applied", lambda: _applied(gathering))
 
 
 def _rules(gathering: Gathering, source: KernelSource) -> t.Optional[Dict]:
@@ -274,3 +276,22 @@ def _managers(gathering: Gathering) -> None:
     from ansible_collections.netpath.symmetry.plugins.module_utils._linux import managers
 
     gathering.facts["managers"] = managers.read()
+
+
+def _will_undo(gathering: Gathering) -> t.Optional[Dict]:
+    from ansible_collections.netpath.symmetry.plugins.module_utils._persist import providers, upkeep
+
+    if not (gathering.wants("routing") and gathering.wants("netfilter")):
+        return {"why": "what is ours is known with gather_subset routing and netfilter only"}
+    has_units = providers.has_systemd()  # of a namespace the files in /etc tell nothing
+    gathering.facts["will_undo"] = upkeep.read_undoing(gathering.facts) if has_units else []
+    return None
+
+
+def _applied(gathering: Gathering) -> t.Optional[Dict]:
+    from ansible_collections.netpath.symmetry.plugins.module_utils._persist import providers, upkeep
+
+    if not all(gathering.wants(subset) for subset in ("routing", "netfilter", "sysctls")):
+        return {"why": "what is in force is known with gather_subset routing, netfilter and sysctls only"}
+    gathering.facts["applied"] = upkeep.read_missing(gathering.facts) if providers.has_systemd() else []
+    return None

@@ -18,7 +18,6 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._persist import r
 from ansible_collections.netpath.symmetry.plugins.module_utils._persist.files import File
 from ansible_collections.netpath.symmetry.plugins.module_utils._persist.owned import WRITTEN_BY
 from ansible_collections.netpath.symmetry.plugins.module_utils._persist.providers import Command, Provider
-from ansible_collections.netpath.symmetry.plugins.module_utils._plan.prefixes import ANY
 
 FOREIGN_FILE = "/etc/systemd/networkd.conf.d/50-netpath-symmetry.conf"
 DROPIN = "50-netpath-symmetry.conf"
@@ -71,7 +70,7 @@ class Networkd(Provider):
         for route in routes:
             if self._is_networkds(route):
                 network = os.path.basename(self._networks[str(route.nexthops[0].device)])
-                sections.setdefault(f"/etc/systemd/network/{network}.d/{DROPIN}", []).append(_section(route))
+                sections.setdefault(f"/etc/systemd/network/{network}.d/{DROPIN}", []).append(section(route))
         wanted = [File(path, f"# {WRITTEN_BY}\n" + "\n".join(found)) for path, found in sorted(sections.items())]
         left = self.left_to_us(routes)
         return [*wanted, *(restore.watch_unit() if left or sysctls else [])]
@@ -87,11 +86,11 @@ class Networkd(Provider):
         return []
 
 
-def _section(route: Route) -> str:
+def section(route: Route) -> str:
     """The route as a section of a .network file."""
     leg = route.nexthops[0]
     lines = ["[Route]", f"Table={route.table}", f"Protocol={route.protocol}"]
-    lines.append(f"Destination={route.dst}" if route.dst != ANY[route.family] else f"Destination={ANY[route.family]}")
+    lines.append(f"Destination={route.dst}")
     if leg.gateway:
         lines.append(f"Gateway={leg.gateway}")
     if "onlink" in leg.flags:

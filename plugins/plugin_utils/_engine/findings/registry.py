@@ -90,8 +90,8 @@ REGISTRY: dict[str, Kind] = {
     "SYM602": Kind("Two gateways answer for one virtual address", awaiting=True),
     "SYM701": Kind("An HA pair is assumed to share state and does not", awaiting=True),
     "SYM702": Kind("State is shared, but slower than the return packet", awaiting=True),
-    "SYM801": Kind("A network or firewall manager will undo the fix", awaiting=True),
-    "SYM802": Kind("What was applied is no longer there", awaiting=True),
+    "SYM801": Kind("A network or firewall manager will undo the fix", "warning", needs=("will_undo",)),
+    "SYM802": Kind("What was persisted is not in force", needs=("applied",)),
     "SYM901": Kind("Something needed for a verdict could not be read", "warning"),
 }
 
