@@ -68,7 +68,8 @@ class RealHost:
 
     def __enter__(self) -> RealHost:
         tree = userland.ready()
-        self._dir = pathlib.Path(tempfile.mkdtemp(prefix=f"{self.name}-", dir=userland.CACHE))
+        _remove_leftovers()
+        self._dir = pathlib.Path(tempfile.mkdtemp(prefix=f"run-{os.getpid()}-{self.name}-", dir=userland.CACHE))
         for part in ("upper", "work", "root"):
             (self._dir / part).mkdir()
         self._tree = tree
@@ -134,8 +135,10 @@ class RealHost:
             *("--console=read-only", "--boot"),
         ]
         overlay = f"lowerdir={self._tree},upperdir={self._dir}/upper,workdir={self._dir}/work"
-        # In a mount namespace of its own: nothing stays mounted on this machine, whatever becomes of us.
-        script = f'mount -t overlay overlay -o {overlay} {self._dir}/root && exec "$@"'
+        # In a mount namespace of its own: nothing stays mounted on this machine, whatever becomes of us. In control
+        # groups of its own: each host takes its root for the whole tree, and would end the services of another.
+        groups = "; ".join(f"mkdir {group} && echo $$ >{group}/cgroup.procs" for group in self._groups())
+        script = f'{groups}; mount -t overlay overlay -o {overlay} {self._dir}/root && exec "$@"'
         with (self._dir / "console").open("ab") as console:
             self._process = subprocess.Popen(
                 ["setpriv", "--pdeathsig", "TERM", "unshare", "-m", "sh", "-ec", script, "sh", *nspawn],
@@ -190,6 +193,12 @@ class RealHost:
         for link in LINKS:
             self.neighbour.run(f"ip link delete {link}_far", check=False)
         self.netns.delete()
+        for group in self._groups():
+            _remove_group(pathlib.Path(group))
+
+    def _groups(self) -> list[str]:
+        """The control groups of this boot, one in each hierarchy that systemd uses."""
+        return [f"{path}/nps-{os.getpid()}-{self.name}-{self.boots}" for path in _control_groups()]
 
     def reboot(self) -> None:
         self.stop()
@@ -294,6 +303,38 @@ class RealHost:
             self.neighbour.command(*words), env=environment, stdin=subprocess.DEVNULL,
             capture_output=True, text=True, timeout=300, check=False,
         )
+
+
+def _control_groups() -> list[str]:
+    """Where this process is in the hierarchies that systemd uses: that of its own name, and the unified one."""
+    own = {}
+    for line in pathlib.Path("/proc/self/cgroup").read_text().splitlines():
+        _number, controllers, path = line.split(":", 2)
+        own[controllers] = path
+    found = []
+    for line in pathlib.Path("/proc/self/mounts").read_text().splitlines():
+        _device, mounted, kind, options = line.split()[:4]
+        controllers = "" if kind == "cgroup2" else "name=systemd"
+        if kind == "cgroup2" or (kind == "cgroup" and "name=systemd" in options.split(",")):
+            found.append(f"{mounted}{own.get(controllers, '/').rstrip('/')}")
+    return found
+
+
+def _remove_group(path: pathlib.Path) -> None:
+    """Remove a control group and those in it, once their last processes have gone."""
+    deadline = time.monotonic() + 5
+    while path.is_dir() and time.monotonic() < deadline:
+        for folder, _folders, _files in os.walk(path, topdown=False):
+            with contextlib.suppress(OSError):
+                os.rmdir(folder)
+        time.sleep(0.05)
+
+
+def _remove_leftovers() -> None:
+    """Remove the files of hosts whose test was killed."""
+    for path in userland.CACHE.glob("run-*"):
+        if not os.path.isdir(f"/proc/{path.name.split('-')[1]}"):
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _base_files(name: str) -> dict[str, str]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import concurrent.futures
 import dataclasses
+import difflib
 import json
 import subprocess
 import sys
@@ -26,6 +27,7 @@ from ansible_collections.netpath.symmetry.tests.real_hosts.managers import Manag
 
 SETTLE_SECONDS = 20.0  # from an event until all is as it was
 QUIET_SECONDS = 2.0  # and it stays so: a manager answers before it has done what it was told
+GUARD_SECONDS = 60  # of a change that expires: longer than a busy machine takes to make it
 CONTROL = "control, nothing persisted"
 UPLINKS = [
     {"name": link, "interface": link, "gateway": gateway} for link in ("wan_a", "wan_b") for gateway in gateways(link)
@@ -144,8 +146,12 @@ def _try_other(host: RealHost, row: Row, seconds: int) -> None:
 
 
 def _expire(host: RealHost, _manager: Manager, row: Row) -> None:
-    _try_other(host, row, 20)
-    time.sleep(20)
+    _try_other(host, row, GUARD_SECONDS)
+    deadline = time.monotonic() + GUARD_SECONDS + 30
+    while host.ssh("test -d /var/lib/netpath-symmetry/pending", check=False).returncode == 0:
+        if time.monotonic() > deadline:
+            raise HostError(f"{row.name}: the change is pending for more than its {GUARD_SECONDS} s")
+        time.sleep(0.5)
 
 
 def _unconfirmed_reboot(host: RealHost, _manager: Manager, row: Row) -> None:
@@ -214,11 +220,8 @@ EVENTS = [
 ]
 
 
-def mend(
-    host: RealHost, row: Row, change_id: str, pin: t.Mapping[str, t.Any] = PIN, unconfirmed: int = 0
-) -> None:
-    """Mend the host by the roles, under the guard, and confirm, or leave it so many seconds; raises HostError."""
-    guard = {"change_id": change_id, "timeout": unconfirmed or 300}
+def tasks_of(row: Row, guard: t.Mapping[str, t.Any], pin: t.Mapping[str, t.Any]) -> list[dict[str, t.Any]]:
+    """The tasks that mend a host under the guard."""
     persist = {"persist": row.provider is not None, "persist_provider": row.provider or "auto"}
     tasks: list[dict[str, t.Any]] = [{"netpath.symmetry.change_guard": {**guard, "state": "armed"}}]
     for role, variables in (
@@ -226,11 +229,47 @@ def mend(
     ):
         own = {f"{role}_{key}": value for key, value in persist.items()}
         tasks.append({"include_role": {"name": f"netpath.symmetry.{role}"}, "vars": {**variables, **own}})
+    return tasks
+
+
+def mend(
+    host: RealHost, row: Row, change_id: str, pin: t.Mapping[str, t.Any] = PIN, unconfirmed: int = 0
+) -> None:
+    """Mend the host by the roles, under the guard, and confirm, or leave it so many seconds; raises HostError."""
+    guard = {"change_id": change_id, "timeout": unconfirmed or 300}
+    tasks = tasks_of(row, guard, pin)
     if not unconfirmed:
         tasks.append({"netpath.symmetry.change_guard": {**guard, "state": "confirmed"}})
-    done = host.play(tasks)
+    _played(host.play(tasks), row)
+
+
+def mend_in_four_runs(host: RealHost, row: Row) -> None:
+    """Mend the host as ``mend`` does, and see that check mode tells the same and a second run does nothing.
+
+    Raises HostError.
+    """
+    guard = {"change_id": "first", "timeout": 600}
+    tasks = tasks_of(row, guard, PIN)
+    before = state_of(host)
+    foretold = _played(host.play(tasks, "--check"), row)
+    if state_of(host) != before:
+        raise HostError(f"{row.name}: check mode has changed the host")
+    told = _played(host.play(tasks), row)
+    if foretold != told:
+        lines = "\n".join(difflib.unified_diff(foretold.splitlines(), told.splitlines(), "check mode", "real run", n=0))
+        raise HostError(f"{row.name}: check mode tells something else than the real run:\n{lines}")
+    after = state_of(host)
+    for options in (("--check",), ()):
+        if "\nchanged: " in _played(host.play(tasks, *options), row) or state_of(host) != after:
+            raise HostError(f"{row.name}: a second run changes something {' '.join(options)}")
+    _played(host.play([{"netpath.symmetry.change_guard": {**guard, "state": "confirmed"}}]), row)
+
+
+def _played(done: subprocess.CompletedProcess[str], row: Row) -> str:
+    """What a play told without its recap; raises HostError where it failed."""
     if done.returncode:
         raise HostError(f"{row.name}: the roles failed:\n{done.stdout[-3000:]}{done.stderr[-1000:]}")
+    return done.stdout.partition("\nPLAY RECAP")[0]
 
 
 def state_of(host: RealHost) -> str:
@@ -265,7 +304,7 @@ def run_row(row: Row, name: str, events: t.Sequence[Event], outcomes: dict[str, 
     manager = managers()[row.manager]
     with RealHost(name, {**OWN_FILES, **manager.files}, manager.units) as host:
         host.boot()
-        mend(host, row, "first")
+        mend_in_four_runs(host, row)
         wanted, way = state_of(host), packets_of(host)
         if way != "wan_a wan_a":
             raise HostError(f"{row.name}: the roles ran, but packets leave by {way}:\n{wanted}")
@@ -283,6 +322,8 @@ def run_row(row: Row, name: str, events: t.Sequence[Event], outcomes: dict[str, 
             if told and row.provider is not None:
                 say(f"{row.name}: what the host says of it:\n{host.ssh(EVIDENCE, check=False).stdout}")
             if told or state_of(host) != wanted:  # the next event shall find a host that is mended
+                # What was armed before a reboot is taken back at boot only where something was ever persisted.
+                host.ssh("sh /var/lib/netpath-symmetry/symmetry-guard revert", check=False)
                 mend(host, row, f"again-{number}")
                 wanted = state_of(host)  # in a table of another number
                 if packets_of(host) != "wan_a wan_a":

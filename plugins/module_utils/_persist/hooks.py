@@ -16,8 +16,10 @@ import typing as t
 from ansible_collections.netpath.symmetry.plugins.module_utils._persist import restore
 from ansible_collections.netpath.symmetry.plugins.module_utils._persist.files import File
 from ansible_collections.netpath.symmetry.plugins.module_utils._persist.owned import WRITTEN_BY
-from ansible_collections.netpath.symmetry.plugins.module_utils._persist.providers import DISPATCHER, IF_UP, Provider
+from ansible_collections.netpath.symmetry.plugins.module_utils._persist.providers import Provider
 
+DISPATCHER = "/etc/NetworkManager/dispatcher.d/50-netpath-symmetry"
+IF_UP = "/etc/network/if-up.d/netpath-symmetry"
 _DISPATCHER_ALIAS = "dbus-org.freedesktop.nm-dispatcher.service"
 _UNIT_FOLDERS = ("/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
 _DISPATCHER = f"""#!/bin/sh
@@ -43,8 +45,8 @@ class Hook(Provider):
         self._file = File(path, text, 0o755)
         self._runs_hooks = runs_hooks
 
-    def files_of_routes(self, routes: t.Sequence[t.Any], sysctls: t.Sequence[str]) -> list[File]:
-        if not routes and not sysctls:
+    def files_of_routes(self, routes: t.Sequence[t.Any]) -> list[File]:
+        if not routes:
             return []
         return [self._file, *([] if self._runs_hooks else restore.watch_unit())]
 

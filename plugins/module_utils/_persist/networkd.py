@@ -65,15 +65,14 @@ class Networkd(Provider):
     def left_to_us(self, routes: t.Sequence[Route]) -> t.Sequence[Route]:
         return [route for route in routes if not self._is_networkds(route)]
 
-    def files_of_routes(self, routes: t.Sequence[Route], sysctls: t.Sequence[str]) -> list[File]:
+    def files_of_routes(self, routes: t.Sequence[Route]) -> list[File]:
         sections: dict[str, list[str]] = {}
         for route in routes:
             if self._is_networkds(route):
                 network = os.path.basename(self._networks[str(route.nexthops[0].device)])
                 sections.setdefault(f"/etc/systemd/network/{network}.d/{DROPIN}", []).append(section(route))
         wanted = [File(path, f"# {WRITTEN_BY}\n" + "\n".join(found)) for path, found in sorted(sections.items())]
-        left = self.left_to_us(routes)
-        return [*wanted, *(restore.watch_unit() if left or sysctls else [])]
+        return [*wanted, *(restore.watch_unit() if self.left_to_us(routes) else [])]
 
     def present(self) -> list[str]:
         return sorted([FOREIGN_FILE, *glob.glob(f"/etc/systemd/network/*.network.d/{DROPIN}")])

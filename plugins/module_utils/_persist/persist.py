@@ -68,10 +68,8 @@ def plan(
     stay as they are: what is not in force there now may be missed, but not for us to forget.
     """
     check_sysctls(owned.sysctls)
-    needed = {*parts, "interfaces"}
-    going = {*parts, *(("interfaces",) if "routing" in parts else ())}  # several parts may need them
-    wanted = [file for file in provider.files(owned, beside) if part_of(file.path) in needed]
-    changes = files.plan(wanted, (path for path in ours(providers.values()) if part_of(path) in going))
+    wanted = [file for file in provider.files(owned, beside) if part_of(file.path) in parts]
+    changes = files.plan(wanted, (path for path in ours(providers.values()) if part_of(path) in parts))
     changed = [change.path for change in changes]
     told = [tuple(one) for each in providers.values() for one in each.reload(changed)]
     units = restore.unit_names(changed)

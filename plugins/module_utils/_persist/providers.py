@@ -27,9 +27,6 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._persist.owned im
 
 Command = tuple[str, ...]
 PARTS = ("routing", "nft", "rp_filter")
-DISPATCHER = "/etc/NetworkManager/dispatcher.d/50-netpath-symmetry"
-IF_UP = "/etc/network/if-up.d/netpath-symmetry"
-HOOKS = (DISPATCHER, IF_UP)
 
 
 class Provider:
@@ -44,7 +41,7 @@ class Provider:
         wanted = batch_files(owned.rules, loose, self.left_to_us(links))
         wanted += restore.restore_unit() if wanted else []
         wanted += beside if owned.rules or owned.routes else []
-        wanted += self.files_of_routes(links, [path for path, _value in owned.sysctls])
+        wanted += self.files_of_routes(links)
         if owned.table:
             wanted += [*nft_file(owned.table), *restore.nft_unit()]
         return wanted + sysctl_file(owned.sysctls)
@@ -53,9 +50,9 @@ class Provider:
         """The routes that our script puts in, as the manager does not."""
         return routes
 
-    def files_of_routes(self, routes: t.Sequence[t.Any], sysctls: t.Sequence[str]) -> list[File]:
-        """The files by which routes and parameters of interfaces come back with the interface."""
-        return restore.watch_unit() if routes or sysctls else []
+    def files_of_routes(self, routes: t.Sequence[t.Any]) -> list[File]:
+        """The files by which routes of interfaces come back with the interface."""
+        return restore.watch_unit() if routes else []
 
     def present(self) -> list[str]:
         """The paths of the manager's files that are, or were, ours."""
@@ -75,13 +72,11 @@ def ours(providers: t.Iterable[Provider]) -> list[str]:
 
 
 def part_of(path: str) -> str:
-    """Which of PARTS a file of ours is about; "interfaces" for what brings several of them back."""
+    """Which of PARTS a file of ours is about."""
     if path == SYSCTL_FILE:
         return "rp_filter"
     if path in (NFT_FILE, *(file.path for file in restore.nft_unit())):
         return "nft"
-    if path in (*HOOKS, *(file.path for file in restore.watch_unit())):
-        return "interfaces"
     return "routing"
 
 

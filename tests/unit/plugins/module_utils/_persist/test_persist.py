@@ -10,7 +10,12 @@ import pytest
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.routing import NextHop, Route, Rule
 from ansible_collections.netpath.symmetry.plugins.module_utils._persist import persist, restore
 from ansible_collections.netpath.symmetry.plugins.module_utils._persist.files import File, PersistError
-from ansible_collections.netpath.symmetry.plugins.module_utils._persist.hooks import Hook, ifupdown, networkmanager
+from ansible_collections.netpath.symmetry.plugins.module_utils._persist.hooks import (
+    DISPATCHER,
+    Hook,
+    ifupdown,
+    networkmanager,
+)
 from ansible_collections.netpath.symmetry.plugins.module_utils._persist.networkd import Networkd, foreign_file
 from ansible_collections.netpath.symmetry.plugins.module_utils._persist.owned import (
     NFT_FILE,
@@ -20,7 +25,7 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._persist.owned im
     planned_parts,
     with_planned,
 )
-from ansible_collections.netpath.symmetry.plugins.module_utils._persist.providers import DISPATCHER, Provider, part_of
+from ansible_collections.netpath.symmetry.plugins.module_utils._persist.providers import Provider, part_of
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.host import Host
 
 RULE = Rule(4, 10100, table=10100, protocol=83)
