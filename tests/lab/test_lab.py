@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import collections
+import itertools
 import json
 import os
 import pathlib
@@ -12,6 +14,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 import typing as t
 
@@ -172,6 +175,32 @@ def test_a_host_that_died_is_noticed(paths: Paths, small: str) -> None:
         access.run(paths.dir, paths.lab, "one", ["true"])
     result = module(paths, topology=small)
     assert result["changed"] and access.run(paths.dir, paths.lab, "one", ["hostname"]).stdout == "one\n"
+
+
+def test_a_machine_that_writes_for_ansible_meanwhile_does_not_disturb(paths: Paths, small: str) -> None:
+    """Other runs of Ansible make and remove their temporary files below /root/.ansible of the machine."""
+    ended = threading.Event()
+
+    def write() -> None:
+        made: collections.deque[pathlib.Path] = collections.deque()
+        for number in itertools.count():
+            if number < 300 or not ended.is_set():
+                made.append(pathlib.Path(f"/root/.ansible/tmp/netpath-lab-test-{os.getpid()}-{number}"))
+                made[-1].mkdir(parents=True)
+            if number >= 300:
+                made.popleft().rmdir()
+            if not made:
+                return
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        for _each in range(3):
+            module(paths, topology=small, state="recreated")
+    finally:
+        ended.set()
+        writer.join()
+    assert access.run(paths.dir, paths.lab, "one", ["sh", "-c", "ls -A /root/.ansible || true"]).stdout == ""
 
 
 # What a host is

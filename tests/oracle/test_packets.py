@@ -57,7 +57,7 @@ def _syn_ack_opens(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _maps_give_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(netfilter_chain.ChainWalk, "look_up", lambda walk, key, mapping: netfilter_chain.ABSENT)
+    monkeypatch.setattr(netfilter_chain.ChainWalk, "look_up", lambda *_asked: netfilter_chain.ABSENT)
 
 
 def _no_windows(monkeypatch: pytest.MonkeyPatch) -> None:

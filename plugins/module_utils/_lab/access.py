@@ -62,8 +62,12 @@ def command(lab_dir: str, lab: str, host: str, argv: t.Sequence[str]) -> list[st
         raise LabError(f"lab {lab} has no host {host!r}; it has: {', '.join(everyone)}")
     process = everyone[host].process
     if not process.alive():
-        raise LabError(f"host {host} of lab {lab} does not run any more: build the lab again with state=recreated")
+        raise _gone(lab, host)
     return [tools.path("nsenter"), "--target", str(process.pid), "--net", "--mount", "--uts", "--pid", "--", *argv]
+
+
+def _gone(lab: str, host: str) -> LabError:
+    return LabError(f"host {host} of lab {lab} does not run any more: build the lab again with state=recreated")
 
 
 def run(
@@ -97,6 +101,8 @@ def run(
         process.communicate()
         raise LabError(f"on {host} of lab {lab}: {' '.join(argv)} did not end within {timeout:g} s") from error
     done = subprocess.CompletedProcess(list(argv), process.returncode, stdout, stderr)
+    if done.returncode and stderr.startswith("nsenter: cannot open /proc/"):
+        raise _gone(lab, host)  # it was about to end: a process loses its namespaces before it is a zombie
     if check and done.returncode:
         said = (stderr or stdout).strip()
         what = f"on {host} of lab {lab}: {' '.join(argv)}"

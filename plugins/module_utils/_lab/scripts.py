@@ -58,6 +58,8 @@ mount -t tmpfs -o mode=755 netpath-lab mounts
 for tree in etc root tmp usr/local var; do
     mkdir -p "mounts/$tree/upper" "mounts/$tree/work"
     chmod --reference="/$tree" "mounts/$tree/upper"
+    # Hidden from the start (by whiteouts of overlayfs): the machine may write there while the host comes up.
+    [ "$tree" != root ] || for name in .ssh .ansible; do mknod "mounts/root/upper/$name" c 0 0; done
     mount -t overlay overlay -o "lowerdir=/$tree,upperdir=mounts/$tree/upper,workdir=mounts/$tree/work" "/$tree"
 done
 mount -t tmpfs -o mode=755 tmpfs /run
@@ -70,7 +72,7 @@ echo "$machine_id" > /etc/machine-id
 printf '127.0.0.1 localhost\n127.0.1.1 %s\n::1 localhost\n' "$host" > /etc/hosts
 
 # Keys and state of the machine are not those of the host.
-rm -rf /root/.ssh /root/.ansible /etc/ssh/ssh_host_* /var/lib/netpath-symmetry /var/lib/netpath-symmetry-lab
+rm -rf /etc/ssh/ssh_host_* /var/lib/netpath-symmetry /var/lib/netpath-symmetry-lab
 mkdir -m 700 /root/.ssh
 mkdir -p /etc/ssh /run/sshd /run/lock /run/netpath-lab
 cp authorized_keys /root/.ssh/authorized_keys
