@@ -68,26 +68,25 @@ def _judge_first(
 
 
 def _judged(network: Network, flows: list[NamedFlow], observed: Observed, cores: int) -> list[_Judged]:
-    global _work
     gc.freeze()  # what is there already is not looked through again and again, and stays shared between processes
     try:
         if cores < 2 or len(flows) <= CHUNK:
             return [_judge(network, named, observed) for named in flows]
-        _work = (network, flows, observed)
+        _work.append((network, flows, observed))
         with multiprocessing.get_context("fork").Pool(cores) as pool:
             parts = pool.map(_chunk, range(0, len(flows), CHUNK), chunksize=1)
     finally:
         gc.unfreeze()
-        _work = None
+        _work.clear()
     return [_Judged(*one) for part in parts for one in part]
 
 
 # what the forked processes find in their memory: handing it over would copy the network
-_work: tuple[Network, list[NamedFlow], Observed] | None = None
+_work: list[tuple[Network, list[NamedFlow], Observed]] = []
 
 
 def _chunk(begin: int) -> list[tuple[str, str, float, bool]]:
-    network, flows, observed = t.cast(tuple[Network, list[NamedFlow], Observed], _work)
+    network, flows, observed = _work[0]
     return [(*_judge(network, named, observed),) for named in flows[begin : begin + CHUNK]]
 
 
