@@ -39,10 +39,13 @@ class Stage:
         return any(root.glob(self.needs))
 
 
-def _pytest(group: str, folder: str, *options: str, root: bool = True, lane: str = "code") -> Stage:
+def _pytest(
+    group: str, folder: str, *options: str, root: bool = True, lane: str = "code", timeout: float = 600
+) -> Stage:
     report = f"build/test/{group}.xml"
     argv = ("python", "-m", "pytest", folder, "-q", f"--junitxml={report}", *options)
-    return Stage(group, group, argv, junit=report, root=root, needs=f"{folder}/**/test_*.py", lane=lane)
+    return Stage(group, group, argv, junit=report, root=root, needs=f"{folder}/**/test_*.py", lane=lane,
+                 timeout=timeout)
 
 
 def _ansible_test(*argv: str) -> tuple[str, ...]:
@@ -80,7 +83,8 @@ STAGES = (
     Stage("sanity", "ansible-test units", _ansible_test("units"), junit=ANSIBLE_TEST_REPORTS,
           needs="tests/unit/plugins/**/test_*.py"),
     # Namespaces come and go slowly while the processor idles: more workers than processors.
-    _pytest("lab-test", "tests/lab", "-n", "4", "--dist", "loadfile", "--durations=20", lane="networks"),
+    _pytest("lab-test", "tests/lab", "-n", "4", "--dist", "loadfile", "--durations=20", lane="networks",
+            timeout=800),
     Stage("integration", "ansible-test integration",
           _ansible_test("integration", "--allow-destructive", "--allow-root"),
           root=True, lane="networks", needs="tests/integration/targets/*/aliases"),
