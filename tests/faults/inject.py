@@ -86,8 +86,7 @@ def kill_module(scene: Scene) -> str | None:
         return 0
 
     def module() -> list[int]:
-        wanted = "curl" if scene.step == "probed" else "python"
-        return [pid for pid, (_parent, name, _words) in host.processes().items() if name.startswith(wanted)]
+        return [pid for pid, (_parent, name, _words) in host.processes().items() if name.startswith("python")]
 
     before = set(module())
     scene.go()

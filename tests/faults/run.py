@@ -140,7 +140,8 @@ def main() -> int:
     if options.faults < len(CELLS):
         parser.error(f"--faults {options.faults}: the matrix has {len(CELLS)} cells, and each needs one at least")
     for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # the labs are removed
-        signal.signal(sign, signal.default_int_handler)
+        if signal.getsignal(sign) != signal.SIG_IGN:  # nohup means it
+            signal.signal(sign, signal.default_int_handler)
     outcomes = []
     for outcome in run(cases(options.faults, options.seed), options.workers):
         outcomes.append(outcome)
