@@ -89,7 +89,7 @@ class Alike:
             self._read_host(name, host)
         for ranges in (*self._addresses.values(), self._ports):
             ranges.close()
-        self._hosts: dict[str, t.Hashable] = {}
+        self._hosts = {name: self._host_class(name) for name in network.hosts}
         self._classes: dict[str, t.Hashable] = {}
 
     def of(self, named: NamedFlow) -> Likeness | None:
@@ -119,7 +119,7 @@ class Alike:
             found = (family, self._addresses[family].signature(number_of(address)))
             holder = self._holders.get(address)
             if holder is not None:
-                found = (self._host_class(holder), self._own(holder).index(address))
+                found = (self._hosts[holder], self._own(holder).index(address))
             self._classes[address] = found
         return found
 
@@ -131,14 +131,9 @@ class Alike:
 
     def _host_class(self, name: str) -> t.Hashable:
         """Hosts alike have the same: what they are, and how everybody treats each of their addresses."""
-        found = self._hosts.get(name)
-        if found is None:
-            own = self._own(name)
-            treated = tuple(
-                self._addresses[6 if ":" in address else 4].signature(number_of(address)) for address in own
-            )
-            found = self._hosts[name] = (self._portrait(name, own), treated)
-        return found
+        own = self._own(name)
+        treated = tuple(self._addresses[6 if ":" in address else 4].signature(number_of(address)) for address in own)
+        return self._portrait(name, own), treated
 
     def _portrait(self, name: str, own: list[str]) -> bytes:
         """A host without its name, addresses and MAC addresses, as a digest."""

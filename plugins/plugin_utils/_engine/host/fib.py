@@ -134,7 +134,10 @@ class Table:
         self.complete = complete
         # the routes of each length by the bits of their network; the key is how far an address is shifted to find them
         by_shift: dict[int, dict[int, list[Route]]] = {}
+        self.local_routes: list[Route] = []
         for route in routes:
+            if route.type == "local":
+                self.local_routes.append(route)
             network, length = prefix_of(route.dst)
             shift = BITS[family] - length
             by_shift.setdefault(shift, {}).setdefault(network >> shift, []).append(route)

@@ -81,10 +81,10 @@ class Host:
         self.may_be_unruled = self.unruled is not False and self.kernel_rules_only[4]
         # fib_has_custom_local_routes, which a local route that was deleted again leaves set: that does not show
         self.custom_local_routes = any(
-            route.type == "local" and route.protocol != 2
+            route.protocol != 2
             for (family, _number), table in self._tables.items()
             if family == 4
-            for route in table.routes()
+            for route in table.local_routes
         )
         self.learned = Learned(facts)
         self.ruleset = Ruleset.from_facts(facts.get("netfilter", {}))
@@ -217,9 +217,8 @@ class Host:
     def local_prefixes(self) -> t.Iterator[tuple[int, int, int]]:
         """Family, network and length of every local route: no other address is one of the host's own."""
         for (family, _number), table in self._tables.items():
-            for route in table.routes():
-                if route.type == "local":
-                    yield (family, *prefix_of(route.dst))
+            for route in table.local_routes:
+                yield (family, *prefix_of(route.dst))
 
     def tracks(self, family: int) -> bool:
         """Whether the host tracks connections: a rule asks for it, or there are entries."""

@@ -45,11 +45,17 @@ class Refusal:
     reverse_path: ReversePath | None
 
 
+def knows(network: Network, host: str, device: str, next_hop: str, known: Known) -> bool:
+    """Whether the host needs not ask for a neighbour's MAC address."""
+    return bool(
+        ":" in next_hop or (host, device, next_hop) in known or network.topology.mac_of(host, device, next_hop))
+
+
 def resolve(
     network: Network, host: str, device: str, next_hop: str, source: str, neighbour: Neighbour, known: Known
 ) -> Resolution:
     """What comes of a packet from ``source`` that the host is about to send to a neighbour."""
-    if ":" in next_hop or (host, device, next_hop) in known or network.topology.mac_of(host, device, next_hop):
+    if knows(network, host, device, next_hop, known):
         return Resolution(known)
     if network.hosts[host].platform != "linux" or network.hosts[neighbour.host].platform != "linux":
         return Resolution(known)  # how other platforms validate ARP is not known to matter

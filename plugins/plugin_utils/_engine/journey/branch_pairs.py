@@ -65,8 +65,9 @@ def _choices(network: Network, path: Path, first: Flow) -> dict[t.Hashable, _Cho
         flow = hop.transit.packet.flow
         if hop.ways > 1 and hop.iif is not None and flow == before and flow.family == 4:
             host = network.hosts[hop.host]
-            key, region = same_hash(host, flow), _region(host, hop)
-            if key is not None and region is not None:
+            key = same_hash(host, flow)
+            region = None if key is None else _region(host, hop)
+            if region is not None:
                 old = found.get(key, _Choice((0.0, 1.0), 1.0))
                 found[key] = _Choice(_meet(old.region, region), old.share * _length(region))
         before = flow

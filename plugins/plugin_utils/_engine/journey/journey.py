@@ -160,11 +160,10 @@ def send_back(
 
 def _judge(walks: Walks, flow: Flow, observed: Observed, pair: Pair) -> Pair:
     """Whether the reply reaches the one that asked, as the answer to what it asked, and the handshake completes."""
-    network = walks.network
     back = t.cast(Path, pair.back)
     if not back.arrived:
         return _ended(pair, back, "return")
-    wrong = astray(network, flow, back)
+    wrong = walks.once("astray", back, lambda: astray(walks.network, flow, back))
     if wrong:
         return _ended(pair, changed(back, outcome="dropped", reason=wrong[0], detail=wrong[1]), "return")
     if flow.protocol != "tcp":
@@ -173,7 +172,8 @@ def _judge(walks: Walks, flow: Flow, observed: Observed, pair: Pair) -> Pair:
     complete = changed(pair, again=again)
     if not again.arrived:
         return _ended(complete, again, "forward")
-    return _with_data(walks, flow, observed, complete, again)
+    looks = walks.once("chains", back, lambda: any(walks.network.hosts[hop.host].ruleset.chains for hop in back.hops))
+    return _with_data(walks, flow, observed, complete, again) if looks else complete
 
 
 def _with_data(walks: Walks, flow: Flow, observed: Observed, pair: Pair, again: Path) -> Pair:
@@ -183,8 +183,6 @@ def _with_data(walks: Walks, flow: Flow, observed: Observed, pair: Pair, again: 
     (tcp_loose): as a new one, which it may drop or translate.
     """
     back = t.cast(Path, pair.back)
-    if not any(walks.network.hosts[hop.host].ruleset.chains for hop in back.hops):
-        return pair
     sent = Packet(again.packet.flow.reversed(), first=False, tcp="ack")
     if again.outcome == "delivered":
         sent = answer(walks.network.hosts[again.host], again.hops[-1].transit)
@@ -192,7 +190,7 @@ def _with_data(walks: Walks, flow: Flow, observed: Observed, pair: Pair, again: 
     complete = changed(pair, data=data)
     if not data.arrived:
         return _ended(complete, data, "return")
-    wrong = astray(walks.network, flow, data)
+    wrong = walks.once("astray", data, lambda: astray(walks.network, flow, data))
     if wrong:
         data = changed(data, outcome="dropped", reason=wrong[0], detail=wrong[1])
         return _ended(changed(complete, data=data), data, "return")

@@ -17,6 +17,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.connectio
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host.resolution import (
     Known,
     Refusal,
+    knows,
     refusal,
     resolve,
 )
@@ -294,6 +295,8 @@ def _cross(network: Network, step: _Step, transit: Transit) -> Path | _Step:
     if neighbour is None:
         return _leave(network, _after(step, transit, "external"), device, next_hop)
     after = _after(step, transit, neighbour.proof)
+    if knows(network, host, device, next_hop, after.known):
+        return changed(after, host=neighbour.host, iif=neighbour.interface)
     found = resolve(network, host, device, next_hop, after.packet.flow.source, neighbour, after.known)
     if found.unanswered or found.unknown:
         outcome = "dropped" if found.unanswered else "unknown"

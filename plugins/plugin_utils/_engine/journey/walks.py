@@ -21,6 +21,8 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.n
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Packet
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.values import changed
 
+T = t.TypeVar("T")
+
 
 class Walks:
     """The walks of one flow. The same packet from the same place, through the same connection tables and along the
@@ -31,7 +33,8 @@ class Walks:
         self.network = network
         self._done: dict[t.Hashable, list[Path]] = {}
         self._fates: Fates = {}
-        self._followed: dict[tuple[int, Packet], tuple[Path, Path | None]] = {}
+        self._followed: dict[int, tuple[Path, Packet, Path | None]] = {}
+        self._told: dict[tuple[str, int], tuple[Path, t.Any]] = {}
 
     def send(
         self, host: str, packet: Packet, before: Path | None = None, guide: Path | None = None
@@ -52,16 +55,23 @@ class Walks:
 
         None where a host on the way has more than routes for it, or where it is not known to be alike.
         """
-        key = (id(guide), packet)
-        known = self._followed.get(key)
-        if known is None:
-            known = self._followed[key] = (guide, self._follow(guide, packet))  # the guide is kept, and so its id
-        path = known[1]
+        known = self._followed.get(id(guide))
+        if known is None or known[1] != packet:
+            known = (guide, packet, self._follow(guide, packet))  # the guide is kept, and so its id
+            self._followed[id(guide)] = known
+        path = known[2]
         if path is None or (before.trackers == path.trackers and before.known == path.known):
             return path
         if any(hop.host in before.trackers and before.trackers[hop.host].entries for hop in path.hops):
             return None
         return changed(path, trackers=before.trackers, known=before.known)
+
+    def once(self, what: str, path: Path, tell: t.Callable[[], T]) -> T:
+        """What is to be told of a path, which is one and the same in many pairs: found out once."""
+        known = self._told.get((what, id(path)))
+        if known is None:
+            known = self._told[what, id(path)] = (path, tell())
+        return t.cast(T, known[1])
 
     def _follow(self, guide: Path, packet: Packet) -> Path | None:
         """The path of ``along``, as if no packet had left anything behind."""
