@@ -26,7 +26,7 @@ endif
 TEST_KINDS := lint unit sanity lab-test integration oracle-sample networks-sample kernels-sample faults-sample artifact-test
 
 .DEFAULT_GOAL := help
-.PHONY: help setup replay test $(TEST_KINDS) oracle packets iptables-packets networks kernels remedies states lab-up lab-down bench clean
+.PHONY: help setup replay test $(TEST_KINDS) oracle packets iptables-packets networks kernels remedies states lab-long lab-up lab-down bench clean
 
 help: ## show this list
 	@echo "netpath.symmetry: make TARGET"
@@ -86,6 +86,9 @@ persistence: setup ## what remedies outlive on real systemd hosts, every network
 
 states: setup ## random states of a host: check mode's diff is the real one, the inverse leads back: STATES=500 SEED=1
 	@$(AS_ROOT) python -m ansible_collections.netpath.symmetry.tests.remedies.states --states $(STATES) --seed $(SEED) $(ARGS)
+
+lab-long: setup ## the tests on labs that take longest, which make test leaves out, in about six minutes
+	@$(AS_ROOT) python -m pytest tests/lab -q -m long -n 4 --dist loadfile $(ARGS)
 
 lab-up: setup ## build a lab: TOPOLOGY=dual_wan_partner, or another of inventories/lab/topologies
 	@$(AS_ROOT) ansible-playbook netpath.symmetry.lab -e topology=$(TOPOLOGY) -e lab_state=present $(ARGS)

@@ -82,9 +82,9 @@ STAGES = (
           telling=r"^(ERROR|FATAL|Traceback)"),
     Stage("sanity", "ansible-test units", _ansible_test("units"), junit=ANSIBLE_TEST_REPORTS,
           needs="tests/unit/plugins/**/test_*.py"),
-    # Namespaces come and go slowly while the processor idles: more workers than processors.
-    _pytest("lab-test", "tests/lab", "-n", "4", "--dist", "loadfile", "--durations=20", lane="networks",
-            timeout=800),
+    # Namespaces come and go slowly while the processor idles: more workers than processors. The rest: make lab-long.
+    _pytest("lab-test", "tests/lab", "-m", "not long", "-n", "4", "--dist", "loadfile", "--durations=20",
+            lane="networks", timeout=800),
     Stage("integration", "ansible-test integration",
           _ansible_test("integration", "--allow-destructive", "--allow-root"),
           root=True, lane="networks", needs="tests/integration/targets/*/aliases"),

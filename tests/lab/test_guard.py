@@ -275,6 +275,7 @@ def test_revert_by_hand_and_again(host: Host) -> None:
     assert not again["changed"] and again["state"] == "reverted"
 
 
+@pytest.mark.long
 def test_exactly_one_of_confirm_and_revert_wins(host: Host) -> None:
     before = host.state()
     wins = {"confirmed": 0, "reverted": 0}
@@ -403,6 +404,7 @@ def test_nothing_is_recorded_for_a_change_that_has_ended(host: Host) -> None:
         record(current, "late", ["true"])
 
 
+@pytest.mark.long
 def test_a_task_that_hangs_while_it_applies_does_not_stop_the_revert(host: Host) -> None:
     code = (
         "import sys, time\n"

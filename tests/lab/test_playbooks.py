@@ -112,6 +112,7 @@ def remedies(folder: pathlib.Path, change: t.Callable[[dict[str, t.Any]], None])
     return target
 
 
+@pytest.mark.long
 def test_the_dry_run_forecasts_and_changes_nothing(lab: BuildLab, tmp_path: pathlib.Path) -> None:
     network = lab("dual_wan_partner")
     before = {host: kernel(network, host) for host in ("client", "gw", "fwa", "fwb")}
@@ -146,6 +147,7 @@ def test_without_a_known_preference_the_flow_is_at_risk_with_a_share(lab: BuildL
     assert (verdict["verdict"], verdict["share"]) == ("at_risk", "1 of 2"), done.output
 
 
+@pytest.mark.long
 def test_a_multihomed_server_is_diagnosed_mended_and_rolled_back(lab: BuildLab, tmp_path: pathlib.Path) -> None:
     network = lab("multihomed_server", fresh=True)
     assert http(network, "client", "http://10.1.0.10/") == "200"
@@ -255,6 +257,7 @@ def test_a_new_source_address_is_refused_before_anything_is_armed(lab: BuildLab,
     assert network.output("gw", "ls -R /var/lib/netpath-symmetry 2>&1 || true") == before
 
 
+@pytest.mark.long
 def test_a_drill_that_cuts_nothing_off_fails_and_takes_its_change_back(lab: BuildLab, tmp_path: pathlib.Path) -> None:
     network = lab("dual_wan_partner", fresh=True)
     before = kernel(network, "gw")

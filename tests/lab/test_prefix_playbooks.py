@@ -46,6 +46,7 @@ def test_what_was_not_read_or_cannot_be_proven_is_not_mended(
     assert kernel(network, "gw") == before
 
 
+@pytest.mark.long
 def test_a_prefix_flow_is_mended_and_proven(network: Lab, tmp_path: pathlib.Path, with_unread: list[str]) -> None:
     assert http(network, "client", "http://203.0.113.10/") == "000"
     flow = ("-e", "flow=tcp 192.0.2.16/28 > 203.0.113.10:80")

@@ -91,6 +91,7 @@ def test_a_proof_that_fails_takes_the_change_back(network: Lab, tmp_path: pathli
     assert kernel(network, "gw") == before
 
 
+@pytest.mark.long
 def test_flows_that_do_not_work_are_said_though_nothing_was_to_be_changed(
     lab: BuildLab, tmp_path: pathlib.Path
 ) -> None:
@@ -105,6 +106,7 @@ def test_flows_that_do_not_work_are_said_though_nothing_was_to_be_changed(
     assert f"Nothing was to be changed, but these flows do not work: {flow}" in messages(done.output), done.output
 
 
+@pytest.mark.long
 def test_a_sender_that_cannot_be_reached_proves_nothing(network: Lab, tmp_path: pathlib.Path) -> None:
     before = kernel(network, "gw")
     cut = (
@@ -122,6 +124,7 @@ def test_a_sender_that_cannot_be_reached_proves_nothing(network: Lab, tmp_path: 
     assert kernel(network, "gw") == before
 
 
+@pytest.mark.long
 def test_a_role_that_fails_takes_back_the_roles_before_it(network: Lab, tmp_path: pathlib.Path) -> None:
     before = kernel(network, "gw")
     rule, route = "pref 90 lookup 90", "203.0.113.0/25 via 198.51.100.129 table 90"
@@ -239,6 +242,7 @@ def test_where_one_host_cannot_confirm_no_host_keeps_the_change(lab: BuildLab, t
     assert {host: kernel(network, host) for host in SERVERS} == before
 
 
+@pytest.mark.long
 def test_where_one_host_cannot_be_armed_the_others_are_taken_back_at_once(
     lab: BuildLab, tmp_path: pathlib.Path
 ) -> None:
@@ -262,6 +266,7 @@ def guard(lab: Lab, hosts: str, arguments: str) -> None:
     subprocess.run(command, check=True, capture_output=True, stdin=subprocess.DEVNULL, timeout=60)
 
 
+@pytest.mark.long
 def test_a_change_that_one_host_cannot_roll_back_is_rolled_back_on_none(lab: BuildLab, tmp_path: pathlib.Path) -> None:
     network = lab("multihomed_server", fresh=True)
     for hosts, change_id in (("server,server_strict", "older"), ("server_strict", "newer")):

@@ -109,6 +109,7 @@ def test_a_source_that_the_far_end_does_not_expect_is_refused(host: Host) -> Non
     assert host.play(["policy_route"], variables, "--check").rc == 0
 
 
+@pytest.mark.long
 def test_source_routing(host: Host) -> None:
     before = host.state()
     assert host.way("203.0.113.10", "198.51.100.2") == "wan_b"
@@ -133,6 +134,7 @@ def test_replies_leave_by_the_uplink_of_their_source(host: Host) -> None:
     assert "198.51.100.2 > 203.0.113.10" in capture.communicate(timeout=10)[0]
 
 
+@pytest.mark.long
 def test_rp_filter(host: Host) -> None:
     before = host.state()
     four_runs(host, "rp_filter", RP_FILTER, changed=1)
@@ -141,6 +143,7 @@ def test_rp_filter(host: Host) -> None:
     assert host.state() == before
 
 
+@pytest.mark.long
 def test_all_roles_live_side_by_side(host: Host) -> None:
     roles = ["policy_route", "source_routing", "rp_filter"]
     variables = {**POLICY_ROUTE, **SOURCE_ROUTING, **RP_FILTER}
