@@ -119,9 +119,10 @@ class Playbooks:
     def _watch(self, process: subprocess.Popen[bytes], journal: pathlib.Path, deadline: float) -> None:
         """Wait for the end; tell of every task that changes something or fails, as it happens."""
         with journal.open(encoding="utf-8") as events:
+            tail = Tail(events)
             while True:
                 ended = process.poll() is not None
-                for line in events:
+                for line in tail.lines():
                     self._tell(json.loads(line))
                 if ended:
                     return
@@ -139,6 +140,22 @@ class Playbooks:
             )
         elif event["changed"]:
             self._story.say(f"  {event['host']:<10} {event['task']}  ({event['seconds'] or 0:.1f} s)")
+
+
+class Tail:
+    """The lines of a file that somebody else is writing: each when it is whole, for a write may be seen half done."""
+
+    def __init__(self, events: t.TextIO) -> None:
+        self._events = events
+        self._rest = ""
+
+    def lines(self) -> t.Iterator[str]:
+        """What was completed since the last time."""
+        for part in self._events:
+            self._rest += part
+            if self._rest.endswith("\n"):
+                whole, self._rest = self._rest, ""
+                yield whole
 
 
 def _read(journal: pathlib.Path) -> list[dict[str, t.Any]]:
