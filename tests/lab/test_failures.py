@@ -113,7 +113,7 @@ while True:
 SESSIONS = {"web": "203.0.113.10", "by-b": "203.0.113.11"}
 UNDER_WAY = f"""
 import json, socket, sys, time
-opened = {{name: socket.create_connection((address, 80), timeout=3) for name, address in {SESSIONS!r}.items()}}
+opened = {{name: socket.create_connection((address, 80), timeout=15) for name, address in {SESSIONS!r}.items()}}
 for one in opened.values():
     one.sendall(b"a")
     one.recv(1)
@@ -197,7 +197,7 @@ class Company:
                 self._wait(name, interface, "down")
 
     def mend(self) -> None:
-        """All as it was before the failure."""
+        """All as it was before the failure: each interface up, each end of a cable forwarding."""
         self.hosts["cable"].run("; ".join(f"ip link set {port} up" for port in self.ports.values()))
         for name in AGAIN:
             self.hosts[name].run("; ".join(f"ip link set {interface} up" for interface in self.interfaces(name)))
@@ -206,21 +206,27 @@ class Company:
             for interface in self.interfaces(name):
                 self._wait(name, interface, "up")
             self.hosts[name].run(script)
+        # A bridge opens a port when it is told of the carrier, which may be later than the far end of the wire is told.
+        for port in self.ports.values():
+            self._wait_for("cable", f"{port}/brport/state", lambda state: state == "3", f"{port} does not forward")
 
     def _wait(self, host: str, interface: str, state: str) -> None:
-        deadline = time.monotonic() + 8
-        path = f"/sys/class/net/{interface}/operstate"
-        while (self.hosts[host].output(f"cat {path}").strip() == "up") != (state == "up"):
-            assert time.monotonic() < deadline, f"{interface} of {host} does not go {state}"
+        self._wait_for(host, f"{interface}/operstate", lambda read: (read == "up") == (state == "up"),
+                       f"{interface} does not go {state}")
+
+    def _wait_for(self, host: str, path: str, holds: t.Callable[[str], bool], complaint: str) -> None:
+        deadline = time.monotonic() + 15
+        while not holds(self.hosts[host].output(f"cat /sys/class/net/{path}").strip()):
+            assert time.monotonic() < deadline, f"{host}: {complaint}"
             time.sleep(0.05)
 
     def works(self, diagnosis: Diagnosis) -> dict[str, bool]:
         """Which flows get an answer, all asked at once."""
         def asks(flow: t.Any) -> bool:
             if flow.protocol == "tcp":
-                script = f"timeout 0.8 bash -c '</dev/tcp/{flow.destination}/{flow.dport}'"
+                script = f"timeout 1.5 bash -c '</dev/tcp/{flow.destination}/{flow.dport}'"
             else:
-                script = f"ping -c 1 -W 0.8 -I {flow.source} {flow.destination}"
+                script = f"ping -c 1 -W 1.5 -I {flow.source} {flow.destination}"
             return self.hosts["client"].run(script, check=False).returncode == 0
 
         flows = {told.name: told.named.flow for told in diagnosis.verdicts if not told.named.live}
@@ -229,7 +235,9 @@ class Company:
 
     def open_sessions(self) -> subprocess.Popen[str]:
         client = self.hosts["client"].start(sys.executable, "-c", UNDER_WAY, stdin=subprocess.PIPE)
-        assert client.stdout is not None and client.stdout.readline().strip() == "open"
+        assert client.stdout is not None
+        if client.stdout.readline().strip() != "open":
+            raise AssertionError(f"no session opens: {client.communicate(timeout=20)[1]}")
         return client
 
 
