@@ -15,7 +15,7 @@ from ansible_collections.netpath.symmetry.tests.networks.namespaces import Names
 from ansible_collections.netpath.symmetry.tests.networks.predict import Fate
 from ansible_collections.netpath.symmetry.tests.networks.traffic import Attempt, Traffic
 from ansible_collections.netpath.symmetry.tests.networks.watch import Sighting
-from ansible_collections.netpath.symmetry.tests.networks.world import V4, Ask, World
+from ansible_collections.netpath.symmetry.tests.networks.world import V4, Ask, World, mac_of
 
 # of one flow, in the order in which they come: on which way, and what
 _STAGES = {
@@ -74,8 +74,7 @@ def observe(scene: Scene) -> Fate:
     last = mine[-1]
     direction = "forward" if last.forward else "return"
     if last.out:
-        carrier = evidence.has_carrier(scene.spaces, last.node, last.device)
-        return Fate(False, last.node, "lost on the wire" if carrier else "link_down", "", direction)
+        return Fate(False, last.node, _after_leaving(scene, last), "", direction)
     reason, rule = _reason(scene, last, mine, already)
     if reason != "delivered":
         visits = collections.Counter(one.node for one in mine if not one.out)
@@ -85,6 +84,15 @@ def observe(scene: Scene) -> Fate:
         return Fate(False, last.node, "translation" if last.node == ask.node else "astray", "", "return")
     back = "return" if last.forward else "forward"
     return _dead_at_output(scene, last.node, _inward(scene, last), (last.source, last.sport), back)
+
+
+def _after_leaving(scene: Scene, last: Sighting) -> str:
+    """Why a packet that went out came in nowhere: its link is down, or behind a switch that of the frame's receiver."""
+    segment = next(plug.segment for plug in scene.world.nodes[last.node].plugs if plug.device == last.device)
+    ends = [(plug.node, plug.device) for plug in scene.world.segments[segment - 1].plugs if mac_of(plug) == last.to]
+    ends.append((last.node, last.device))
+    up = all(evidence.has_carrier(scene.spaces, *end) for end in ends)
+    return "lost on the wire" if up else "link_down"
 
 
 def _packets_of(scene: Scene) -> list[Sighting]:

@@ -23,9 +23,12 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host impo
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host.resolution import Resolution
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.journey import journey, walk
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Packet, ReversePath
-from ansible_collections.netpath.symmetry.tests.networks import kept, narrow, traffic, watch
-from ansible_collections.netpath.symmetry.tests.networks.network import plausible, run_network
+from ansible_collections.netpath.symmetry.tests.networks import kept, narrow, predict, traffic, watch
+from ansible_collections.netpath.symmetry.tests.networks.namespaces import Namespaces
+from ansible_collections.netpath.symmetry.tests.networks.network import Result, Run, plausible, run_network
+from ansible_collections.netpath.symmetry.tests.networks.predict import Fate
 from ansible_collections.netpath.symmetry.tests.networks.run import MAX_UNKNOWN, run, total_of
+from ansible_collections.netpath.symmetry.tests.networks.world import Ask, Node, Segment, World
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="makes network namespaces, which needs root")
 SEED = os.environ.get("NETWORKS_SEED")
@@ -111,6 +114,30 @@ def test_a_broken_semantic_is_noticed(
     mutate(monkeypatch)
     monkeypatch.setattr(traffic, "PATIENCE", 0.5)
     assert any(run_network(seed, brief=True).wrong for seed in seeds), "every verdict of these networks still fits"
+
+
+def test_a_link_that_is_down_behind_a_switch_is_told_from_a_frame_for_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neighbours are permanent, so that nobody asks for them in vain; the client's own link is up."""
+    world = World(0, "lan", static_neighbours=True, segments=[Segment(1)])
+    for name in ("client", "here", "there"):
+        world.nodes[name] = Node(name, router=False)
+        world.plug(world.segments[0], name)
+    world.nodes["there"].down = ["e1"]
+    monkeypatch.setattr(traffic, "PATIENCE", 0.2)
+    asks = [Ask(to, "udp", 6 if ":" in to else 4, "client", source, to, 20000 + number, 53) for number, (source, to)
+            in enumerate((("10.1.0.1", "10.1.0.3"), ("fd00:1::1", "fd00:1::3"), ("10.1.0.1", "10.1.0.2")))]
+    with Namespaces(world) as spaces:
+        _diagnosis, told = predict.predict(predict.read_facts(spaces), asks)
+        spaces.ip("client", "neigh", "change", "10.1.0.2", "dev", "e1", "lladdr", "02:00:00:00:01:63")
+        one = Run(world, spaces, Result(0))
+        try:
+            observed = [one.send(ask, told[ask.name]) for ask in asks]
+        finally:
+            one.close()
+    assert [[line.split()[0] for line in seen] for _fate, seen in observed] == [["client:e1"]] * 3, observed
+    down = Fate(False, "client", "link_down", "", "forward")
+    assert [fate for fate, _seen in observed] == [down, down, Fate(False, "client", "lost on the wire", "", "forward")]
+    assert [told[ask.name].only for ask in asks] == [down, down, Fate(True)]
 
 
 def _datagram(sport: int, dport: int) -> bytes:

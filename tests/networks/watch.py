@@ -32,6 +32,7 @@ class Sighting(t.NamedTuple):
     sport: int = 0
     dport: int = 0
     error: tuple[int, int] = (0, 0)  # type and code of an ICMP error
+    to: str = ""  # the MAC address that the frame was for
 
     def __str__(self) -> str:
         what = f"{self.kind}{self.error if self.kind == 'error' else ''}"
@@ -90,7 +91,7 @@ def parse(frame: bytes, at: int, node: str, device: str, out: bool, number: int 
     ``number``: of the flow under way. A translator may give the other end a port that is among the numbers too.
     """
     protocol = int.from_bytes(frame[12:14], "big")
-    start = Sighting(at, node, device, out, "")
+    start = Sighting(at, node, device, out, "", to=frame[:6].hex(":"))
     if protocol == 0x0806:
         kind = {1: "ask", 2: "answer"}.get(int.from_bytes(frame[20:22], "big"), "")
         return start._replace(kind=kind, source=socket.inet_ntoa(frame[28:32]),
