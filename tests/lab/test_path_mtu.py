@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import typing as t
 
@@ -45,23 +46,49 @@ peer.sendall(size.to_bytes(4, "big") + bytes(size))
 sys.exit(peer.recv(4) != b"done")
 """
 
+ECHO = """
+import socket
+server = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+server.bind(("::", 5000))
+print("ready", flush=True)
+while True:
+    asked, peer = server.recvfrom(65535)
+    server.sendto(bytes(int.from_bytes(asked, "big")), peer)
+"""
+ASK = """
+import socket, sys
+family = socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET
+peer = socket.socket(family, socket.SOCK_DGRAM)
+peer.connect((sys.argv[1], 5000))
+peer.settimeout(0.3)
+size = int(sys.argv[2])
+for _each in range(3):
+    peer.send(size.to_bytes(4, "big"))
+    try:
+        sys.exit(len(peer.recv(65535)) != size)
+    except TimeoutError:
+        pass
+sys.exit(1)
+"""
+
 
 @pytest.fixture(scope="module")
 def chain() -> t.Iterator[Hosts]:
     """client - fw - near =1300= far - server, both families."""
     hosts = {name: Netns(name).create() for name in ("client", "fw", "near", "far", "server")}
-    sink = None
+    services: list[subprocess.Popen[str]] = []
     try:
         _build(hosts)
-        sink = hosts["server"].start(sys.executable, "-c", SINK)
-        assert sink.stdout and sink.stdout.readline().strip() == "ready"
+        for text in (SINK, ECHO):
+            services.append(hosts["server"].start(sys.executable, "-c", text))
+            assert services[-1].stdout and services[-1].stdout.readline().strip() == "ready"
         yield hosts
     finally:
-        if sink:
-            sink.kill()
-            sink.communicate()
-        for one in hosts.values():
-            one.delete()
+        for one in services:
+            one.kill()
+            one.communicate()
+        for host in hosts.values():
+            host.delete()
 
 
 def _build(hosts: Hosts) -> None:
@@ -86,10 +113,10 @@ def _build(hosts: Hosts) -> None:
     hosts["far"].run("ip route add 10.0.2.0/24 via 10.0.3.1; ip route add 2001:db8:2::/64 via 2001:db8:3::1")
 
 
-def forget(hosts: Hosts) -> None:
+def forget(hosts: Hosts, name: str = "client", number: int = 1) -> None:
     """New routes know of no path MTU; flushing the cache keeps what was learned (fnhe_genid)."""
-    hosts["client"].run("ip route delete default; ip -6 route delete default; "
-                        "ip route add default via 10.0.1.1; ip route add default via 2001:db8:1::1")
+    hosts[name].run("ip route delete default; ip -6 route delete default; "
+                    f"ip route add default via 10.0.{number}.1; ip route add default via 2001:db8:{number}::1")
 
 
 def transfers(hosts: Hosts, size: int) -> dict[int, bool]:
@@ -102,8 +129,8 @@ def transfers(hosts: Hosts, size: int) -> dict[int, bool]:
     return {family: one.returncode == 0 for family, one in running.items()}
 
 
-def diagnose(hosts: Hosts) -> list[Finding]:
-    told = diagnosed(hosts, list(FLOWS.values()))
+def diagnose(hosts: Hosts, flows: t.Iterable[str] = FLOWS.values()) -> list[Finding]:
+    told = diagnosed(hosts, list(flows))
     assert {one.verdict for one in told.verdicts} == {"symmetric"}, [one.summary() for one in told.verdicts]
     return list(told.findings)
 
@@ -164,6 +191,38 @@ def test_what_is_told_is_what_transfers_show(chain: Hosts, name: str) -> None:
     finally:
         if host:
             chain[host].run("nft flush ruleset")
+
+
+UDP = {family: flow.replace("tcp", "udp") for family, flow in FLOWS.items()}
+STATES = DROP.replace("0; }", "0; policy drop; }") + "ct state related,new accept; add rule inet f forward "
+
+
+def answers(hosts: Hosts, size: int) -> dict[int, bool]:
+    """Whether an answer of that many bytes of UDP comes to a client that asks three times, by family."""
+    forget(hosts, "server", 4)
+    running = {family: hosts["client"].start(sys.executable, "-c", ASK, address, str(size))
+               for family, address in ADDRESS.items()}
+    for one in running.values():
+        one.communicate(timeout=20)
+    return {family: one.returncode == 0 for family, one in running.items()}
+
+
+@pytest.mark.parametrize(("name", "part"), (("far", "ct direction reply "), ("far", ""), ("fw", "ct direction reply ")))
+def test_an_answer_that_did_not_fit_comes_again_only_where_its_request_does(chain: Hosts, name: str, part: str) -> None:
+    """The server is told, but who sent a datagram does not send it again. The host before the narrow link has seen the
+    answer that it turned back: the second request is of an established flow there. Beyond it is as new as before.
+    """
+    chain[name].run(f"nft '{STATES}{part}ct state established accept'")
+    stalls = name == "far" and part != ""
+    try:
+        found = diagnose(chain, UDP.values())
+        assert {(one.id, one.host, one.interface, one.severity) for one in found} == (
+            {("SYM601", "far", "left", "critical")} if stalls else set()), found
+        assert {flow for one in found for flow in one.flows} == (set(UDP.values()) if stalls else set())
+        assert answers(chain, 100) == {4: True, 6: True}
+        assert answers(chain, 1400) == {4: not stalls, 6: not stalls}
+    finally:
+        chain[name].run("nft flush ruleset")
 
 
 def test_an_end_of_a_wire_that_takes_less_than_the_other_sends(chain: Hosts) -> None:

@@ -19,7 +19,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.journey.p
     narrowest,
 )
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.journey.verdict import FlowVerdict
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.journey.walk import Path, send
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.journey.walk import Path, enter, send
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.netfilter.by_hash import ByHash
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.network import Network
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Packet
@@ -40,7 +40,7 @@ def of_flow(network: Network, told: FlowVerdict) -> t.Iterator[Finding]:
         if pair.back and not told.named.one_way:
             directions.append((pair.back, pair.forward.packet.flow.reversed()))
         for path, first in directions:
-            key = tuple(path.links())
+            key = (tuple(path.links()), path is pair.back and first.protocol == "udp" and tuple(pair.forward.links()))
             if key not in seen:
                 seen.add(key)
                 yield from _lost(network, told, pair, path, first)
@@ -65,6 +65,8 @@ def _lost(network: Network, told: FlowVerdict, pair: Pair, path: Path, first: Fl
                     "SYM601", host, f"packets of more than {link.limit} bytes do not fit out of {host}:{device}, and "
                     f"their sender is not told: {why}. Small ones work, large ones stall (up to {size} bytes are sent)",
                     device, "critical", (told.name,))
+            elif path is pair.back and first.protocol == "udp" and not doubt:
+                yield from _asked_again(network, told, pair, link)
             size = link.limit
         if link.taken is not None and link.taken < size:
             after = path.hops[link.position + 1]
@@ -73,6 +75,57 @@ def _lost(network: Network, told: FlowVerdict, pair: Pair, path: Path, first: Fl
                 f"same wire sends up to {size}: larger packets are lost, and no ICMP tells of it", after.iif or "",
                 "critical", (told.name,))
             size = link.taken
+
+
+def _asked_again(network: Network, told: FlowVerdict, pair: Pair, link: Link) -> t.Iterator[Finding]:
+    """Where a large answer by UDP is lost though its sender is told: a service keeps no datagram to send it again.
+
+    It takes another request, and that meets what the answer has left behind as far as it came: to connection tables
+    the flow is established now, to the other hosts the request is as new as the first.
+    """
+    host, device = link.hop.host, link.hop.oif or ""
+    before, doubt = _turned_back(network, pair, link)
+    again: list[Path] = []
+    if before is not None:
+        start, packet = pair.forward, Packet(told.named.flow)
+        again = enter(network, start.entry, packet, before, start) if start.entry else send(
+            network, start.hops[0].host, packet, before, start)
+    dead = next((path for path in again if path.outcome == "dropped"), None)
+    doubt = doubt or next((path.detail or path.host for path in again if path.outcome == "unknown"), "")
+    if dead:
+        yield finding(
+            "SYM601", host, f"answers of more than {link.limit} bytes do not fit out of {host}:{device}; their sender "
+            "is told, but does not send them again, and another request by the same port is lost: "
+            f"{dead.detail or f'it dies at {dead.host}'}. Small ones work, large ones stall", device, "critical",
+            (told.name,))
+    elif doubt:
+        yield finding("SYM901", host, f"whether an answer of more than {link.limit} bytes, which does not fit out of "
+                      f"{host}:{device}, can be asked for again by the same port is not known: {doubt}", device, "info",
+                      (told.name,))
+
+
+def _turned_back(network: Network, pair: Pair, link: Link) -> tuple[Path | None, str]:
+    """The forward path with the connection tables that an answer leaves which does not fit; or why they are not known.
+
+    The host that turns it back has seen it in prerouting; the later hooks there, and the hosts beyond, have not.
+    """
+    back = t.cast(Path, pair.back)
+    trackers = dict(pair.forward.trackers)
+    for hop in back.hops[:link.position]:
+        if hop.host in back.trackers:
+            trackers[hop.host] = back.trackers[hop.host]
+    hop = link.hop
+    if hop.iif is not None:
+        answered = pair.forward.packet.flow.reversed()
+        known = back.hops[link.position - 1].transit.packet if link.position else Packet(answered, first=False)
+        known = dataclasses.replace(known, mark=0, uid=None)  # which stay on the host before
+        tracker = trackers.get(hop.host) or network.new_tracker(hop.host)
+        try:
+            passage = Passage.start(network.hosts[hop.host], tracker, known, hop.iif).arrive(hop.iif)
+        except ByHash:
+            return None, f"{hop.host}: a rule that hangs on a hash decides about the answer"
+        trackers[hop.host] = passage.tracker
+    return dataclasses.replace(pair.forward, trackers=trackers, known=back.known), ""
 
 
 def _largest(network: Network, told: FlowVerdict, pair: Pair, path: Path) -> int | None:
