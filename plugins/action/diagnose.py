@@ -19,6 +19,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.diagnose 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.failure.failures import FailureError
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.journey.verdict import ORDER
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.variables import SiteError
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.values import seldom_collected
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._report.markdown import diagnosis_markdown
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._report.text import diagnosis_text
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._report.variables import document
@@ -33,7 +34,7 @@ class ActionModule(ActionBase):
     _requires_connection = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
-        with _edge.seldom_collected():
+        with seldom_collected():
             return self._run(tmp, task_vars)
 
     def _run(self, tmp: str | None, task_vars: dict[str, t.Any] | None) -> dict[str, t.Any]:

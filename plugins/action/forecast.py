@@ -26,6 +26,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.change.fo
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.change.proof import plan_proof
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.diagnose import diagnose
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.variables import SiteError
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.values import seldom_collected
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._report.text import forecast_text
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._report.variables import document
 
@@ -41,7 +42,7 @@ class ActionModule(ActionBase):
     _requires_connection = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
-        with _edge.seldom_collected():
+        with seldom_collected():
             return self._run(tmp, task_vars)
 
     def _run(self, tmp: str | None, task_vars: dict[str, t.Any] | None) -> dict[str, t.Any]:

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import json
 import pathlib
 import typing as t
@@ -29,28 +28,11 @@ VARIABLES = (
 
 _TEMPLATE = object()
 _COPIES = "INJECT_FACTS_AS_VARS"
-_SELDOM = 50_000, 20, 20  # objects made until the young, rounds until the older and the oldest are looked at
 
 
 def plain(value: t.Any) -> t.Any:
     """The value without the tags that ansible-core 2.19 puts on strings, lists and dictionaries."""
     return json.loads(json.dumps(value))
-
-
-@contextlib.contextmanager
-def seldom_collected() -> t.Iterator[None]:
-    """Look for garbage less often in here: facts of many hosts are many objects that stay, and a worker ends soon.
-
-    Ansible's own objects, which a worker has from its parent, are left alone altogether.
-    """
-    thresholds = gc.get_threshold()
-    gc.freeze()
-    gc.set_threshold(*_SELDOM)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*thresholds)
-        gc.unfreeze()
 
 
 def gathered(

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import dataclasses
-import gc
 import multiprocessing
 import typing as t
 
@@ -16,6 +15,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.journey.v
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.externals import Observed
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.network import Network
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.site import NamedFlow
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.values import seldom_collected
 
 CHUNK = 200  # flows that a process takes at a time
 
@@ -68,16 +68,15 @@ def _judge_first(
 
 
 def _judged(network: Network, flows: list[NamedFlow], observed: Observed, cores: int) -> list[_Judged]:
-    gc.freeze()  # what is there already is not looked through again and again, and stays shared between processes
-    try:
+    with seldom_collected():
         if cores < 2 or len(flows) <= CHUNK:
             return [_judge(network, named, observed) for named in flows]
         _work.append((network, flows, observed))
-        with multiprocessing.get_context("fork").Pool(cores) as pool:
-            parts = pool.map(_chunk, range(0, len(flows), CHUNK), chunksize=1)
-    finally:
-        gc.unfreeze()
-        _work.clear()
+        try:
+            with multiprocessing.get_context("fork").Pool(cores) as pool:
+                parts = pool.map(_chunk, range(0, len(flows), CHUNK), chunksize=1)
+        finally:
+            _work.clear()
     return [_Judged(*one) for part in parts for one in part]
 
 

@@ -24,7 +24,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host.reso
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.balancers import as_balanced
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.externals import Entry, unread_might_be
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.network import Network
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Branch, Packet, Transit
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Branch, Neighbour, Packet, Transit
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.passage import transit as host_transit
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.values import changed
 
@@ -265,17 +265,16 @@ def _advance(network: Network, step: _Step, transit: Transit) -> Path | _Step:
     return _end(after, outcome, transit.reason, transit.detail, transit.device if step.iif is None else step.iif)
 
 
-def _after(step: _Step, transit: Transit, proof: str = "") -> _Step:
-    """The packet as it leaves the host; ``proof`` of who is next."""
+def _after(step: _Step, transit: Transit, proof: str = "", to: Neighbour | None = None) -> _Step:
+    """The packet as it leaves the host, or as it reaches the one that it goes ``to``; ``proof`` of who is next."""
     ways = len(transit.lookup.branches) if transit.lookup else 1
     hop = Hop(step.host, step.iif, transit, proof, ways or 1)
     tracker = t.cast(Tracker, transit.tracker)
     trackers = step.trackers
     if tracker.entries or step.host in trackers:  # an empty table is what a host begins with
         trackers = {**trackers, step.host: tracker}
-    return _Step(
-        step.host, step.iif, _bare(transit.packet), step.share * transit.share, trackers, (*step.hops, hop), step.known
-    )
+    host, iif = (to.host, to.interface) if to else (step.host, step.iif)
+    return _Step(host, iif, _bare(transit.packet), step.share * transit.share, trackers, (*step.hops, hop), step.known)
 
 
 def _cross(network: Network, step: _Step, transit: Transit) -> Path | _Step:
@@ -294,14 +293,14 @@ def _cross(network: Network, step: _Step, transit: Transit) -> Path | _Step:
     neighbour = join.neighbour
     if neighbour is None:
         return _leave(network, _after(step, transit, "external"), device, next_hop)
-    after = _after(step, transit, neighbour.proof)
-    if knows(network, host, device, next_hop, after.known):
-        return changed(after, host=neighbour.host, iif=neighbour.interface)
-    found = resolve(network, host, device, next_hop, after.packet.flow.source, neighbour, after.known)
+    if knows(network, host, device, next_hop, step.known):
+        return _after(step, transit, neighbour.proof, neighbour)
+    found = resolve(network, host, device, next_hop, transit.packet.flow.source, neighbour, step.known)
     if found.unanswered or found.unknown:
         outcome = "dropped" if found.unanswered else "unknown"
+        after = _after(step, transit, neighbour.proof)
         return _end(after, outcome, "neighbour", found.unanswered or found.unknown, device)
-    return changed(after, host=neighbour.host, iif=neighbour.interface, known=found.known)
+    return changed(_after(step, transit, neighbour.proof, neighbour), known=found.known)
 
 
 def _leave(network: Network, step: _Step, device: str, next_hop: str) -> Path:
