@@ -17,6 +17,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils import _edge
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.change.proof import plan_proof, steering
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.diagnose import diagnose
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.failure.failures import FailureError
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.failure.what_if import JUDGED_LIMIT
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.journey.verdict import ORDER
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.variables import SiteError
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.values import seldom_collected
@@ -47,6 +48,7 @@ class ActionModule(ActionBase):
                 "report_dir": {"type": "path"},
                 "fail_on": {"type": "list", "elements": "str", "choices": list(ORDER), "default": []},
                 "what_if": {"type": "list", "elements": "str", "default": []},
+                "what_if_limit": {"type": "int", "default": JUDGED_LIMIT},
                 "quiet": {"type": "bool", "default": False},
             },
         )
@@ -59,7 +61,7 @@ class ActionModule(ActionBase):
             diagnosis = diagnose(facts, variables, [options["flow"]] if options["flow"] else None)
             found = diagnosis.to_dict()
             if options["what_if"]:
-                found["what_if"] = diagnosis.what_if(options["what_if"]).to_dict()
+                found["what_if"] = diagnosis.what_if(options["what_if"], options["what_if_limit"]).to_dict()
         except (SiteError, FlowError, FailureError) as error:
             raise AnsibleActionFail(str(error)) from error
         text = diagnosis_text(found)

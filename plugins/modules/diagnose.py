@@ -56,6 +56,13 @@ options:
     type: list
     elements: str
     default: []
+  what_if_limit:
+    description:
+      - How many judgements O(what_if) may take, of flows that fare alike after one failure. More are refused before the
+        first is made. One takes a few milliseconds in a small network, and some ten of them in a large fabric.
+      - Connections under way are judged too while they are no more than a tenth of this.
+    type: int
+    default: 20000
   write_draft:
     description: Save the YAML of what was assumed in this file on the control node.
     type: path

@@ -12,7 +12,11 @@ import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.change import remedies as _remedies
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.change.forecast import Forecast, Step, forecast
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.failure.what_if import WhatIf, what_if
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.failure.what_if import (
+    JUDGED_LIMIT,
+    WhatIf,
+    what_if,
+)
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.findings import find as _findings
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.findings.checks import Check, checks
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.findings.registry import Finding
@@ -60,9 +64,9 @@ class Diagnosis:
         """Every flow's verdict before and after the steps; raises ForecastError."""
         return forecast(self.network, self.verdicts, steps, self.observed)
 
-    def what_if(self, asked: t.Sequence[str]) -> WhatIf:
+    def what_if(self, asked: t.Sequence[str], limit: int = JUDGED_LIMIT) -> WhatIf:
         """What failures do to every flow: ``single`` for all single ones, or names; raises FailureError."""
-        return what_if(self.network, self.verdicts, self.observed, asked)
+        return what_if(self.network, self.verdicts, self.observed, asked, limit)
 
     def to_dict(self) -> dict[str, t.Any]:
         """Plain data for reports and artifacts."""

@@ -28,8 +28,8 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.journey.v
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.externals import Observed
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.network import Network
 
-JUDGED_LIMIT = 20_000  # judgements, each of flows that are alike after one failure
-ESTABLISHED_LIMIT = 2_000  # of flows under way; each costs some twenty packets more
+JUDGED_LIMIT = 20_000  # judgements, each of flows that are alike after one failure, unless more are asked for
+UNDER_WAY_COST = 10  # judgements of new flows that take as long as that of one under way
 ESTABLISHED_PATHS = 8  # pairs of paths; of flows that spread over more, those under way are not judged
 _PROTOCOLS = {186: "bgp", 187: "isis", 188: "ospf", 189: "rip", 192: "eigrp", 12: "bird", 42: "babel", 11: "zebra"}
 
@@ -101,34 +101,41 @@ class WhatIf:
 
 
 def what_if(
-    network: Network, verdicts: t.Sequence[FlowVerdict], observed: Observed, asked: t.Sequence[str]
+    network: Network, verdicts: t.Sequence[FlowVerdict], observed: Observed, asked: t.Sequence[str],
+    limit: int = JUDGED_LIMIT,
 ) -> WhatIf:
-    """Judge flows after failures. ``asked``: ``single`` for every single one, or names; raises FailureError."""
+    """Judge flows after failures. ``asked``: ``single`` for every single one, or names.
+
+    Raises FailureError for a name that means none, and where it would come to more judgements than ``limit``.
+    """
     cables = Cables(network)
     every = [failures.every_failure(network, cables) if text.strip() == "single"
              else [failures.read_failure(network, text)] for text in asked]
     chosen = list(dict.fromkeys(one for group in every for one in group))
     kinds = list(kinds_of(network, verdicts, observed, chosen, cables))
     judged = sum(len(groups) for _failure, groups in kinds)
-    if judged > JUDGED_LIMIT:
+    if judged > limit:
         raise FailureError(f"what_if: {len(chosen)} failures and {len(verdicts)} flows come to {judged} judgements, "
-                           f"more than {JUDGED_LIMIT}; name some failures in place of single, or ask for fewer flows")
+                           f"more than {limit}; name some failures in place of single, ask for fewer flows, or take "
+                           "the time that it needs and raise what_if_limit")
     under_way = sum(_may_be_under_way(network, failure, group[0]) for failure, groups in kinds for group in groups)
+    most = limit // UNDER_WAY_COST
+    few = under_way <= most
     rows: list[Row] = []
     for failure, groups in kinds:
         broken = failures.after(network, failure, cables)
         for told, *like in groups:
-            row = _row(network, broken, failure, told, observed, with_established=under_way <= ESTABLISHED_LIMIT)
+            row = _row(network, broken, failure, told, observed, with_established=few)
             if _differs(row):
                 rows += [row, *(_like(row, other) for other in like)]
     rows.sort(key=lambda row: (-ORDER.index(row.after.verdict), row.change != "worse", row.own,
                                not row.under_way.startswith("stranded"), str(row.failure)))
     notes = list(_assumptions(network, chosen))
-    if any(row.under_way == "not judged" for row in rows) and under_way <= ESTABLISHED_LIMIT:
+    if any(row.under_way == "not judged" for row in rows) and few:
         notes.append(f"flows that spread over more than {ESTABLISHED_PATHS} pairs of paths were not judged under way")
-    if under_way > ESTABLISHED_LIMIT:
-        notes.append(f"flows under way were not judged: {under_way} judgements are more than {ESTABLISHED_LIMIT}; name "
-                     "some failures to see those")
+    if not few:
+        notes.append(f"flows under way were not judged: {under_way} judgements are more than {most}; name "
+                     "some failures to see those, or raise what_if_limit")
     pairs = sum(len(group) for _failure, groups in kinds for group in groups)
     return WhatIf(tuple(chosen), tuple(rows), pairs, judged, len(verdicts), tuple(notes))
 

@@ -19,6 +19,7 @@ from ansible.vars.hostvars import HostVars
 from ansible.vars.manager import VariableManager
 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils import _edge
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.values import seldom_collected
 
 INVENTORY = """
 all:
@@ -131,7 +132,7 @@ def test_a_host_that_the_inventory_does_not_have_is_named(tmp_path):
 
 def test_the_collector_is_as_before_afterwards():
     before = gc.get_threshold()
-    with pytest.raises(ValueError), _edge.seldom_collected():
+    with pytest.raises(ValueError), seldom_collected():
         assert gc.get_threshold()[0] > before[0] and gc.get_freeze_count()
         raise ValueError
     assert gc.get_threshold() == before and not gc.get_freeze_count()

@@ -59,7 +59,7 @@ def fares(before: FlowVerdict, after: FlowVerdict) -> tuple[str, str, float]:
 def test_rows_are_those_of_every_flow_judged_by_itself_after_every_failure(
     number: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(what_if_module, "ESTABLISHED_LIMIT", 0)
+    monkeypatch.setattr(what_if_module, "ESTABLISHED_PATHS", 0)
     seed = SEED + number
     network, observed, verdicts, chosen = some(seed)
     cables = Cables(network)

@@ -13,7 +13,6 @@ import pytest
 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.diagnose import diagnose
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.failure import failures, link_loss
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.failure import what_if as what_if_module
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.failure.failures import Cables, FailureError
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.failure.what_if import what_if
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.flows.prefix_flow import assess
@@ -69,18 +68,17 @@ def test_flows_under_way_are_told_apart_from_new_ones() -> None:
     assert {row.before.name: row.under_way for row in rows}["inside"].startswith("stranded")
 
 
-def test_many_pairs_leave_out_flows_under_way_and_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(what_if_module, "ESTABLISHED_LIMIT", 10)
-    found = diagnose(*networks.healthy()).what_if(["single"])
+def test_many_pairs_leave_out_flows_under_way_and_say_so() -> None:
+    found = diagnose(*networks.healthy()).what_if(["single"], limit=100)
     assert {row.under_way for row in found.rows} == {"not judged"}
     assert any("name some failures" in text for text in found.assumptions)
 
 
-def test_too_many_judgements_are_refused_with_what_to_narrow(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(what_if_module, "JUDGED_LIMIT", 10)
-    told = r"^what_if: 18 failures and 6 flows come to \d+ judgements, .* name some failures"
+def test_too_many_judgements_are_refused_with_what_to_narrow() -> None:
+    told = r"^what_if: 18 failures and 6 flows come to \d+ judgements, .* name some failures .* raise what_if_limit"
     with pytest.raises(FailureError, match=told):
-        diagnose(*networks.healthy()).what_if(["single"])
+        diagnose(*networks.healthy()).what_if(["single"], limit=10)
+    assert diagnose(*networks.healthy()).what_if(["single"], limit=1000).judged > 10
 
 
 def test_single_points_of_failure_leave_out_the_ends_themselves() -> None:
