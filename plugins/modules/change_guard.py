@@ -21,6 +21,9 @@ description:
     C(symmetry-guard confirm), C(extend), C(revert), C(rollback) and C(list) need no Ansible.
   - The timer is a transient systemd timer where systemd is process 1 of the same network, and a detached process
     elsewhere, which is started anew when it is killed. Its time does not follow jumps of the clock.
+  - Arming installs C(symmetry-journal.service), which takes back at boot, before the network is set up, what was
+    pending when the host went down. Where process 1 is not systemd, or the unit cannot be written, RV(at_reboot) says
+    so, and a person takes it back.
   - A change of several hosts has one O(change_id). The role P(netpath.symmetry.change_set#role) keeps it on all of
     them or on none.
 extends_documentation_fragment:
@@ -162,6 +165,13 @@ foreign:
   elements: str
   returned: success
   sample: ["+ rule 4: 77: from 10.77.0.0/16 lookup 77"]
+at_reboot:
+  description:
+    - How a sentence goes on that begins with a reboot while the change is pending. Empty but for O(state=armed).
+    - What was applied at run time is gone with a reboot; this is about files, and about the journal.
+  type: str
+  returned: success
+  sample: is followed by symmetry-journal.service, which takes it back before the network is set up
 hosts:
   description: The hosts of the change, as O(hosts) told when it was armed.
   type: list
@@ -220,6 +230,7 @@ def result(outcome: Outcome) -> dict:
         "undo": list(change.undo) if change else [],
         "foreign": list(change.foreign) if change else [],
         "hosts": list(change.hosts) if change else [],
+        "at_reboot": outcome.at_reboot,
         "journal": change.directory if change else "",
         "pending": outcome.pending.to_dict() if outcome.pending else None,
         "changes": [ended.to_dict() for ended in outcome.ended],

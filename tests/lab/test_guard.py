@@ -183,6 +183,15 @@ def test_nobody_can_confirm_what_was_never_armed(host: Host) -> None:
     assert not host.guard(state="reverted")["changed"]
 
 
+def test_without_systemd_it_is_said_what_a_reboot_leaves(host: Host) -> None:
+    arm = {"state": "armed", "change_id": "one", "timeout": 60}
+    planned, real = host.guard(check_mode=True, **arm), host.guard(**arm)
+    assert real["at_reboot"] == planned["at_reboot"]
+    assert real["at_reboot"].startswith("leaves it pending until 'symmetry-guard revert': ")
+    assert f"  a reboot  {real['at_reboot']}\n" in host.script("status").stdout
+    assert host.guard(state="confirmed")["at_reboot"] == ""
+
+
 @pytest.mark.parametrize("timeout", [9, 3601])
 def test_timeouts_out_of_range_are_refused(host: Host, timeout: int) -> None:
     answer = host.guard(state="armed", timeout=timeout)

@@ -322,8 +322,6 @@ def run_row(row: Row, name: str, events: t.Sequence[Event], outcomes: dict[str, 
             if told and row.provider is not None:
                 say(f"{row.name}: what the host says of it:\n{host.ssh(EVIDENCE, check=False).stdout}")
             if told or state_of(host) != wanted:  # the next event shall find a host that is mended
-                # What was armed before a reboot is taken back at boot only where something was ever persisted.
-                host.ssh("sh /var/lib/netpath-symmetry/symmetry-guard revert", check=False)
                 mend(host, row, f"again-{number}")
                 wanted = state_of(host)  # in a table of another number
                 if packets_of(host) != "wan_a wan_a":

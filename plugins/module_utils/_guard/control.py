@@ -19,6 +19,7 @@ import subprocess
 import time
 import typing as t
 
+from ansible_collections.netpath.symmetry.plugins.module_utils._guard import boot_unit
 from ansible_collections.netpath.symmetry.plugins.module_utils._guard import changes as states
 from ansible_collections.netpath.symmetry.plugins.module_utils._guard.changes import Change, read_ended, read_pending
 from ansible_collections.netpath.symmetry.plugins.module_utils._guard.decide import Decision, Request, decide
@@ -51,6 +52,7 @@ class Outcome:
     change: Change | None
     pending: Change | None
     ended: list[Change]
+    at_reboot: str = ""  # what becomes of the change that is armed, when the host reboots
 
 
 def control(request: Request, state_dir: str = STATE_DIR, check_mode: bool = False) -> Outcome:
@@ -60,15 +62,19 @@ def control(request: Request, state_dir: str = STATE_DIR, check_mode: bool = Fal
         _check_tools(request.needs)
     before, after = _text(decision.change), _text_after(decision, request)
     change = decision.change
+    at_reboot = boot_unit.at_reboot(state_dir) if request.state == "armed" else ""
     if decision.action and not check_mode:
         change_id = decision.change.id if decision.change else request.change_id or new_id()
+        if request.state == "armed":
+            at_reboot = boot_unit.install(state_dir)  # before the change is pending, which a reboot may follow
         if decision.action == "arm":
-            _arm(state_dir, change_id, request)
+            _arm(state_dir, change_id, request, at_reboot)
         else:
             _end(state_dir, decision.action, change_id, request)
         change = _find(state_dir, change_id)
     return Outcome(
-        decision.changed, decision.message, before, after, change, read_pending(state_dir), read_ended(state_dir)
+        decision.changed, decision.message, before, after, change, read_pending(state_dir), read_ended(state_dir),
+        at_reboot,
     )
 
 
@@ -97,17 +103,17 @@ def new_id() -> str:
     return time.strftime("%Y%m%dT%H%M%SZ-", time.gmtime()) + secrets.token_hex(3)
 
 
-def _arm(state_dir: str, change_id: str, request: Request) -> None:
+def _arm(state_dir: str, change_id: str, request: Request, at_reboot: str) -> None:
     try:
         script = install(state_dir)
         with locked(state_dir):
-            _prepare(state_dir, change_id, request)
+            _prepare(state_dir, change_id, request, at_reboot)
             _run(script, "arm", change_id)
     except OSError as error:
         raise GuardError(f"change {change_id} cannot be armed in {state_dir}: {error}") from error
 
 
-def _prepare(state_dir: str, change_id: str, request: Request) -> None:
+def _prepare(state_dir: str, change_id: str, request: Request, at_reboot: str) -> None:
     """Write the change beside its place; the script renames it into it: a pending change is always complete.
 
     The files that will tell how it ended are written now: on a disk that is full by then they need but a new name.
@@ -124,6 +130,7 @@ def _prepare(state_dir: str, change_id: str, request: Request) -> None:
         "boot": pathlib.Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip(),
         "netns": os.readlink("/proc/self/ns/net"),
         "hosts": " ".join(_line(host) for host in request.hosts),
+        "at_reboot": at_reboot,
     }
     sequence = max((change.sequence for change in read_ended(state_dir)), default=0) + 1
     files = {f"outcome.{state}": _outcome(state, sequence) for state in OUTCOMES}

@@ -9,7 +9,7 @@ Layout of the state directory (``/var/lib/netpath-symmetry``)::
     lock               flock(2): whoever ends a change or adds to it holds it
     arming/            a change that is being armed; it becomes "pending" by one rename
     pending/           the one change that is armed; it ends by one rename to changes/<id>
-      change           "key: value" lines: id, by, reason, armed, timeout, boot, netns, hosts
+      change           "key: value" lines: id, by, reason, armed, timeout, boot, netns, hosts, at_reboot
       deadline         seconds of /proc/uptime, which no clock jump moves
       NNNN.sh          one inverse each, with its title; run in reverse order; NNNN.sh.done when it has been
       before           the network when it was armed, by which changes of others are known later

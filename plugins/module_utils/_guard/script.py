@@ -298,7 +298,7 @@ cmd_rollback() { # ID [--force]
 
 show_titles() { # DIRECTORY
     for file in "$1"/[0-9]*.sh; do
-        [ -f "$file" ] && say "    ${file##*/}  $(field "$file" '# title')"
+        [ ! -f "$file" ] || say "    ${file##*/}  $(field "$file" '# title')"
     done
 }
 
@@ -320,6 +320,7 @@ cmd_status() {
         say "  NO TIMER IS RUNNING ($(($(left "$PENDING") / 100)) s left): symmetry-guard revert," \
             "confirm or extend SECONDS"
     fi
+    [ "$(field "$PENDING/change" boot)" != "$(boot)" ] || say "  a reboot  $(field "$PENDING/change" at_reboot)"
     say "  takes back, from the last to the first:"
     show_titles "$PENDING"
 }

@@ -279,19 +279,21 @@ def _managers(gathering: Gathering) -> None:
 
 
 def _will_undo(gathering: Gathering) -> t.Optional[Dict]:
-    from ansible_collections.netpath.symmetry.plugins.module_utils._persist import providers, upkeep
+    from ansible_collections.netpath.symmetry.plugins.module_utils._linux import systemd
+    from ansible_collections.netpath.symmetry.plugins.module_utils._persist import upkeep
 
     if not (gathering.wants("routing") and gathering.wants("netfilter")):
         return {"why": "what is ours is known with gather_subset routing and netfilter only"}
-    has_units = providers.has_systemd()  # of a namespace the files in /etc tell nothing
+    has_units = systemd.is_process_1()  # of a namespace the files in /etc tell nothing
     gathering.facts["will_undo"] = upkeep.read_undoing(gathering.facts) if has_units else []
     return None
 
 
 def _applied(gathering: Gathering) -> t.Optional[Dict]:
-    from ansible_collections.netpath.symmetry.plugins.module_utils._persist import providers, upkeep
+    from ansible_collections.netpath.symmetry.plugins.module_utils._linux import systemd
+    from ansible_collections.netpath.symmetry.plugins.module_utils._persist import upkeep
 
     if not all(gathering.wants(subset) for subset in ("routing", "netfilter", "sysctls")):
         return {"why": "what is in force is known with gather_subset routing, netfilter and sysctls only"}
-    gathering.facts["applied"] = upkeep.read_missing(gathering.facts) if providers.has_systemd() else []
+    gathering.facts["applied"] = upkeep.read_missing(gathering.facts) if systemd.is_process_1() else []
     return None

@@ -12,6 +12,8 @@ import shlex
 import stat
 import typing as t
 
+WRITTEN_BY = "Written by netpath.symmetry (Ansible): it will overwrite what is changed here."
+
 
 class PersistError(Exception):
     """What is in force cannot be persisted here; the message says why and what to do."""

@@ -14,8 +14,7 @@ import os
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._persist import restore
-from ansible_collections.netpath.symmetry.plugins.module_utils._persist.files import File
-from ansible_collections.netpath.symmetry.plugins.module_utils._persist.owned import WRITTEN_BY
+from ansible_collections.netpath.symmetry.plugins.module_utils._persist.files import WRITTEN_BY, File
 from ansible_collections.netpath.symmetry.plugins.module_utils._persist.providers import Provider
 
 DISPATCHER = "/etc/NetworkManager/dispatcher.d/50-netpath-symmetry"

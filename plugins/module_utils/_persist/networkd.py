@@ -15,8 +15,7 @@ import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.routing import Route
 from ansible_collections.netpath.symmetry.plugins.module_utils._persist import restore
-from ansible_collections.netpath.symmetry.plugins.module_utils._persist.files import File
-from ansible_collections.netpath.symmetry.plugins.module_utils._persist.owned import WRITTEN_BY
+from ansible_collections.netpath.symmetry.plugins.module_utils._persist.files import WRITTEN_BY, File
 from ansible_collections.netpath.symmetry.plugins.module_utils._persist.providers import Command, Provider
 
 FOREIGN_FILE = "/etc/systemd/networkd.conf.d/50-netpath-symmetry.conf"

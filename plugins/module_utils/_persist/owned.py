@@ -10,7 +10,7 @@ import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.ownership import PROTOCOL
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.routing import Route, Rule
-from ansible_collections.netpath.symmetry.plugins.module_utils._persist.files import File
+from ansible_collections.netpath.symmetry.plugins.module_utils._persist.files import WRITTEN_BY, File
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan import simulate
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.change import Change
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.host import Host
@@ -19,7 +19,6 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._plan.render impo
 FOLDER = "/etc/netpath-symmetry"
 NFT_FILE = f"{FOLDER}/table.nft"
 SYSCTL_FILE = "/etc/sysctl.d/99-netpath-symmetry.conf"
-WRITTEN_BY = "Written by netpath.symmetry (Ansible): it will overwrite what is changed here."
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,9 +9,9 @@ nft table behind the firewalls. They differ in what brings the routes of an inte
 
 from __future__ import annotations
 
-import os
 import typing as t
 
+from ansible_collections.netpath.symmetry.plugins.module_utils._linux import systemd
 from ansible_collections.netpath.symmetry.plugins.module_utils._persist import restore
 from ansible_collections.netpath.symmetry.plugins.module_utils._persist.files import File, PersistError
 from ansible_collections.netpath.symmetry.plugins.module_utils._persist.owned import (
@@ -80,19 +80,9 @@ def part_of(path: str) -> str:
     return "routing"
 
 
-def has_systemd() -> bool:
-    """Whether systemd is process 1 of this very host: the network namespace is that of process 1."""
-    if not os.path.isdir("/run/systemd/system"):
-        return False
-    try:
-        return os.readlink("/proc/1/ns/net") == os.readlink("/proc/self/ns/net")
-    except OSError:
-        return False
-
-
 def choose(wanted: str, providers: t.Mapping[str, Provider], running: t.Mapping[str, bool]) -> Provider:
     """The provider that is asked for or, with "auto", that of the manager that runs; raises PersistError."""
-    if not has_systemd():
+    if not systemd.is_process_1():
         raise PersistError(
             "process 1 of this host is not systemd, or runs in another network namespace: nothing here would put the "
             "state back at a boot. Set persist to false, and let what sets this namespace up do it"

@@ -12,14 +12,18 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.netpath.symmetry.plugins.module_utils._guard import boot_unit
+from ansible_collections.netpath.symmetry.plugins.module_utils._guard.boot_unit import (
+    FIREWALLS,
+    MANAGERS,
+    SCRIPT_PATH,
+    UNITS,
+    unit_files,
+)
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.ownership import NFT_FAMILY, NFT_TABLE, STATE_DIR
-from ansible_collections.netpath.symmetry.plugins.module_utils._persist.files import File
-from ansible_collections.netpath.symmetry.plugins.module_utils._persist.owned import FOLDER, SYSCTL_FILE, WRITTEN_BY
+from ansible_collections.netpath.symmetry.plugins.module_utils._persist.files import WRITTEN_BY, File
+from ansible_collections.netpath.symmetry.plugins.module_utils._persist.owned import FOLDER, SYSCTL_FILE
 
-SCRIPT_PATH = f"{STATE_DIR}/symmetry-restore"
-UNITS = "/etc/systemd/system"
-MANAGERS = "systemd-networkd.service NetworkManager.service networking.service"
-FIREWALLS = "nftables.service firewalld.service ufw.service netfilter-persistent.service"
 NFTABLES_FILE = f"{UNITS}/nftables.service.d/50-netpath-symmetry.conf"
 SCRIPT = r"""#!/bin/sh
 # symmetry-restore: puts back what netpath.symmetry has persisted in @FOLDER@.
@@ -109,25 +113,6 @@ case ${1:-} in
 esac
 exit "$failed"
 """
-_JOURNAL = """# @WRITTEN_BY@
-[Unit]
-Description=Take back the network change that nobody confirmed before the host went down
-DefaultDependencies=no
-RequiresMountsFor=@STATE_DIR@ /etc
-ConditionPathExists=@STATE_DIR@/pending
-After=systemd-remount-fs.service
-Before=network-pre.target systemd-sysctl.service shutdown.target @MANAGERS@ @FIREWALLS@
-Wants=network-pre.target
-Conflicts=shutdown.target
-
-[Service]
-Type=oneshot
-ExecStart=/bin/sh @STATE_DIR@/symmetry-guard revert
-ExecStopPost=/bin/sh @SCRIPT@ units
-
-[Install]
-WantedBy=sysinit.target
-"""
 _RESTORE = """# @WRITTEN_BY@
 [Unit]
 Description=Policy rules of netpath.symmetry
@@ -202,9 +187,9 @@ def programs() -> list[File]:
     """The script, and the unit that takes back before the network is set up what was pending when the host went down.
 
     They are no part of a change: they stand before the first file of it and stay, for a revert must not remove what
-    finishes it. Without other files they do nothing.
+    finishes it. Without other files they do nothing. The unit is there already where the guard has armed a change.
     """
-    return [File(SCRIPT_PATH, _filled(SCRIPT), 0o755), *_unit("symmetry-journal", _JOURNAL)]
+    return [File(SCRIPT_PATH, _filled(SCRIPT), 0o755), *boot_unit.files_of_unit()]
 
 
 def restore_unit() -> list[File]:
@@ -226,11 +211,7 @@ def unit_names(paths: t.Iterable[str]) -> list[str]:
 
 
 def _unit(name: str, template: str) -> list[File]:
-    """A unit and the links that enable it, as ``systemctl enable`` makes them."""
-    text = _filled(template)
-    wanting = [word for line in text.splitlines() if line.startswith("WantedBy=") for word in line[9:].split()]
-    path = f"{UNITS}/{name}.service"
-    return [File(path, text), *(File(f"{UNITS}/{one}.wants/{name}.service", link=path) for one in wanting)]
+    return unit_files(name, _filled(template))
 
 
 def _filled(template: str) -> str:

@@ -1,0 +1,68 @@
+# Copyright (c) 2026 netpath.symmetry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A real host reboots while a change is pending and nothing was ever persisted on it: the guard's unit settles it."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from ansible_collections.netpath.symmetry.tests.real_hosts.host import RealHost
+from ansible_collections.netpath.symmetry.tests.real_hosts.managers import managers
+
+STATE_DIR = "/var/lib/netpath-symmetry"
+UNIT = "/etc/systemd/system/symmetry-journal.service"
+
+
+@pytest.fixture(scope="module")
+def host() -> t.Iterator[RealHost]:
+    manager = managers()["ifupdown"]
+    with RealHost("window", manager.files, manager.units) as host:
+        host.boot()
+        yield host
+
+
+def change(host: RealHost, change_id: str) -> str:
+    """Arm, and change something at run time only; returns what the guard tells of it."""
+    done = host.play([
+        {"netpath.symmetry.change_guard": {"state": "armed", "change_id": change_id, "timeout": 3600}},
+        {"netpath.symmetry.rp_filter": {"interfaces": [{"name": "wan_b", "mode": "strict"}], "require_guard": True}},
+    ])  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert host.output("cat /proc/sys/net/ipv4/conf/wan_b/rp_filter").strip() == "1"
+    return host.output("symmetry-guard status")
+
+
+def test_it_is_settled_at_boot(host: RealHost) -> None:
+    assert host.ssh(f"test -e {UNIT} || test -e {STATE_DIR}", check=False).returncode == 1, "a host of ours before"
+    told = change(host, "first")
+    assert "a reboot  is followed by symmetry-journal.service" in told
+    assert host.ssh("test -e /etc/netpath-symmetry", check=False).returncode == 1, "something was persisted"
+    host.cut_power()
+    host.boot()
+    assert host.output(f"head -n 1 {STATE_DIR}/changes/first/result").strip() == "state: reverted"
+    assert host.ssh(f"test -e {STATE_DIR}/pending", check=False).returncode == 1
+    result = host.output("systemctl show -P Result -P ConditionResult symmetry-journal.service").split()
+    assert result == ["success", "yes"], host.output("journalctl -b -u symmetry-journal.service")
+    assert host.output("systemctl --failed --plain --no-legend").strip() == ""
+    host.play([{"netpath.symmetry.change_guard": {"state": "armed", "change_id": "next"}}])
+    assert "change next is pending" in host.output("symmetry-guard status"), "nothing is in the way of another change"
+    host.output("symmetry-guard revert")
+
+
+def test_without_the_unit_it_stays_pending(host: RealHost) -> None:
+    change(host, "second")
+    host.ssh(f"rm {UNIT}")
+    host.reboot()
+    assert "the host has rebooted since" in host.output("symmetry-guard status")
+    host.output("symmetry-guard revert")
+    assert host.output(f"head -n 1 {STATE_DIR}/changes/second/result").strip() == "state: reverted"
+
+
+def test_a_masked_unit_is_respected_and_said(host: RealHost) -> None:
+    host.ssh(f"ln -sf /dev/null {UNIT}")
+    assert f"a reboot  leaves it pending until 'symmetry-guard revert': {UNIT} is a link" in change(host, "third")
+    assert host.output(f"readlink {UNIT}").strip() == "/dev/null"
+    host.output("symmetry-guard revert")
