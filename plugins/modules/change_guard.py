@@ -50,7 +50,9 @@ options:
         where the time is over, a revert has begun, or the journal cannot be written. It counts as no change.
       - V(confirmed) keeps the pending change. It fails when the change was reverted in the meantime.
       - V(reverted) takes the pending change back now, and succeeds without a change when nothing is pending.
-      - V(rolled_back) takes back a change that was confirmed.
+      - V(rolled_back) takes back a change that was confirmed. It is refused while a later one depends on it. That is
+        one which touched the same, such as a rule, a set, a parameter or a file, or needs it, such as a rule that looks
+        up a table which this change has filled. What a change touches is recorded when it is made.
       - V(queried) only tells.
     type: str
     choices: [armed, prepared, confirmed, reverted, rolled_back, queried]
@@ -90,6 +92,13 @@ options:
     description: With O(state=rolled_back), roll back also when later changes may depend on this one.
     type: bool
     default: false
+  besides:
+    description:
+      - With O(state=rolled_back), ids of changes that are rolled back before this one. In check mode they count as
+        gone; in a real run they must have gone.
+    type: list
+    elements: str
+    default: []
   state_dir:
     description: Where the journal is kept. Modules that record inverses must be told the same directory.
     type: path
@@ -258,6 +267,7 @@ def main() -> None:
             "hosts": {"type": "list", "elements": "str", "default": []},
             "needs": {"type": "list", "elements": "str", "default": []},
             "force": {"type": "bool", "default": False},
+            "besides": {"type": "list", "elements": "str", "default": []},
             "state_dir": {"type": "path", "default": STATE_DIR},
         },
         required_if=[("state", "rolled_back", ["change_id"])],

@@ -97,7 +97,7 @@ def main() -> None:
                 raise GuardError(
                     "no change guard is armed on this host: arm one with change_guard before breaking an uplink"
                 )
-            with applying(guard, f"fault: {fault.after}", fault.undo):
+            with applying(guard, f"fault: {fault.after}", fault.undo, touches=[f"w link/{module.params['interface']}"]):
                 uplink_fault.apply(fault)
     except (uplink_fault.FaultError, CommandError, GuardError) as error:
         module.fail_json(msg=str(error))

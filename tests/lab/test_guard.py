@@ -395,6 +395,37 @@ def test_rollback_of_a_confirmed_change(host: Host) -> None:
     assert listed.count("rolled_back") == 2 and "0001.sh  rule" in listed
 
 
+def test_what_nothing_depends_on_is_rolled_back_in_any_order(host: Host) -> None:
+    before = host.state()
+    touches = {
+        "rule": ["w rule/4/10500", "r route/4/10500"],
+        "route": ["w route/4/254/0.0.0.0/0"],
+        "loose": ["w sysctl/net/ipv4/conf/wan/rp_filter"],
+    }
+    for (name, touched), step in zip(touches.items(), STEPS[:3], strict=True):
+        host.arm(60, name)
+        current = pending(host.state_dir)
+        assert current is not None
+        record(current, step[0], step[2], touches=touched)
+        host.netns.run(step[1])
+        host.guard(state="confirmed")
+    host.arm(60, "table")
+    current = pending(host.state_dir)
+    assert current is not None
+    record(current, "the table that the rule looks up", ["true"], touches=["w route/4/10500/203.0.113.0/25"])
+    host.guard(state="confirmed")
+    made = host.state()
+    refused = host.guard(state="rolled_back", change_id="rule")
+    assert "may depend on it: table; roll them back first" in refused["msg"], refused
+    assert "table touches route/4/10500/203.0.113.0/25" in host.script("rollback", "rule").stderr
+    assert host.guard(True, state="rolled_back", change_id="rule", besides=["table"])["changed"]
+    real = host.guard(state="rolled_back", change_id="rule", besides=["table"])
+    assert real["failed"] and "table" in real["msg"] and host.state() == made, "it has not gone: nothing is rolled back"
+    for name in ("route", "table", "rule", "loose"):
+        assert host.guard(state="rolled_back", change_id=name)["state"] == "rolled_back"
+    assert host.state() == before
+
+
 def test_force_rolls_back_an_older_change(host: Host) -> None:
     for number in ("first", "second"):
         host.arm(60, number)

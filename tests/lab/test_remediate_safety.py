@@ -259,10 +259,10 @@ def test_where_one_host_cannot_be_armed_the_others_are_taken_back_at_once(
     network.run("server_strict", f"{GUARD}/symmetry-guard revert")
 
 
-def guard(lab: Lab, hosts: str, arguments: str) -> None:
-    """Run change_guard by itself."""
+def guard(lab: Lab, hosts: str, arguments: str, module: str = "change_guard") -> None:
+    """Run change_guard, or what it guards, by itself."""
     command = [str(pathlib.Path(PLAYBOOK).with_name("ansible")), hosts, *lab.ansible_options()]
-    command += ["-m", "netpath.symmetry.change_guard", "-a", arguments]
+    command += ["-m", f"netpath.symmetry.{module}", "-a", arguments]
     subprocess.run(command, check=True, capture_output=True, stdin=subprocess.DEVNULL, timeout=60)
 
 
@@ -271,6 +271,10 @@ def test_a_change_that_one_host_cannot_roll_back_is_rolled_back_on_none(lab: Bui
     network = lab("multihomed_server", fresh=True)
     for hosts, change_id in (("server,server_strict", "older"), ("server_strict", "newer")):
         guard(network, hosts, f"state=armed change_id={change_id}")
+        # The newer one takes back the rule that the older one has made.
+        state = "present" if change_id == "older" else "absent"
+        rules = [{"priority": 10500, "src": "10.9.0.0/24", "table": "main"}]
+        guard(network, hosts, json.dumps({"state": state, "rules": rules}), "policy_routing")
         guard(network, hosts, f"state=confirmed change_id={change_id}")
     done = play(network, tmp_path, "rollback", "-e", "symmetry_change_id=older", status=2)
     assert "change older is not the newest, and these may depend on it: newer" in messages(done.output), done.output

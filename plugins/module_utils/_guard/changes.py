@@ -10,12 +10,14 @@ import os
 import pathlib
 import typing as t
 
+from ansible_collections.netpath.symmetry.plugins.module_utils._guard.dependency import Touches
 from ansible_collections.netpath.symmetry.plugins.module_utils._guard.journal import (
     GuardError,
     is_being_taken_back,
     pending,
     read_fields,
     titles,
+    touches,
 )
 
 PENDING = "pending"
@@ -47,9 +49,11 @@ class Change:
     hosts: tuple[str, ...] = ()  # all hosts of the change, where it is one of several
     prepared: bool = False  # this host has promised to take a confirm
     foreign: tuple[str, ...] = ()  # what others changed in the window, as was seen at the revert
+    touches: Touches = None  # what it has changed and what it needs (dependency.py); None: not recorded
 
     def to_dict(self) -> dict[str, t.Any]:
         result = dataclasses.asdict(self)
+        del result["touches"]  # a line for each of what may be thousands of routes
         result["undo"] = list(self.undo)
         result["failed"] = list(self.failed)
         result["hosts"] = list(self.hosts)
@@ -103,6 +107,7 @@ def _read(directory: str, seconds_left: float) -> Change:
             hosts=tuple(fields.get("hosts", "").split()),
             prepared=os.path.exists(os.path.join(directory, "prepared")),
             foreign=_lines(directory, "foreign"),
+            touches=touches(directory),
         )
     except FileNotFoundError:
         raise

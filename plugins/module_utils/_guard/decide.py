@@ -11,6 +11,7 @@ import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._guard import changes as states
 from ansible_collections.netpath.symmetry.plugins.module_utils._guard.changes import Change
+from ansible_collections.netpath.symmetry.plugins.module_utils._guard.dependency import dependents, told
 from ansible_collections.netpath.symmetry.plugins.module_utils._guard.journal import GuardError
 
 TIMEOUTS = (10, 3600)  # seconds: long enough to reach the host again, short enough that somebody still watches
@@ -27,6 +28,7 @@ class Request:
     reason: str = ""
     by: str = ""
     force: bool = False
+    besides: t.Sequence[str] = ()  # ids that are rolled back before this one
     hosts: t.Sequence[str] = ()  # all hosts of the change
     needs: t.Sequence[str] = ()  # tools that its inverses call
 
@@ -143,17 +145,24 @@ def _rolled_back(request: Request, pending: Change | None, past: Change | None, 
         raise GuardError(f"change {past.id} was reverted in part: finish it with state reverted and this change_id")
     if past.state in (states.ROLLED_BACK, states.REVERTED):
         return Decision("", past, past.state, f"change {past.id} is already {past.state.replace('_', ' ')}")
-    later = [
-        change.id
-        for change in sorted(ended, key=lambda change: change.sequence, reverse=True)
-        if change.state in (states.CONFIRMED, states.ROLLBACK_FAILED) and change.sequence > past.sequence
-    ]
-    if later and not request.force:
+    held = _dependents(past, ended, request.besides)
+    if held and not request.force:
         raise GuardError(
-            f"change {past.id} is not the newest, and these may depend on it: {', '.join(later)}; roll them back first "
-            "in this order, or use force"
+            f"change {past.id} is not the newest, and these may depend on it: {', '.join(held)}; roll them back first "
+            f"in this order, or use force. Why: {'; '.join(f'{one} touches {told(key)}' for one, key in held.items())}"
         )
     return Decision("rollback", past, states.ROLLED_BACK, f"change {past.id} is rolled back")
+
+
+def _dependents(past: Change, ended: t.Sequence[Change], besides: t.Collection[str]) -> dict[str, str]:
+    """The later changes that are still in force and depend on this one, newest first, each with the key by which."""
+    later = [
+        change
+        for change in sorted(ended, key=lambda change: change.sequence)
+        if change.state in (states.CONFIRMED, states.ROLLBACK_FAILED) and change.sequence > past.sequence
+    ]
+    held = dependents(past.touches, [(change.id, change.touches) for change in later if change.id not in besides])
+    return dict(reversed(list(held.items())))
 
 
 def _is(request: Request, change: Change | None) -> bool:

@@ -11,7 +11,8 @@ Layout of the state directory (``/var/lib/netpath-symmetry``)::
     pending/           the one change that is armed; it ends by one rename to changes/<id>
       change           "key: value" lines: id, by, reason, armed, timeout, boot, netns, hosts, at_reboot
       deadline         seconds of /proc/uptime, which no clock jump moves
-      NNNN.sh          one inverse each, with its title; run in reverse order; NNNN.sh.done when it has been
+      NNNN.sh          one inverse each, with its title and what it touches; run in reverse order
+      NNNN.sh.done     it has been run
       before           the network when it was armed, by which changes of others are known later
       timer            who waits for the deadline
       prepared         this host has promised to take a confirm
@@ -25,14 +26,17 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import fcntl
+import itertools
 import os
 import pathlib
 import shlex
 import time
 import typing as t
 
+from ansible_collections.netpath.symmetry.plugins.module_utils._guard.dependency import NOTHING, Touches, condensed
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.ownership import STATE_DIR
 
+_TOUCHES = "# touches: "
 LOCK_SECONDS = 30.0  # longer than a revert of a usual change; nobody waits for ever
 
 
@@ -75,29 +79,32 @@ def pending(state_dir: str = STATE_DIR) -> Pending | None:
     return Pending(fields.get("id", ""), directory, deadline, fields.get("by", ""))
 
 
-def record(pending: Pending, title: str, undo: t.Sequence[str], on_disk: bool = False) -> None:
+def record(pending: Pending, title: str, undo: t.Sequence[str], on_disk: bool = False, touches: Touches = None) -> None:
     """Append an inverse to the pending change; it is on disk when this returns. Apply only afterwards.
 
     ``title`` is one line that tells a person what the inverse takes back. ``undo`` are shell commands in the order in
     which they have to run; each runs even where one before it failed. A command must be right when it runs twice, and
     when what it takes back was never applied: prefer ``ip route replace`` and ``nft destroy``; ``del`` of an absent and
     ``add`` of a present object count as done. ``on_disk``: it takes back files, and so is right after a reboot, when a
-    revert leaves out all others, as nothing is left of what they take back. Raises GuardError when the change is not
-    pending any more.
+    revert leaves out all others, as nothing is left of what they take back. ``touches``: what is changed and what is
+    needed for it, as dependency.py reads it; without it every later change counts as one that depends on this one.
+    Raises GuardError when the change is not pending any more.
     """
     with locked(pending.state_dir):
-        _write_undo(pending, title, undo, on_disk)
+        _write_undo(pending, title, undo_text(title, undo, on_disk, touches), undo)
 
 
 @contextlib.contextmanager
-def applying(pending: Pending, title: str, undo: t.Sequence[str], on_disk: bool = False) -> t.Iterator[None]:
+def applying(
+    pending: Pending, title: str, undo: t.Sequence[str], on_disk: bool = False, touches: Touches = None
+) -> t.Iterator[None]:
     """Record an inverse and apply inside the ``with`` block: the change can neither expire nor be confirmed in between.
 
     Without it a revert may run after the inverse was recorded and before it was needed, and the change would stay.
     The block must be short: it ends, at the latest, when the guard needs the lock and kills this process.
     """
     with locked(pending.state_dir):
-        _write_undo(pending, title, undo, on_disk)
+        _write_undo(pending, title, undo_text(title, undo, on_disk, touches), undo)
         marker = os.path.join(pending.directory, "applying")
         pathlib.Path(marker).write_text(f"{os.getpid()}\n", encoding="utf-8")
         try:
@@ -178,14 +185,36 @@ def titles(directory: str) -> list[str]:
     return found
 
 
-def undo_text(title: str, undo: t.Sequence[str], on_disk: bool = False) -> str:
+def touches(directory: str) -> Touches:
+    """What a change has touched, by all its inverses; None where one of them does not tell."""
+    found: list[str] = []
+    for name in sorted(os.listdir(directory)):
+        if name.endswith(".sh"):
+            lines = _header(os.path.join(directory, name))
+            mine = [line[len(_TOUCHES) :] for line in lines if line.startswith(_TOUCHES)]
+            if not mine:
+                return None
+            found += mine
+    return found
+
+
+def _header(path: str) -> list[str]:
+    """The comments at the head of an inverse."""
+    with open(path, encoding="utf-8") as file:
+        return [line.rstrip("\n") for line in itertools.takewhile(lambda line: line.startswith("#"), file)]
+
+
+def undo_text(title: str, undo: t.Sequence[str], on_disk: bool = False, touches: Touches = None) -> str:
     """The undo file: comments for people and the shell script, and one ``run`` per command."""
     stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     head = [f"# title: {' '.join(title.split())}\n", f"# recorded: {stamp}\n", "# on disk\n" if on_disk else ""]
+    if touches is not None:
+        # One line each: whoever forges a key with a line break in it must not write a command.
+        head += [f"{_TOUCHES}{''.join(line.splitlines())}\n" for line in condensed(touches) or [NOTHING]]
     return "".join([*head, *(f"run {shlex.quote(c)}\n" for c in undo)])
 
 
-def _write_undo(expected: Pending, title: str, undo: t.Sequence[str], on_disk: bool) -> None:
+def _write_undo(expected: Pending, title: str, text: str, undo: t.Sequence[str]) -> None:
     current = pending(expected.state_dir)
     if current is None or current.id != expected.id:
         raise GuardError(
@@ -198,4 +227,4 @@ def _write_undo(expected: Pending, title: str, undo: t.Sequence[str], on_disk: b
         raise GuardError(f"the inverse {title!r} needs a title and a list of shell commands without NUL characters")
     numbers = [int(name[:-3]) for name in os.listdir(current.directory) if name.endswith(".sh") and name[:-3].isdigit()]
     path = os.path.join(current.directory, f"{max(numbers, default=0) + 1:04d}.sh")
-    write_durable(path, undo_text(title, undo, on_disk))
+    write_durable(path, text)

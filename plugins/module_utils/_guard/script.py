@@ -11,6 +11,7 @@ It needs neither Python nor the control node.
 from __future__ import annotations
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._guard.script_foreign import FOREIGN
+from ansible_collections.netpath.symmetry.plugins.module_utils._guard.script_rollback import ROLLBACK
 from ansible_collections.netpath.symmetry.plugins.module_utils._guard.script_timer import TIMER
 from ansible_collections.netpath.symmetry.plugins.module_utils._guard.script_undo import UNDO
 
@@ -260,41 +261,9 @@ cmd_prepare() { # ID SECONDS: promise that a confirm within SECONDS will be take
     say "change $id can be confirmed within $(($(left "$PENDING") / 100)) s"
 }
 
-# ---- taking back what was confirmed
-
-cmd_rollback() { # ID [--force]
-    check_id "$1"
-    lock 90
-    dir=$CHANGES/$1
-    [ "$(pending_id)" != "$1" ] || die "change $1 is pending: 'symmetry-guard revert' takes it back"
-    [ ! -d "$PENDING" ] || die "change $(pending_id) is pending: confirm or revert it first"
-    case "$(field "$dir/result" state)" in
-        confirmed | rollback_failed) ;;
-        rolled_back | reverted) say "change $1 is already $(field "$dir/result" state)"; return ;;
-        failed) die "change $1 was reverted in part: 'symmetry-guard revert $1' finishes it" ;;
-        *) die "there is no change $1 on this host" ;;
-    esac
-    number=$(field "$dir/result" sequence)
-    later=
-    for result in "$CHANGES"/*/result; do
-        case "$(field "$result" state)" in confirmed | rollback_failed) ;; *) continue ;; esac
-        other=$(field "$result" sequence)
-        [ "${other:-0}" -le "$number" ] || { name=${result%/result}; later="$later ${name##*/}"; }
-    done
-    if [ -n "$later" ] && [ "${2:-}" != --force ]; then
-        die "change $1 is not the newest, and these may depend on it:$later; roll them back first, or use --force"
-    fi
-    check_namespace "$dir"
-    { say 0.00 | durable "$dir/deadline" && now | durable "$dir/rollback"; } 2>/dev/null ||
-        die "$DIR is full or cannot be written: nothing was rolled back"
-    # It is pending again and overdue: should we be killed, the timer or the next boot finishes what is begun.
-    mv -T "$dir" "$PENDING" || die "cannot rename $dir to $PENDING"
-    sync_path "$DIR"
-    start_timer "$PENDING" "$1"
-    revert_pending "by hand"
-}
-
-# ---- telling
+"""
+    + ROLLBACK
+    + r"""# ---- telling
 
 show_titles() { # DIRECTORY
     for file in "$1"/[0-9]*.sh; do

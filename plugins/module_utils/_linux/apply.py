@@ -31,6 +31,7 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._plan.change impo
 )
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.plan import Plan
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.register import RegisterEntry
+from ansible_collections.netpath.symmetry.plugins.module_utils._plan.touched import touched
 
 
 class ApplyError(RuntimeError):
@@ -53,7 +54,7 @@ def carry_out(plan: Plan, reread: t.Callable[[], str], guarding: Guarding) -> No
     inverse = plan.undo()
     recorded: t.ContextManager[None] = contextlib.nullcontext()
     if guard is not None and inverse:
-        recorded = applying(guard, plan.subject, inverse)
+        recorded = applying(guard, plan.subject, inverse, touches=touched(plan.changes))
     with recorded:
         apply(plan.changes)
         try:

@@ -32,6 +32,13 @@ SETTLE_SECONDS = 15.0  # a manager that was told to read its files answers befor
 QUIET_SECONDS = 1.0  # the state has come to rest when it was right for so long
 
 
+_HOLDS = {
+    "routing": ("h rule/4", "h rule/6", "h route/4", "h route/6"),
+    "nft": ("h nft", "h mark"),
+    "rp_filter": ("h sysctl/net/ipv4/conf",),
+}
+
+
 @dataclasses.dataclass(frozen=True)
 class PersistPlan:
     """The files that change, who brings the state back, and the commands that tell the managers so."""
@@ -41,6 +48,7 @@ class PersistPlan:
     stopped: tuple[str, ...]  # units that are stopped before their files go
     commands: tuple[tuple[str, ...], ...]  # after the files were written
     undo_commands: tuple[str, ...]  # shell commands, after the files were restored
+    parts: tuple[str, ...] = PARTS  # what of our state the files hold
 
     def diff(self) -> list[dict[str, str]]:
         return [change.diff() for change in self.changes]
@@ -49,6 +57,11 @@ class PersistPlan:
         """The shell commands beside the files, for a reviewer."""
         stop = [("systemctl", "stop", *self.stopped)] if self.stopped else []
         return [shlex.join(words) for words in (*stop, *self.commands)]
+
+    def touches(self) -> list[str]:
+        """For the journal: the files, and all of our state that they hold, whoever has made it."""
+        held = [line for part in PARTS if part in self.parts for line in _HOLDS[part]]
+        return [*(f"w file{change.path}" for change in self.changes), *held]
 
     def undo(self) -> list[str]:
         """Shell commands that put the files back as they were."""
@@ -86,7 +99,7 @@ def plan(
         path = shlex.quote(f"{restore.UNITS}/{name}")
         undo.append(f"if [ -e {path} ]; then systemctl restart {name}; else systemctl stop {name} || :; fi")
     undo += [shlex.join(one) for one in told]
-    return PersistPlan(provider, tuple(changes), tuple(stopped), tuple(commands), tuple(undo))
+    return PersistPlan(provider, tuple(changes), tuple(stopped), tuple(commands), tuple(undo), tuple(parts))
 
 
 def check_sysctls(wanted: t.Iterable[tuple[str, int]], root: str = "/") -> None:
@@ -131,8 +144,8 @@ def carry_out(planned: PersistPlan, guard: t.Optional[Pending], reread: t.Callab
     if guard is not None:
         title = f"persisted by {planned.provider.name}"
         # Inverses run from the last to the first: the files, and then those who read them.
-        record(guard, f"{title}: the managers", planned.undo_commands or (":",))
-        recorded = applying(guard, f"{title}: the files", planned.undo(), on_disk=True)
+        record(guard, f"{title}: the managers", planned.undo_commands or (":",), touches=planned.touches())
+        recorded = applying(guard, f"{title}: the files", planned.undo(), on_disk=True, touches=planned.touches())
     try:
         with recorded:
             if planned.stopped:
