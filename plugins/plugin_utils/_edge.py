@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import marshal
 import pathlib
 import typing as t
 
@@ -35,6 +36,25 @@ def plain(value: t.Any) -> t.Any:
     return json.loads(json.dumps(value))
 
 
+def _facts_of(known: t.Mapping[str, t.Any]) -> t.Any:
+    """The facts among a host's variables, without tags, and each part copied only where there are any in it.
+
+    ``marshal`` takes nothing but the built-in types, so what it takes has no tags; it looks in a twentieth of the time
+    that a copy by way of JSON takes. Ansible hands out facts as copies, so that these parts are nobody else's.
+    """
+    found = (known.get("ansible_facts") or {}).get("symmetry") or {}
+    if not isinstance(found, dict):
+        return plain(found)  # the engine says what is wrong with it
+    facts: dict[str, t.Any] = {}
+    for part, value in found.items():
+        try:
+            marshal.dumps(value)
+        except ValueError:
+            value = plain(value)
+        facts[str(part)] = value
+    return facts
+
+
 def gathered(
     hostvars: HostVars, hosts: t.Sequence[str], templar: Templar
 ) -> tuple[dict[str, t.Any], dict[str, t.Any]]:
@@ -52,7 +72,7 @@ def gathered(
             raise AnsibleActionFail(f"host {host!r} is not in the inventory")
         with _facts_in_one_place():
             known = hostvars.raw_get(host)
-        facts[host] = plain((known.get("ansible_facts") or {}).get("symmetry") or {})
+        facts[host] = _facts_of(known)
         ours = {name: known[name] for name in VARIABLES if name in known}
         data = {name: _data(value, templar, read) for name, value in ours.items()}
         if any(value is _TEMPLATE for value in data.values()):

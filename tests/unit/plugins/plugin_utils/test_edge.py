@@ -101,7 +101,10 @@ def test_facts_are_data_and_are_never_templated(tmp_path):
 
 
 def test_everything_is_plain(tmp_path):
-    (facts, variables), _asked = read(tmp_path, {"one": {"text": trust_as_template("tagged"), "number": 1}})
+    tagged = trust_as_template("tagged")
+    known = {"text": tagged, "number": 1, "routes": [{"dst": "default"}, {"dst": [{tagged: "x"}]}], tagged: ["y"]}
+    (facts, variables), _asked = read(tmp_path, {"one": known})
+    assert facts["one"] == known
     kinds = set()
 
     def look(value):
@@ -114,6 +117,18 @@ def test_everything_is_plain(tmp_path):
 
     look([facts, variables])
     assert kinds == {dict, list, str, int}
+
+
+def test_facts_are_nobody_elses(tmp_path):
+    known = {"routes": [{"dst": "default"}]}
+    (facts, _variables), _asked = read(tmp_path, {"one": known})
+    facts["one"]["routes"][0]["dst"] = "changed"
+    assert known == {"routes": [{"dst": "default"}]}
+
+
+def test_what_stands_in_the_place_of_facts_is_handed_on_as_it_is(tmp_path):
+    (facts, _variables), _asked = read(tmp_path, {"one": ["no", "facts"]})
+    assert facts == {"one": ["no", "facts"], "two": {}}
 
 
 def test_an_encrypted_variable_is_opened(tmp_path):
