@@ -27,6 +27,11 @@ class Conflicts:
             raise PlanError(f"on_conflict {choice!r} is not one of {', '.join(CHOICES)}")
         self._choice = choice
         self._foreign_rules = [rule for rule in host.rules if rule.protocol != PROTOCOL]
+        # Those that may be in the way of a rule: at its priority, or selecting the same packets.
+        self._near: dict[t.Hashable, list[int]] = {}
+        for place, rule in enumerate(self._foreign_rules):
+            for key in ((rule.family, rule.priority), selector(rule)):
+                self._near.setdefault(key, []).append(place)
         # A foreign rule may look into a table of ours; what we put there is not in our way.
         self._routes = [route for route in host.routes if route.protocol != PROTOCOL]
         self._foreign_places = {simulate.route_key(route): route for route in host.routes if route.protocol != PROTOCOL}
@@ -40,7 +45,7 @@ class Conflicts:
         Raises PlanError where a foreign one is in the way and on_conflict is fail.
         """
         where = placed.where
-        for foreign in self._foreign_rules:
+        for foreign in self._neighbours(placed.rule):
             why = self._why(foreign, placed, routes)
             if not why or foreign in self.replaced_rules:
                 continue
@@ -53,6 +58,11 @@ class Conflicts:
             self._refuse_shared(foreign, text, where)
             self.replaced_rules.append(foreign)
         return True
+
+    def _neighbours(self, rule: Rule) -> list[Rule]:
+        """The foreign rules that may be in its way, in the kernel's order."""
+        places = {*self._near.get((rule.family, rule.priority), ()), *self._near.get(selector(rule), ())}
+        return [self._foreign_rules[place] for place in sorted(places)]
 
     def admits_route(self, route: Route) -> bool:
         """Whether to plan the route. Raises PlanError where a foreign one holds its place and on_conflict is fail."""

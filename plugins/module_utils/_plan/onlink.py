@@ -21,16 +21,22 @@ def checked_routes(host: Host, routes: t.Sequence[Route], where: str) -> list[Ro
     A gateway may be on link through an interface's addresses or through any link route, also one of the same table.
     """
     links = [route for route in (*routes, *host.routes) if _is_link_route(route)]
-    return [_checked_route(host, route, links, where) for route in routes]
+    known: dict[tuple[NextHop, int], NextHop] = {}  # many routes have few gateways
+    return [_checked_route(host, route, links, known, where) for route in routes]
 
 
-def _checked_route(host: Host, route: Route, links: t.Sequence[Route], where: str) -> Route:
-    legs = tuple(_checked_leg(host, leg, route, links, where) for leg in route.nexthops)
+def _checked_route(
+    host: Host, route: Route, links: t.Sequence[Route], known: dict[tuple[NextHop, int], NextHop], where: str
+) -> Route:
+    for leg in route.nexthops:
+        if (leg, route.family) not in known:
+            known[leg, route.family] = _checked_leg(host, leg, route, links, where)
+    legs = tuple(known[leg, route.family] for leg in route.nexthops)
     if route.family == 6 and "all" in host.no_ipv6:
         raise PlanError(f"{where}: {route.dst}: this host has no IPv6 (disable_ipv6); enable it or drop the prefix")
     if route.prefsrc and host.owner(route.prefsrc) is None:
         raise PlanError(f"{where}: prefsrc {route.prefsrc} is not an address of this host; add it first")
-    return dataclasses.replace(route, nexthops=legs)
+    return dataclasses.replace(route, nexthops=legs) if legs != route.nexthops else route
 
 
 def require_interface(host: Host, name: str, where: str) -> None:

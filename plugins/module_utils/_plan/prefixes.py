@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import typing as t
 
@@ -12,6 +13,8 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._plan.errors impo
 
 Network = t.Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
 ANY = {4: "0.0.0.0/0", 6: "::/0"}
+BITS = {4: 32, 6: 128}
+KEPT = 65_536  # prefixes that have been read, of the tens of thousands that a table may have
 
 
 def family_of(text: str) -> int:
@@ -23,7 +26,7 @@ def parse_prefix(text: t.Any, where: str) -> str:
     """The canonical form of a prefix or an address (``10.0.0.1`` is ``10.0.0.1/32``); raises PlanError."""
     written = str(text).strip()
     try:
-        return str(ipaddress.ip_network(written))
+        return _canonical(written)
     except ValueError:
         pass
     try:
@@ -40,14 +43,25 @@ def parse_prefix(text: t.Any, where: str) -> str:
 def parse_address(text: t.Any, where: str) -> str:
     """The canonical form of an address; raises PlanError."""
     try:
-        return str(ipaddress.ip_address(str(text).strip()))
+        return _canonical_address(str(text).strip())
     except ValueError:
         raise PlanError(f"{where}: {str(text)!r} is not an IPv4 or IPv6 address") from None
 
 
+@functools.lru_cache(maxsize=KEPT)
+def _canonical_address(written: str) -> str:
+    return str(ipaddress.ip_address(written))
+
+
+@functools.lru_cache(maxsize=KEPT)
 def network(prefix: str) -> Network:
-    """The network of a canonical prefix."""
+    """The network of a prefix or address without host bits; raises ValueError."""
     return ipaddress.ip_network(prefix)
+
+
+@functools.lru_cache(maxsize=KEPT)
+def _canonical(written: str) -> str:
+    return str(network(written))
 
 
 def covers(outer: str, inner: str) -> bool:
@@ -100,8 +114,8 @@ def element_prefixes(element: str) -> list[str]:
 
 def as_element(prefix: str) -> str:
     """How nft prints a prefix in a set: a single address has no length."""
-    net = network(prefix)
-    return str(net.network_address) if net.prefixlen == net.max_prefixlen else prefix
+    address, _slash, length = prefix.partition("/")
+    return address if int(length) == BITS[family_of(prefix)] else prefix
 
 
 class PrefixSet:

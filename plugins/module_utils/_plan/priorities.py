@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import typing as t
 
@@ -134,8 +135,8 @@ def _standing(rules: t.Sequence[Placed], live: t.Sequence[Rule], numbers: range)
 
     A priority that several rules share is not kept: the kernel could not be told which of them to delete.
     """
-    shared = {rule.priority for number, rule in enumerate(live) if rule.priority in {r.priority for r in live[:number]}}
-    own = [r for r in live if r.protocol == PROTOCOL and r.priority in numbers and r.priority not in shared]
+    times = collections.Counter(rule.priority for rule in live)
+    own = [r for r in live if r.protocol == PROTOCOL and r.priority in numbers and times[r.priority] == 1]
     same: dict[Rule, list[int]] = {}
     alike: dict[Rule, list[int]] = {}
     wanted = {dataclasses.replace(one.rule, priority=0) for one in rules}

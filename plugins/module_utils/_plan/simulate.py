@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 import dataclasses
-import ipaddress
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.routing import Route, Rule
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.change import Change
+from ansible_collections.netpath.symmetry.plugins.module_utils._plan.prefixes import network
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.render import (
     REJECTS,
     route_line,
@@ -30,6 +30,8 @@ def canonical(route: Route) -> Route:
     """The route without what comes and goes by itself (dead, linkdown) and what reject routes do not use."""
     if route.type in REJECTS:
         return dataclasses.replace(route, nexthops=(), scope="global")
+    if all(leg.flags in ((), ("onlink",)) for leg in route.nexthops):
+        return route
     legs = tuple(
         dataclasses.replace(leg, flags=tuple(flag for flag in leg.flags if flag == "onlink")) for leg in route.nexthops
     )
@@ -68,5 +70,5 @@ def text(rules: t.Sequence[Rule], routes: t.Sequence[Route]) -> str:
 
 
 def _sort_key(route: Route) -> tuple[t.Any, ...]:
-    net = ipaddress.ip_network(route.dst)
+    net = network(route.dst)
     return (route.family, route.table, int(net.network_address), net.prefixlen, route.metric, route.tos)
