@@ -16,7 +16,7 @@ description:
     and IPv6, so that both directions of a flow take the same branch of the same router, and with O(seed) of all routers
     that are told alike.
   - RV(not_promised) says what that cannot give.
-  - The change is applied at run time only and does not outlive a reboot.
+  - The change is applied at run time; M(netpath.symmetry.persistence) lets it outlive a reboot.
 extends_documentation_fragment:
   - netpath.symmetry.attributes
   - netpath.symmetry.attributes.actiongroup_symmetry

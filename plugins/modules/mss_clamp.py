@@ -17,7 +17,7 @@ description:
   - Helps TCP only, and only connections that begin afterwards. Other protocols need their ICMP errors.
   - What is declared is all that there is; edges of earlier runs are removed.
   - The rules are in the table C(inet netpath_symmetry), in chains whose names begin with C(mss_).
-  - The change is applied at run time only and does not outlive a reboot.
+  - The change is applied at run time; M(netpath.symmetry.persistence) lets it outlive a reboot.
 extends_documentation_fragment:
   - netpath.symmetry.attributes
   - netpath.symmetry.attributes.actiongroup_symmetry

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: persistence
-short_description: Keep routes, rules, source NAT and reverse-path filters over a reboot
+short_description: Keep what the remedies made over a reboot
 version_added: 1.0.0
 author:
   - netpath.symmetry contributors (@netpath)
 description:
   - Writes the files by which everything that this collection owns on the host comes back at the next boot, and when an
     interface or its manager does. The policy rules and routes with the protocol number 83, the nft table
-    C(inet netpath_symmetry) and the reverse-path filters of O(interfaces) are persisted, and nothing else.
+    C(inet netpath_symmetry), the reverse-path filters of O(interfaces) and the hash of O(ecmp_hash) are persisted, and
+    nothing else. Exceptions of M(netpath.symmetry.state_bypass) are not, as they end at a time of their own.
   - Rules are put in by a unit of the collection's own before the network is set up. The nft table is loaded by another
     one behind the firewalls, and again when C(nftables.service) is reloaded, whose file begins with C(flush ruleset).
     Who brings the routes of an interface is the choice of O(provider).
@@ -46,15 +47,18 @@ options:
     description:
       - What is persisted. The files of other parts stay as they are, so that nothing is forgotten that happens not to
         be in force now.
-      - V(routing) is rules and routes, V(nft) the nft table, V(rp_filter) the reverse-path filters of O(interfaces).
+      - V(routing) is rules and routes, V(nft) the nft table with source NAT, marks, MSS clamps and the reverse-path
+        filters of IPv6, V(rp_filter) the reverse-path filters of O(interfaces), V(ecmp_hash) how flows are hashed over
+        next hops.
     type: list
     elements: str
-    choices: [routing, nft, rp_filter]
-    default: [routing, nft, rp_filter]
+    choices: [routing, nft, rp_filter, ecmp_hash]
+    default: [routing, nft, rp_filter, ecmp_hash]
   planned:
     description:
-      - Results of tasks with M(netpath.symmetry.policy_routing) and M(netpath.symmetry.source_nat) before this one. In
-        check mode they have not been carried out, so their changes are persisted as if they had.
+      - Results of tasks before this one with modules whose rules, routes or nft table are persisted here, such as
+        M(netpath.symmetry.policy_routing) and M(netpath.symmetry.mss_clamp). In check mode they have not been carried
+        out, so their changes are persisted as if they had.
       - Results of tasks that were skipped are passed over.
     type: list
     elements: dict
@@ -76,11 +80,37 @@ options:
       reason:
         description: Why this interface is not as the others. It is not written.
         type: str
+      by:
+        description: Who wants the exception. It is not written.
+        type: str
+      ipv6:
+        description: The mode of IPv6. It is a rule of the nft table, which V(nft) among O(parts) persists.
+        type: str
+        choices: ["off", strict, loose]
   interfaces_state:
     description: With V(absent), O(interfaces) have no line in the file any more, whatever their mode.
     type: str
     choices: [present, absent]
     default: present
+  ecmp_hash:
+    description: >-
+      The hash to persist, as in M(netpath.symmetry.ecmp_hash). Without it, what is persisted stays. Values of a later
+      file of C(sysctl.d) that says otherwise are named, and nothing is written.
+    type: dict
+    suboptions:
+      state:
+        description: With V(absent), nothing about the hash is persisted any more.
+        type: str
+        choices: [present, absent]
+        default: present
+      fields:
+        description: What is hashed, the five-tuple by default.
+        type: list
+        elements: str
+        default: [source, destination, protocol, source_port, destination_port]
+      seed:
+        description: The seed. Without one, a seed that is persisted stays.
+        type: int
   provider:
     description:
       - Who brings the routes of an interface back when the interface comes back.
@@ -162,6 +192,7 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._persist.files im
 from ansible_collections.netpath.symmetry.plugins.module_utils._persist.owned import Owned
 from ansible_collections.netpath.symmetry.plugins.module_utils._persist.persist import carry_out, plan
 from ansible_collections.netpath.symmetry.plugins.module_utils._persist.providers import PARTS, choose
+from ansible_collections.netpath.symmetry.plugins.module_utils._plan.ecmp_hash import FIVE_TUPLE
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.errors import PlanError
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.rp_filter import read_wishes
 
@@ -169,6 +200,13 @@ INTERFACE = {
     "name": {"type": "str", "required": True},
     "mode": {"type": "str", "choices": ["off", "strict", "loose"]},
     "reason": {"type": "str"},
+    "by": {"type": "str"},
+    "ipv6": {"type": "str", "choices": ["off", "strict", "loose"]},
+}
+ECMP_HASH = {
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "fields": {"type": "list", "elements": "str", "default": list(FIVE_TUPLE)},
+    "seed": {"type": "int", "no_log": False},
 }
 ARGUMENTS = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
@@ -176,6 +214,7 @@ ARGUMENTS = {
     "planned": {"type": "list", "elements": "dict", "default": []},
     "interfaces": {"type": "list", "elements": "dict", "default": [], "options": INTERFACE},
     "interfaces_state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "ecmp_hash": {"type": "dict", "options": ECMP_HASH},
     "provider": {
         "type": "str",
         "choices": ["auto", "networkd", "networkmanager", "ifupdown", "boot_unit"],
@@ -200,7 +239,7 @@ def run(params: dict[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
     wishes = read_wishes(params["interfaces"], params["interfaces_state"] == "absent")
     owned = Owned()
     if params["state"] == "present":
-        owned = live.read_owned(params["planned"] if check_mode else (), wishes)
+        owned = live.read_owned(params["planned"] if check_mode else (), wishes, params["ecmp_hash"])
     planned = plan(owned, provider, providers, live.beside(running), params["parts"])
     if planned.changes and not check_mode:
         carry_out(planned, armed(Guarding(params["require_guard"], params["change_id"])), live.read_text)

@@ -245,6 +245,10 @@ class RealHost:
         named = "".join(f" counter {link}{family} {{ }}\n" for link in ("wan_a", "wan_b") for family in (4, 6))
         chain = f" chain in {{\n  type filter hook prerouting priority -300;\n{counters} }}\n"
         self.neighbour.run(f"nft -f - <<'EOF'\ntable inet seen {{\n{named}{chain}}}\nEOF")
+        sizes = " set seen {\n  typeof tcp option maxseg size\n  flags dynamic\n  size 16\n }\n"
+        rule = "tcp dport 9 tcp flags syn / syn,rst add @seen { tcp option maxseg size }"
+        chain = f" chain in {{\n  type filter hook input priority 0;\n  {rule}\n }}\n"
+        self.neighbour.run(f"nft -f - <<'EOF'\ntable ip sizes {{\n{sizes}{chain}}}\nEOF")
 
     def uplink_of_ping(self, family: int, source: str = "") -> str:
         """By which uplinks one echo request to the partner came there, as the partner counts; empty where none came."""
@@ -255,6 +259,14 @@ class RealHost:
         seen = [item["counter"]["name"][:-1] for item in found
                 if "counter" in item and item["counter"]["packets"] and item["counter"]["name"].endswith(str(family))]
         return ",".join(sorted(seen))
+
+    def segment_size(self, address: str) -> str:
+        """The MSS in the SYN of a connection to the neighbour's address, as it came there; empty where none came."""
+        self.neighbour.run("nft flush set ip sizes seen")
+        self.ssh(f"nc -w 1 {address} 9 </dev/null", check=False)  # closed, but the SYN is enough
+        (found,) = (item["set"] for item in self.neighbour.json("nft -j list set ip sizes seen")["nftables"]
+                    if "set" in item)
+        return ",".join(str(size) for size in found.get("elem", ()))
 
     # ---- access
 

@@ -6,7 +6,8 @@
 A host is mended by the roles over SSH, under the guard, and the change is confirmed. Then one event after the other
 happens to it. After each, rules, routes of both address families, the nft table and the reverse-path filter must be
 byte for byte what they were, and packets must take the pinned uplink. The control row is the same with persistence left
-out: it must lose, or the events would show nothing.
+out: it must lose, or the events would show nothing. Two more rows and their control are about remedies without routes:
+how flows are hashed, the MSS clamp, and the reverse-path filter of IPv6; that control must lose each of them by name.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import time
 import typing as t
 
 from ansible_collections.netpath.symmetry.tests.real_hosts import userland
-from ansible_collections.netpath.symmetry.tests.real_hosts.host import HostError, RealHost, gateways
+from ansible_collections.netpath.symmetry.tests.real_hosts.host import LINKS, PARTNER, HostError, RealHost, gateways
 from ansible_collections.netpath.symmetry.tests.real_hosts.managers import Manager, managers
 
 SETTLE_SECONDS = 20.0  # from an event until all is as it was
@@ -42,13 +43,19 @@ PIN = {
     "on_uplink_loss": "block",
 }
 LOOSE = {"rp_filter_interfaces": [{"name": "wan_b", "mode": "loose", "reason": "replies enter here"}]}
-# What an administrator of these hosts has set: strict everywhere, and a firewall whose file flushes the ruleset.
+# What an administrator of these hosts has set: strict everywhere, another hash, a firewall that flushes the ruleset.
 OWN_FILES = {
-    "/etc/sysctl.d/50-hardening.conf": "net.ipv4.conf.*.rp_filter = 1\n-net.ipv4.conf.all.rp_filter\n",
+    "/etc/sysctl.d/50-hardening.conf": "net.ipv4.conf.*.rp_filter = 1\n-net.ipv4.conf.all.rp_filter\n"
+    "net.ipv4.fib_multipath_hash_policy = 1\nnet.ipv6.fib_multipath_hash_policy = 1\n",
     "/etc/nftables.conf": "flush ruleset\ntable inet filter {\n\tchain input {\n"
     "\t\ttype filter hook input priority filter; policy accept;\n\t}\n}\n",
 }
-STATE = r"""
+FILES = r"""
+find /etc -type f -path '*netpath-symmetry*' -o -type f -name 'symmetry-*' -not -name symmetry-journal.service |
+    sort | xargs -r sha256sum
+"""
+STATE = (
+    r"""
 for f in 4 6; do
     ip -$f rule show
     for t in $(ip -$f rule show | sed -n 's/.*lookup \(10[0-9]*\).*/\1/p'); do
@@ -58,11 +65,35 @@ for f in 4 6; do
 done
 nft -s list table inet netpath_symmetry
 cat /proc/sys/net/ipv4/conf/wan_b/rp_filter
-find /etc -type f -path '*netpath-symmetry*' -o -type f -name 'symmetry-*' -not -name symmetry-journal.service |
-    sort | xargs -r sha256sum
 """
+    + FILES
+)
+# Of remedies that have no routes; every line begins with the name of the one it is about.
+STATE_BESIDE = (
+    r"""
+grep -H . /proc/sys/net/ipv[46]/fib_multipath_hash_* | sed 's/^/ecmp_hash /'
+for part in mss_clamp:mss_ rp_filter:rpf_; do
+    for chain in forward input output prerouting; do
+        nft -s list chain inet netpath_symmetry "${part#*:}$chain" 2>/dev/null | sed "s/^/${part%:*} /"
+    done
+done
+"""
+    + FILES
+)
 EVIDENCE = "systemctl --failed; journalctl -b --no-pager -o cat | grep -iE 'symmetry|cycle|fail' | tail -n 25"
 Say = t.Callable[[str], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Subject:
+    """What is mended on a host and must be the same after every event."""
+
+    roles: t.Mapping[str, t.Mapping[str, t.Any]]  # variables of each role
+    other: t.Mapping[str, t.Mapping[str, t.Any]]  # those of another change
+    state: str  # the script that tells it
+    packets: t.Callable[[RealHost], str]  # how packets fare
+    right: str
+    events: tuple[str, ...] = ()  # their names; none: all
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,6 +103,10 @@ class Row:
     name: str
     manager: str
     provider: t.Optional[str]
+    subject: Subject
+
+    def has(self, event: Event) -> bool:
+        return not self.subject.events or event.name in self.subject.events
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,18 +116,59 @@ class Event:
     name: str
     happen: t.Callable[[RealHost, Manager, Row], None]
     control_loses: bool = False
+    takes: tuple[str, ...] = ()  # the remedies of ALL_BESIDE that their control loses by it
     firewall: str = ""  # a unit that runs meanwhile, and is stopped afterwards
 
 
+def packets_of(host: RealHost) -> str:
+    """By which uplink packets to the partner leave: of IPv4 from the other uplink's address, and of IPv6."""
+    return f"{host.uplink_of_ping(4, '198.51.100.6')} {host.uplink_of_ping(6)}"
+
+
+def packets_beside(host: RealHost) -> str:
+    """The segment size that the partner sees in a SYN of the host, and what becomes of IPv6 by the wrong uplink."""
+    size = host.segment_size("198.51.100.1")
+    source, destination = PARTNER[6], LINKS["wan_a"][0][1].partition("/")[0]
+    ping = f"ping -6 -n -c 1 -W 1 -I {source} {destination}"  # the way back to the partner is by wan_b
+    answered = host.neighbour.run(ping, check=False).returncode == 0
+    return f"{size} {'answered' if answered else 'dropped'}"
+
+
+ROUTING = Subject(
+    {"rp_filter": LOOSE, "policy_route": {"policy_route_uplinks": UPLINKS, "policy_route_pins": [PIN]}},
+    {"rp_filter": LOOSE, "policy_route": {"policy_route_uplinks": UPLINKS, "policy_route_pins": [OTHER]}},
+    STATE, packets_of, "wan_a wan_a",
+)
+STRICT_V6 = {"name": "wan_a", "mode": "loose", "reason": "requests enter here", "ipv6": "strict"}
+_HASH = ({"ecmp_hash_seed": 20260117}, {"ecmp_hash_seed": 4, "ecmp_hash_fields": ["source", "destination"]})
+_CLAMP = tuple({"mss_clamp_edges": [{"interface": "wan_a", "mtu": mtu}]} for mtu in (1400, 1300))
+_FILTER = tuple({"rp_filter_interfaces": [{**STRICT_V6, "ipv6": mode}]} for mode in ("strict", "loose"))
+
+
+def _beside(right: str, **roles: tuple[dict[str, t.Any], ...]) -> Subject:
+    """Remedies without routes: what they want, and what another change of them would."""
+    wanted, other = ({role: both[number] for role, both in roles.items()} for number in (0, 1))
+    events = ("sysctl --system", "reload of nftables", "restart of nftables", "firewalld reload", "ufw reload",
+              "reboot", "power cut", "expiry", "unconfirmed, reboot")
+    return Subject(wanted, other, STATE_BESIDE, packets_beside, right, events)
+
+
+# Two, as both the clamp and the filter are in the nft table, and check mode of one role does not know of the other.
+HASH_AND_CLAMP = _beside("1360 answered", ecmp_hash=_HASH, mss_clamp=_CLAMP)
+FILTER = _beside("1460 dropped", rp_filter=_FILTER)
+ALL_BESIDE = _beside("1360 dropped", ecmp_hash=_HASH, mss_clamp=_CLAMP, rp_filter=_FILTER)
 ROWS = [
-    Row("boot_unit", "ifupdown", "boot_unit"),
-    Row("boot_unit on networkd", "networkd", "boot_unit"),
-    Row("networkd", "networkd", "auto"),
-    Row("ifupdown", "ifupdown", "auto"),
-    Row("networkmanager", "networkmanager", "auto"),
-    Row("netplan, networkd", "netplan, networkd", "auto"),
-    Row("netplan, NetworkManager", "netplan, NetworkManager", "auto"),
-    Row(CONTROL, "networkd", None),
+    Row("boot_unit", "ifupdown", "boot_unit", ROUTING),
+    Row("boot_unit on networkd", "networkd", "boot_unit", ROUTING),
+    Row("networkd", "networkd", "auto", ROUTING),
+    Row("ifupdown", "ifupdown", "auto", ROUTING),
+    Row("networkmanager", "networkmanager", "auto", ROUTING),
+    Row("netplan, networkd", "netplan, networkd", "auto", ROUTING),
+    Row("netplan, NetworkManager", "netplan, NetworkManager", "auto", ROUTING),
+    Row(CONTROL, "networkd", None, ROUTING),
+    Row("hash and clamp", "ifupdown", "auto", HASH_AND_CLAMP),
+    Row("IPv6 filter", "networkd", "auto", FILTER),
+    Row("control of the last two", "ifupdown", None, ALL_BESIDE),
 ]
 
 
@@ -139,9 +215,9 @@ def _power_cut(host: RealHost, _manager: Manager, _row: Row) -> None:
 
 def _try_other(host: RealHost, row: Row, seconds: int) -> None:
     """Persist another change, which nobody confirms."""
-    before = state_of(host)
-    mend(host, row, f"other-{time.monotonic_ns()}", OTHER, seconds)
-    if state_of(host) == before:
+    before = state_of(host, row)
+    mend(host, row, f"other-{time.monotonic_ns()}", row.subject.other, seconds)
+    if state_of(host, row) == before:
         raise HostError(f"{row.name}: the other change changes nothing")
 
 
@@ -200,44 +276,47 @@ def _ufw(host: RealHost, _manager: Manager, _row: Row) -> None:
     host.ssh("ufw allow 22/tcp && ufw --force enable && ufw reload")
 
 
+NFT = ("mss_clamp", "rp_filter")
 EVENTS = [
     Event("reload of the manager", _reload),
     Event("carrier flap", _flap),
     Event("restart of the manager", _restart),
-    Event("sysctl --system", _sysctl, control_loses=True),
+    Event("sysctl --system", _sysctl, control_loses=True, takes=("ecmp_hash",)),
     Event("interface anew", _recreate, control_loses=True),
-    Event("reload of nftables", _nft_reload, control_loses=True, firewall="nftables.service"),
-    Event("restart of nftables", _nft_restart, control_loses=True, firewall="nftables.service"),
+    Event("reload of nftables", _nft_reload, control_loses=True, takes=NFT, firewall="nftables.service"),
+    Event("restart of nftables", _nft_restart, control_loses=True, takes=NFT, firewall="nftables.service"),
     Event("firewalld reload", _firewalld, firewall="firewalld.service"),
     Event("ufw reload", _ufw, firewall="ufw.service"),
-    Event("reboot", _reboot, control_loses=True),
-    Event("power cut", _power_cut, control_loses=True),
+    Event("reboot", _reboot, control_loses=True, takes=("ecmp_hash", *NFT)),
+    Event("power cut", _power_cut, control_loses=True, takes=("ecmp_hash", *NFT)),
     # Of these three, what comes back is the state before another change, which is persisted and not confirmed.
     Event("expiry", _expire),
-    Event("unconfirmed, reboot", _unconfirmed_reboot, control_loses=True),
+    Event("unconfirmed, reboot", _unconfirmed_reboot, control_loses=True, takes=("ecmp_hash", *NFT)),
     Event("unconfirmed, power cut", _unconfirmed_power_cut, control_loses=True),
     Event("rule removed by hand", _drift, control_loses=True),
 ]
 
 
-def tasks_of(row: Row, guard: t.Mapping[str, t.Any], pin: t.Mapping[str, t.Any]) -> list[dict[str, t.Any]]:
+Roles = t.Mapping[str, t.Mapping[str, t.Any]]
+
+
+def tasks_of(row: Row, guard: t.Mapping[str, t.Any], roles: Roles) -> list[dict[str, t.Any]]:
     """The tasks that mend a host under the guard."""
-    persist = {"persist": row.provider is not None, "persist_provider": row.provider or "auto"}
     tasks: list[dict[str, t.Any]] = [{"netpath.symmetry.change_guard": {**guard, "state": "armed"}}]
-    for role, variables in (
-        ("rp_filter", LOOSE), ("policy_route", {"policy_route_uplinks": UPLINKS, "policy_route_pins": [pin]})
-    ):
-        own = {f"{role}_{key}": value for key, value in persist.items()}
+    for role, variables in roles.items():
+        own: dict[str, t.Any] = {f"{role}_persist": row.provider is not None}
+        if role in ("rp_filter", "policy_route"):
+            own[f"{role}_persist_provider"] = row.provider or "auto"
         tasks.append({"include_role": {"name": f"netpath.symmetry.{role}"}, "vars": {**variables, **own}})
     return tasks
 
 
 def mend(
-    host: RealHost, row: Row, change_id: str, pin: t.Mapping[str, t.Any] = PIN, unconfirmed: int = 0
+    host: RealHost, row: Row, change_id: str, roles: t.Optional[Roles] = None, unconfirmed: int = 0
 ) -> None:
     """Mend the host by the roles, under the guard, and confirm, or leave it so many seconds; raises HostError."""
     guard = {"change_id": change_id, "timeout": unconfirmed or 300}
-    tasks = tasks_of(row, guard, pin)
+    tasks = tasks_of(row, guard, roles or row.subject.roles)
     if not unconfirmed:
         tasks.append({"netpath.symmetry.change_guard": {**guard, "state": "confirmed"}})
     _played(host.play(tasks), row)
@@ -249,18 +328,18 @@ def mend_in_four_runs(host: RealHost, row: Row) -> None:
     Raises HostError.
     """
     guard = {"change_id": "first", "timeout": 600}
-    tasks = tasks_of(row, guard, PIN)
-    before = state_of(host)
+    tasks = tasks_of(row, guard, row.subject.roles)
+    before = state_of(host, row)
     foretold = _played(host.play(tasks, "--check"), row)
-    if state_of(host) != before:
+    if state_of(host, row) != before:
         raise HostError(f"{row.name}: check mode has changed the host")
     told = _played(host.play(tasks), row)
     if foretold != told:
         lines = "\n".join(difflib.unified_diff(foretold.splitlines(), told.splitlines(), "check mode", "real run", n=0))
         raise HostError(f"{row.name}: check mode tells something else than the real run:\n{lines}")
-    after = state_of(host)
+    after = state_of(host, row)
     for options in (("--check",), ()):
-        if "\nchanged: " in _played(host.play(tasks, *options), row) or state_of(host) != after:
+        if "\nchanged: " in _played(host.play(tasks, *options), row) or state_of(host, row) != after:
             raise HostError(f"{row.name}: a second run changes something {' '.join(options)}")
     _played(host.play([{"netpath.symmetry.change_guard": {**guard, "state": "confirmed"}}]), row)
 
@@ -272,30 +351,26 @@ def _played(done: subprocess.CompletedProcess[str], row: Row) -> str:
     return done.stdout.partition("\nPLAY RECAP")[0]
 
 
-def state_of(host: RealHost) -> str:
-    return host.ssh(STATE, check=False).stdout
+def state_of(host: RealHost, row: Row) -> str:
+    return host.ssh(row.subject.state, check=False).stdout
 
 
-def packets_of(host: RealHost) -> str:
-    """By which uplink packets to the partner leave: of IPv4 from the other uplink's address, and of IPv6."""
-    return f"{host.uplink_of_ping(4, '198.51.100.6')} {host.uplink_of_ping(6)}"
-
-
-def verdict(host: RealHost, wanted: str) -> str:
+def verdict(host: RealHost, row: Row, wanted: str) -> str:
     """Empty when the host comes back to the wanted state, and its packets do; else what is lost."""
     deadline = time.monotonic() + SETTLE_SECONDS
     right = 0.0  # since when
     while True:
-        found = state_of(host)
-        way = packets_of(host) if found == wanted else ""
-        right = (right or time.monotonic()) if way == "wan_a wan_a" else 0.0
+        found = state_of(host, row)
+        way = row.subject.packets(host) if found == wanted else ""
+        right = (right or time.monotonic()) if way == row.subject.right else 0.0
         if right and time.monotonic() - right >= QUIET_SECONDS:
             return ""
         if time.monotonic() > deadline:
             if found == wanted:
-                return f"packets leave by {way}"
-            lines = [line.strip() for line in wanted.splitlines() if line not in found.splitlines()]
-            return "; ".join(lines[:3]) or "there is more than before, or in another order"
+                return f"packets: {way}"
+            lines = [line.strip() for line in wanted.splitlines() if line.strip() and line not in found.splitlines()]
+            told = {line.split()[0]: line for line in reversed(lines)}  # one of each remedy
+            return "; ".join([*reversed(told.values())][:3]) or "there is more than before, or in another order"
         time.sleep(0.3)
 
 
@@ -305,15 +380,16 @@ def run_row(row: Row, name: str, events: t.Sequence[Event], outcomes: dict[str, 
     with RealHost(name, {**OWN_FILES, **manager.files}, manager.units) as host:
         host.boot()
         mend_in_four_runs(host, row)
-        wanted, way = state_of(host), packets_of(host)
-        if way != "wan_a wan_a":
-            raise HostError(f"{row.name}: the roles ran, but packets leave by {way}:\n{wanted}")
+        wanted, way = state_of(host, row), row.subject.packets(host)
+        if way != row.subject.right:
+            raise HostError(f"{row.name}: the roles ran, but packets: {way}:\n{wanted}")
+        events = [event for event in events if row.has(event)]
         for number, event in enumerate(events, 1):
             began = time.monotonic()
             if event.firewall:
                 host.ssh(f"systemctl start {event.firewall}")
             event.happen(host, manager, row)
-            outcomes[event.name] = verdict(host, wanted)
+            outcomes[event.name] = verdict(host, row, wanted)
             if event.firewall:
                 host.ssh(f"{'ufw --force disable; ' if 'ufw' in event.firewall else ''}systemctl stop {event.firewall}")
             told = outcomes[event.name]
@@ -321,22 +397,25 @@ def run_row(row: Row, name: str, events: t.Sequence[Event], outcomes: dict[str, 
                 f"{f'LOST: {told}' if told else 'kept'}, {time.monotonic() - began:.1f} s")
             if told and row.provider is not None:
                 say(f"{row.name}: what the host says of it:\n{host.ssh(EVIDENCE, check=False).stdout}")
-            if told or state_of(host) != wanted:  # the next event shall find a host that is mended
+            if told or state_of(host, row) != wanted:  # the next event shall find a host that is mended
                 mend(host, row, f"again-{number}")
-                wanted = state_of(host)  # in a table of another number
-                if packets_of(host) != "wan_a wan_a":
+                wanted = state_of(host, row)  # in a table of another number
+                if row.subject.packets(host) != row.subject.right:
                     raise HostError(f"{row.name}: cannot be mended after {event.name}:\n{wanted}")
 
 
 def matrix(table: t.Mapping[str, t.Mapping[str, str]], events: t.Sequence[Event]) -> str:
     """Provider x event x outcome as text, with the number of cells of each row."""
+    rows = {row.name: row for row in ROWS}
     width = max(len(name) for name in table)
     lines = [f"{'':{width}}  " + "  ".join(event.name for event in events) + "  kept"]
     for name, outcomes in table.items():
-        cells = [("LOST" if outcomes[e.name] else "kept") if e.name in outcomes else "-" for e in events]
+        empty = ["-" if rows[name].has(e) else "n/a" for e in events]  # n/a: the event is about something else
+        cells = [("LOST" if outcomes[e.name] else "kept") if e.name in outcomes else none
+                 for e, none in zip(events, empty, strict=True)]
         kept = sum(cell == "kept" for cell in cells)
         line = "  ".join(f"{cell:{len(event.name)}}" for cell, event in zip(cells, events, strict=True))
-        lines.append(f"{name:{width}}  {line}  {kept}/{len(cells)}")
+        lines.append(f"{name:{width}}  {line}  {kept}/{len(cells) - cells.count('n/a')}")
     return "\n".join(lines)
 
 
@@ -344,14 +423,15 @@ def judge(table: t.Mapping[str, t.Mapping[str, str]], rows: t.Sequence[Row], eve
     """What is wrong with the matrix, one line each: losses, empty cells, and a control that keeps what it must lose."""
     wrong = []
     for row in rows:
-        for event in events:
+        for event in (event for event in events if row.has(event)):
             told = table.get(row.name, {}).get(event.name)
+            loses = [f"{name} " for name in event.takes] if row.subject is ALL_BESIDE else [""] * event.control_loses
             if told is None:
                 wrong.append(f"{row.name}: {event.name}: not run")
             elif row.provider is not None and told:
                 wrong.append(f"{row.name}: {event.name}: lost {told}")
-            elif row.provider is None and event.control_loses and not told:
-                wrong.append(f"{row.name}: {event.name} takes nothing away, so it shows nothing")
+            elif row.provider is None and any(not told or name not in told for name in loses):
+                wrong.append(f"{row.name}: {event.name} takes only {told or 'nothing'} away, so it shows nothing")
     return wrong
 
 

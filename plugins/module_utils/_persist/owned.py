@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.netpath.symmetry.plugins.module_utils._model.ownership import PROTOCOL
+from ansible_collections.netpath.symmetry.plugins.module_utils._model.ownership import NFT_FAMILY, NFT_TABLE, PROTOCOL
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.routing import Route, Rule
 from ansible_collections.netpath.symmetry.plugins.module_utils._persist.files import WRITTEN_BY, File
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan import simulate
@@ -18,7 +18,9 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._plan.render impo
 
 FOLDER = "/etc/netpath-symmetry"
 NFT_FILE = f"{FOLDER}/table.nft"
-SYSCTL_FILE = "/etc/sysctl.d/99-netpath-symmetry.conf"
+SYSCTL_FILE = "/etc/sysctl.d/99-netpath-symmetry.conf"  # of interfaces
+HASH_FILE = "/etc/sysctl.d/99-netpath-symmetry-hash.conf"
+_HEAD = f"table {NFT_FAMILY} {NFT_TABLE} {{\n"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,7 +30,8 @@ class Owned:
     rules: tuple[Rule, ...] = ()
     routes: tuple[Route, ...] = ()
     table: str = ""
-    sysctls: tuple[tuple[str, int], ...] = ()  # path below /proc/sys, value
+    sysctls: tuple[tuple[str, int], ...] = ()  # path below /proc/sys, value; of interfaces
+    hash: tuple[tuple[str, int], ...] = ()  # the same of how flows are hashed over next hops
 
     @property
     def devices(self) -> list[str]:
@@ -40,13 +43,16 @@ class Owned:
         return simulate.text(self.rules, self.routes) + self.table
 
 
-def owned_by(host: Host, table: str, sysctls: t.Mapping[str, int]) -> Owned:
+def owned_by(
+    host: Host, table: str, sysctls: t.Mapping[str, int], hashing: t.Optional[t.Mapping[str, int]] = None
+) -> Owned:
     """What of the host is ours, by its marks."""
     return Owned(
         tuple(rule for rule in host.rules if rule.protocol == PROTOCOL),
         tuple(simulate.canonical(route) for route in host.routes if route.protocol == PROTOCOL),
         table,
         tuple(sorted(sysctls.items())),
+        tuple(sorted((hashing or {}).items())),
     )
 
 
@@ -68,8 +74,22 @@ def planned_parts(parts: t.Mapping[str, str], planned: t.Iterable[t.Mapping[str,
             subject = str(result["diff"]["before_header"]).rpartition(" (")[0]
             if subject not in after:
                 raise ValueError(f"no part of our nft table is called {subject!r}")
-            after[subject] = str(result["diff"]["after"])
+            after[subject] = _table_in(str(result["diff"]["after"]))
     return after
+
+
+def _table_in(text: str) -> str:
+    """Our nft table out of the text of a plan, which may tell of sysctls and of the register, too."""
+    lines = text.splitlines(keepends=True)
+    if _HEAD not in lines:
+        return ""
+    first = lines.index(_HEAD)
+    return without_empty("".join(lines[first : lines.index("}\n", first) + 1]))
+
+
+def without_empty(table: str) -> str:
+    """The text, empty where nothing is in the table: whether it stands is no matter to any part of it."""
+    return "" if table == f"{_HEAD}}}\n" else table
 
 
 def _change_of(data: t.Mapping[str, t.Any]) -> t.Optional[Change]:
@@ -106,8 +126,8 @@ def nft_file(table: str) -> list[File]:
     return [File(NFT_FILE, f"# {WRITTEN_BY}\n# Loaded by symmetry-nft.service.\n{table}")] if table else []
 
 
-def sysctl_file(sysctls: t.Sequence[tuple[str, int]]) -> list[File]:
-    """Our drop-in of sysctl.d, with slashes, so that an interface may have dots in its name."""
+def sysctl_file(path: str, sysctls: t.Sequence[tuple[str, int]]) -> list[File]:
+    """A drop-in of sysctl.d, with slashes, so that an interface may have dots in its name."""
     if not sysctls:
         return []
-    return [File(SYSCTL_FILE, f"# {WRITTEN_BY}\n" + "".join(f"{path} = {value}\n" for path, value in sysctls))]
+    return [File(path, f"# {WRITTEN_BY}\n" + "".join(f"{name} = {value}\n" for name, value in sysctls))]

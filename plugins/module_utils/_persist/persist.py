@@ -20,7 +20,7 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._linux import com
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux.apply import difference
 from ansible_collections.netpath.symmetry.plugins.module_utils._persist import files, restore
 from ansible_collections.netpath.symmetry.plugins.module_utils._persist.files import File, FileChange, PersistError
-from ansible_collections.netpath.symmetry.plugins.module_utils._persist.owned import SYSCTL_FILE, Owned
+from ansible_collections.netpath.symmetry.plugins.module_utils._persist.owned import HASH_FILE, SYSCTL_FILE, Owned
 from ansible_collections.netpath.symmetry.plugins.module_utils._persist.providers import (
     PARTS,
     Provider,
@@ -81,6 +81,7 @@ def plan(
     stay as they are: what is not in force there now may be missed, but not for us to forget.
     """
     check_sysctls(owned.sysctls)
+    check_sysctls(owned.hash, ours=HASH_FILE)
     wanted = [file for file in provider.files(owned, beside) if part_of(file.path) in parts]
     changes = files.plan(wanted, (path for path in ours(providers.values()) if part_of(path) in parts))
     changed = [change.path for change in changes]
@@ -102,33 +103,47 @@ def plan(
     return PersistPlan(provider, tuple(changes), tuple(stopped), tuple(commands), tuple(undo), tuple(parts))
 
 
-def check_sysctls(wanted: t.Iterable[tuple[str, int]], root: str = "/") -> None:
-    """Raises PersistError where another file will have the last word about one of our settings at the next boot."""
+def check_sysctls(wanted: t.Iterable[tuple[str, int]], root: str = "/", ours: str = SYSCTL_FILE) -> None:
+    """Raises PersistError where another file will have the last word about one of our settings.
+
+    At a boot, when systemd reads sysctl.d, or with ``sysctl --system``, which reads /etc/sysctl.conf last. ``ours`` is
+    the file of these settings.
+    """
     paths = dict(wanted)
-    if not paths:
-        return
-    ours_last = [path for path in sysctl_files.files(root, with_sysctl_conf=False) if path != SYSCTL_FILE]
-    by_name = sorted([*ours_last, SYSCTL_FILE], key=lambda path: path.rsplit("/", 1)[1])
+    for what, with_sysctl_conf in (("a reboot", False), ("'sysctl --system'", True)) if paths else ():
+        _check_settings(paths, _settings(paths, root, ours, with_sysctl_conf), ours, what)
+
+
+def _settings(paths: t.Mapping[str, int], root: str, ours: str, with_sysctl_conf: bool) -> list[sysctl_files.Setting]:
+    """The settings of all files with ours among them as it shall be, in the order in which they are applied."""
+    others = sysctl_files.files(root, with_sysctl_conf=False)
+    last = sysctl_files.files(root, with_sysctl_conf)[len(others) :]
+    by_name = sorted({*others, ours}, key=lambda path: path.rsplit("/", 1)[1])
     settings: list[sysctl_files.Setting] = []
-    for path in by_name:
-        if path == SYSCTL_FILE:
+    for path in [*by_name, *last]:
+        if path == ours:
             settings += [sysctl_files.Setting(key, str(value), path) for key, value in paths.items()]
             continue
         with contextlib.suppress(OSError), open(path, encoding="utf-8", errors="replace") as stream:
             settings += sysctl_files.parse(stream.read(), path)
-    settings = sysctl_files.in_force(settings)
+    return sysctl_files.in_force(settings)
+
+
+def _check_settings(
+    paths: t.Mapping[str, int], settings: t.Sequence[sysctl_files.Setting], ours: str, what: str
+) -> None:
     for key, value in paths.items():
         found = sysctl_files.decide(settings, key)
         if found is not None and found["value"] != value:
             raise PersistError(
-                f"{key} = {value} would not outlive a reboot: {found['file']} is read after {SYSCTL_FILE} and sets "
+                f"{key} = {value} would not outlive {what}: {found['file']} is read after {ours} and sets "
                 f"{found['value']}; change it there, or rename that file"
             )
         if key.startswith("net/ipv4/conf/") and key.endswith("/rp_filter"):
             everywhere = sysctl_files.decide(settings, "net/ipv4/conf/all/rp_filter")
             if everywhere is not None and everywhere["value"] > value:
                 raise PersistError(
-                    f"{key} = {value} would not be in force after a reboot: {everywhere['file']} sets that of all to "
+                    f"{key} = {value} would not be in force after {what}: {everywhere['file']} sets that of all to "
                     f"{everywhere['value']}, and the kernel uses the greater of both; change it there"
                 )
 

@@ -16,6 +16,7 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._persist import r
 from ansible_collections.netpath.symmetry.plugins.module_utils._persist.files import File, PersistError
 from ansible_collections.netpath.symmetry.plugins.module_utils._persist.owned import (
     FOLDER,
+    HASH_FILE,
     NFT_FILE,
     SYSCTL_FILE,
     Owned,
@@ -26,7 +27,7 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._persist.owned im
 )
 
 Command = tuple[str, ...]
-PARTS = ("routing", "nft", "rp_filter")
+PARTS = ("routing", "nft", "rp_filter", "ecmp_hash")
 
 
 class Provider:
@@ -44,7 +45,7 @@ class Provider:
         wanted += self.files_of_routes(links)
         if owned.table:
             wanted += [*nft_file(owned.table), *restore.nft_unit()]
-        return wanted + sysctl_file(owned.sysctls)
+        return [*wanted, *sysctl_file(SYSCTL_FILE, owned.sysctls), *sysctl_file(HASH_FILE, owned.hash)]
 
     def left_to_us(self, routes: t.Sequence[t.Any]) -> t.Sequence[t.Any]:
         """The routes that our script puts in, as the manager does not."""
@@ -67,7 +68,7 @@ def ours(providers: t.Iterable[Provider]) -> list[str]:
     """Every path that may hold something of ours, but for the programs."""
     common = [f"{FOLDER}/{kind}.ipv{family}" for kind in ("rules", "routes") for family in (4, 6)]
     units = [*restore.restore_unit(), *restore.nft_unit(), *restore.watch_unit()]
-    found = [*common, NFT_FILE, SYSCTL_FILE, *(file.path for file in units)]
+    found = [*common, NFT_FILE, SYSCTL_FILE, HASH_FILE, *(file.path for file in units)]
     return [*found, *(path for provider in providers for path in provider.present())]
 
 
@@ -75,6 +76,8 @@ def part_of(path: str) -> str:
     """Which of PARTS a file of ours is about."""
     if path == SYSCTL_FILE:
         return "rp_filter"
+    if path == HASH_FILE:
+        return "ecmp_hash"
     if path in (NFT_FILE, *(file.path for file in restore.nft_unit())):
         return "nft"
     return "routing"

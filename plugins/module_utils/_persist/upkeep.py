@@ -25,7 +25,12 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._model.ownership 
 )
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.routing import Route, Rule
 from ansible_collections.netpath.symmetry.plugins.module_utils._persist.networkd import DROPIN, section
-from ansible_collections.netpath.symmetry.plugins.module_utils._persist.owned import FOLDER, NFT_FILE, SYSCTL_FILE
+from ansible_collections.netpath.symmetry.plugins.module_utils._persist.owned import (
+    FOLDER,
+    HASH_FILE,
+    NFT_FILE,
+    SYSCTL_FILE,
+)
 from ansible_collections.netpath.symmetry.plugins.module_utils._persist.restore import NFTABLES_FILE
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan import simulate
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.render import route_arguments, rule_arguments
@@ -55,6 +60,9 @@ def read_missing(facts: t.Mapping[str, t.Any], root: str = "/") -> list[Dict]:
     wanted = dict.fromkeys(_COMMENT.findall(_text(os.path.join(root, NFT_FILE[1:]))))
     missing += [f"the nft rule {comment}" for comment in wanted if comment not in comments]
     missing += _missing_sysctls(facts, _text(os.path.join(root, SYSCTL_FILE[1:])))
+    for setting in sysctl_files.parse(_text(os.path.join(root, HASH_FILE[1:])), HASH_FILE):
+        if str(facts.get("sysctls", {}).get(setting.key, setting.value)) != setting.value:
+            missing.append(f"{setting.key} = {setting.value}")
     change = _change(os.path.join(root, STATE_DIR[1:])) if missing else ""
     return [{"what": what, "change": change, "present": False} for what in missing[:LIMIT]]
 

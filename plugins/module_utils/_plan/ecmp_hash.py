@@ -69,11 +69,8 @@ def read_wish(fields: t.Sequence[str], seed: t.Optional[int]) -> Wish:
     return Wish(number, seed)
 
 
-def plan(values: Values, wish: t.Optional[Wish]) -> Plan:
-    """The changes that make the kernel hash so, or as a fresh kernel does where ``wish`` is None; raises PlanError.
-
-    ``values`` are the present ones by path; those that the kernel does not have are absent.
-    """
+def targets_of(values: Values, wish: t.Optional[Wish]) -> dict[str, int]:
+    """The value that each parameter gets, by path; raises PlanError. See ``plan``."""
     families = [family for family in FAMILIES if path_of(family, "policy") in values]
     targets: dict[str, int] = {}
     for family in families:
@@ -90,6 +87,15 @@ def plan(values: Values, wish: t.Optional[Wish]) -> Plan:
         raise PlanError("this kernel has no fib_multipath_hash_policy: it was built without multipath routing")
     if SEED in values and (wish is None or wish.seed is not None):
         targets[SEED] = DEFAULTS["seed"] if wish is None or wish.seed is None else wish.seed
+    return targets
+
+
+def plan(values: Values, wish: t.Optional[Wish]) -> Plan:
+    """The changes that make the kernel hash so, or as a fresh kernel does where ``wish`` is None; raises PlanError.
+
+    ``values`` are the present ones by path; those that the kernel does not have are absent.
+    """
+    targets = targets_of(values, wish)
     changes = tuple(
         Change("sysctl", "set", before=Sysctl(path, values[path]), after=Sysctl(path, target))
         for path, target in targets.items()

@@ -18,6 +18,7 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._persist.hooks im
 )
 from ansible_collections.netpath.symmetry.plugins.module_utils._persist.networkd import Networkd, foreign_file
 from ansible_collections.netpath.symmetry.plugins.module_utils._persist.owned import (
+    HASH_FILE,
     NFT_FILE,
     SYSCTL_FILE,
     Owned,
@@ -32,8 +33,9 @@ RULE = Rule(4, 10100, table=10100, protocol=83)
 FOREIGN = Rule(4, 77, table=77, protocol=4)
 ROUTE = Route(4, 10100, "203.0.113.0/25", protocol=83, nexthops=(NextHop("wan_a", "198.51.100.1"),))
 BLOCK = Route(4, 10100, "203.0.113.0/25", type="unreachable", metric=4000000, protocol=83)
-TABLE = "table inet netpath_symmetry {\n}\n"
-OWNED = Owned((RULE,), (ROUTE, BLOCK), TABLE, (("net/ipv4/conf/v0.100/rp_filter", 2),))
+TABLE = "table inet netpath_symmetry {\n\tchain c {\n\t}\n}\n"
+HASH = ("net/ipv4/fib_multipath_hash_policy", 3)
+OWNED = Owned((RULE,), (ROUTE, BLOCK), TABLE, (("net/ipv4/conf/v0.100/rp_filter", 2),), (HASH,))
 
 
 def host(*rules: Rule, routes: tuple[Route, ...] = ()) -> Host:
@@ -55,6 +57,7 @@ def test_the_own_unit_persists_rules_before_the_network_and_routes_with_their_in
     assert routes == ["route replace 203.0.113.0/25 table 10100 proto 83 scope global via 198.51.100.1 dev wan_a"]
     assert found[NFT_FILE].endswith(TABLE)
     assert found[SYSCTL_FILE].splitlines()[1:] == ["net/ipv4/conf/v0.100/rp_filter = 2"]
+    assert found[HASH_FILE].splitlines()[1:] == ["net/ipv4/fib_multipath_hash_policy = 3"]
     assert restore.unit_names(found) == ["symmetry-nft.service", "symmetry-restore.service", "symmetry-watch.service"]
     assert all("Written by netpath.symmetry" in text for text in found.values())
 
@@ -123,14 +126,26 @@ def test_results_of_check_mode_count_as_carried_out():
         planned_parts({}, planned)
 
 
+def test_of_a_plan_that_tells_more_the_table_is_taken():
+    def after(text: str) -> str:
+        result = {"changes": [{"kind": "nft"}], "diff": {"before_header": "reverse-path filter (live)", "after": text}}
+        return planned_parts({"reverse-path filter": "old"}, [result])["reverse-path filter"]
+
+    beside = "net/ipv4/conf/wan_a/rp_filter = 2\n", "# /var/lib/netpath-symmetry/register/rp_filter.wan_a.entry\n}\n"
+    assert after(f"{beside[0]}{TABLE}{beside[1]}") == TABLE
+    assert after("".join(beside)) == ""
+    assert after("table inet netpath_symmetry {\n}\n") == "", "what is empty needs no file"
+
+
 def test_a_part_leaves_the_files_of_the_others_alone(monkeypatch):
-    everything = {path: File(path, "old") for path in (NFT_FILE, SYSCTL_FILE, "/etc/netpath-symmetry/rules.ipv4")}
+    paths = (NFT_FILE, SYSCTL_FILE, HASH_FILE, "/etc/netpath-symmetry/rules.ipv4")
+    everything = {path: File(path, "old") for path in paths}
     monkeypatch.setattr(persist.files, "read", everything.get)
     providers = {"boot_unit": Provider()}
-    for part in ("routing", "nft", "rp_filter"):
+    for part in ("routing", "nft", "rp_filter", "ecmp_hash"):
         changes = persist.plan(Owned(), providers["boot_unit"], providers, parts=[part]).changes
         assert [part_of(change.path) for change in changes] == [part]
-    assert len(persist.plan(Owned(), providers["boot_unit"], providers).changes) == 3
+    assert len(persist.plan(Owned(), providers["boot_unit"], providers).changes) == 4
 
 
 def test_a_later_file_that_says_otherwise_is_named(tmp_path):
@@ -148,6 +163,19 @@ def test_a_later_file_that_says_otherwise_is_named(tmp_path):
     persist.check_sysctls(wanted, str(tmp_path))
     with pytest.raises(PersistError, match="sets that of all to 1"):
         persist.check_sysctls([("net/ipv4/conf/wan_b/rp_filter", 0)], str(tmp_path))
+
+
+def test_what_sysctl_reads_last_is_named_too(tmp_path):
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc" / "sysctl.conf").write_text(f"{HASH[0].replace('/', '.')} = 1\n")
+    with pytest.raises(PersistError, match=r"would not outlive 'sysctl --system': \S+/etc/sysctl\.conf is read after"):
+        persist.check_sysctls([HASH], str(tmp_path), HASH_FILE)
+    (tmp_path / "etc" / "sysctl.conf").write_text(f"{HASH[0].replace('/', '.')} = 3\n")
+    persist.check_sysctls([HASH], str(tmp_path), HASH_FILE)
+    (tmp_path / "etc" / "sysctl.d").mkdir()
+    (tmp_path / "etc" / "sysctl.d" / "99-zz.conf").write_text("net.ipv4.fib_multipath_hash_policy = 0\n")
+    with pytest.raises(PersistError, match=r"would not outlive a reboot: \S+/etc/sysctl\.d/99-zz\.conf .* sets 0"):
+        persist.check_sysctls([HASH], str(tmp_path), HASH_FILE)
 
 
 def test_the_unit_after_a_boot_comes_before_every_network_manager():

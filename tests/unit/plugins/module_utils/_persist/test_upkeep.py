@@ -21,15 +21,17 @@ RULE_SIX = Rule(6, 10100, table=10100, protocol=83)  # the same text in another 
 ROUTE = Route(6, 10100, "2001:db8:5::/48", metric=1024, protocol=83, nexthops=(NextHop("wan_a", "2001:db8:a::1"),))
 BLOCK = Route(4, 10100, "203.0.113.0/25", type="unreachable", metric=4000000, protocol=83)
 TABLE = 'table inet netpath_symmetry {\n\tchain c {\n\t\tcounter accept comment "symmetry:partner"\n\t}\n}\n'
-OWNED = Owned((RULE, RULE_SIX), (ROUTE, BLOCK), TABLE, (("net/ipv4/conf/v0.100/rp_filter", 2),))
+OWNED = Owned((RULE, RULE_SIX), (ROUTE, BLOCK), TABLE, (("net/ipv4/conf/v0.100/rp_filter", 2),),
+              (("net/ipv4/fib_multipath_hash_policy", 3),))
 
 
-def facts(rules=(RULE, RULE_SIX), routes=(ROUTE, BLOCK), comment="symmetry:partner", mode=2, **more):
+def facts(rules=(RULE, RULE_SIX), routes=(ROUTE, BLOCK), comment="symmetry:partner", mode=2, policy=3, **more):
     chain = {"family": "inet", "table": "netpath_symmetry", "name": "c", "rules": [{"comment": comment}]}
     return {
         "rules": [rule.to_dict() for rule in rules],
         "routes": [route.to_dict() for route in routes],
         "netfilter": {"chains": [chain]},
+        "sysctls": {"net/ipv4/fib_multipath_hash_policy": policy},
         "interface_sysctls": {"v0.100": {"rp_filter": mode}},
         **more,
     }
@@ -64,6 +66,7 @@ def test_what_is_in_force_is_not_missed(root):
     ({"routes": (ROUTE,)}, "unreachable 203.0.113.0/25"),
     ({"routes": (BLOCK,)}, "2001:db8:5::/48"),
     ({"comment": "symmetry:other"}, "the nft rule symmetry:partner"),
+    ({"policy": 1}, "net/ipv4/fib_multipath_hash_policy = 3"),
     ({"mode": 1}, "net/ipv4/conf/v0.100/rp_filter = 2"),
 ], ids=lambda value: next(iter(value)) if isinstance(value, dict) else "")
 def test_what_is_gone_is_named(root, change, what):
