@@ -4,7 +4,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # Run run.yml of a target, with the options given. The module changes the network of a namespace that lives as long as
-# this script; wan_a and v0.100 have addresses there.
+# this script; wan_a and v0.100 have addresses there. The journal and the register are its own, too.
 set -eux
 
 netns="nps-it-$$"
@@ -22,4 +22,6 @@ done
 ip -n "$netns" address add 198.51.100.2/30 dev wan_a
 ip -n "$netns" address add 198.51.100.6/30 dev v0.100
 
-ip netns exec "$netns" ansible-playbook -i localhost, run.yml "$@"
+mkdir -p /var/lib/netpath-symmetry
+export ANSIBLE_PIPELINING=1
+ip netns exec "$netns" sh -c 'mount -t tmpfs symmetry /var/lib/netpath-symmetry && exec ansible-playbook -i localhost, run.yml "$@"' sh "$@"
