@@ -1,7 +1,7 @@
 # Copyright (c) 2026 netpath.symmetry contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Links that take smaller packets than hosts send: whether large ones arrive, as SYM601 says, against real datagrams.
+"""Links that take smaller packets than hosts send: which large ones arrive, as SYM601 says, against real datagrams.
 
 Narrow links are between routers, so that both ends of a flow send packets of the same size. A datagram that does not
 fit is turned back with an ICMP error; where that reaches the sender, what it sends again is in fragments and arrives.
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import pathlib
 import random
+import re
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.diagnose import Diagnosis
@@ -18,7 +19,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.findings 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.journey.verdict import FlowVerdict
 from ansible_collections.netpath.symmetry.tests.networks import predict
 from ansible_collections.netpath.symmetry.tests.networks.traffic import Attempt
-from ansible_collections.netpath.symmetry.tests.networks.world import Ask, Node, World
+from ansible_collections.netpath.symmetry.tests.networks.world import V6, Ask, Node, World
 
 if t.TYPE_CHECKING:
     from ansible_collections.netpath.symmetry.tests.networks.network import Run
@@ -29,6 +30,7 @@ FLOWS = 3  # that are sent in one
 MTU = 1500
 _SIZES = (1280, 1300, 1400, 1499)  # not below what IPv6 needs
 _HEADERS = {4: 28, 6: 48}
+_LOST = re.compile(r"more than (\d+) bytes do not fit .* \(up to (\d+) bytes are sent")
 _NEW = 48  # added to client ports: new flows
 _ERRORS = {
     "of both families": ("icmp type destination-unreachable icmp code frag-needed", "icmpv6 type packet-too-big"),
@@ -74,14 +76,14 @@ def try_large(run: Run, folder: pathlib.Path | None) -> None:
         return
     diagnosis, predictions = predict.predict(predict.read_facts(run.spaces), asks)
     told = {one.name: one for one in diagnosis.verdicts}
-    said = {name: arrives(diagnosis, one) for name, one in told.items()}
+    said = {name: lost(diagnosis, one) for name, one in told.items()}
     if folder is not None:
         result.digest += " " + predict.write(folder / f"{world.seed}-large.json", predictions, said)
     known = [ask for ask in asks if said[ask.name] is not None]
     known.sort(key=lambda ask: not _is_narrow(world, told[ask.name]))
     for ask in _apart(known)[:FLOWS]:
-        wanted = bool(said[ask.name])
-        attempt = Attempt(ask, size=MTU - _HEADERS[ask.family], again=4)
+        size, wanted = one_size(world, ask, said[ask.name] or [])
+        attempt = Attempt(ask, size=size - _HEADERS[ask.family], again=4)
         if not world.static_neighbours:
             run.spaces.forget_neighbours()
         run.watch.drain()
@@ -91,18 +93,40 @@ def try_large(run: Run, folder: pathlib.Path | None) -> None:
         result.packets += 1
         result.large[FATES[wanted]] += 1
         if attempt.works != wanted:
-            run.note("large datagrams of", ask, f"predicted: {FATES[wanted]}\nobserved:  {FATES[attempt.works]}",
+            run.note(f"large datagrams ({size} bytes) of", ask,
+                     f"predicted: {FATES[wanted]}\nobserved:  {FATES[attempt.works]}",
                      [str(one) for one in run.watch.seen])
 
 
-def arrives(diagnosis: Diagnosis, told: FlowVerdict) -> bool | None:
-    """What the engine says of large packets; None where small ones fail, take several ways, or nobody knows."""
+def lost(diagnosis: Diagnosis, told: FlowVerdict) -> list[tuple[int, int]] | None:
+    """The sizes that the engine says are lost: those over the first number, up to the second.
+
+    None where small ones fail, take several ways, or nobody knows.
+    """
     if len(told.journey.pairs) != 1 or told.journey.pairs[0].result != "ok":
         return None
     found = list(mtu.of_flow(diagnosis.network, told))
     if any(one.id == "SYM901" for one in found):
         return None
-    return not any(one.severity == "critical" for one in found)
+    return [_sizes(one.text) for one in found if one.severity == "critical"]
+
+
+def _sizes(text: str) -> tuple[int, int]:
+    said = _LOST.search(text)
+    if said is None:
+        raise ValueError(f"no sizes are said in {text!r}")
+    return int(said[1]), int(said[2])
+
+
+def one_size(world: World, ask: Ask, said: list[tuple[int, int]]) -> tuple[int, bool]:
+    """How large the datagrams of a flow are to be, with their headers, and whether they arrive.
+
+    Larger ones than a sender was told of come in fragments: over IPv4 routers cut these again, over IPv6 nobody does.
+    """
+    narrow = {plug.mtu for node in world.nodes.values() for plug in node.plugs if plug.mtu}
+    sizes = [MTU, MTU, *sorted(narrow), *[size for _over, size in said] * 3]
+    size = random.Random(f"large {world.seed} {ask.name}").choice(sizes)
+    return size, not any(over < size and (size <= up_to or ask.family == V6) for over, up_to in said)
 
 
 def _is_narrow(world: World, told: FlowVerdict) -> bool:

@@ -106,9 +106,10 @@ def _fate(pair: Pair) -> Fate:
 
 
 def write(
-    path: pathlib.Path, predictions: t.Mapping[str, Prediction], large: t.Mapping[str, bool | None] | None = None
+    path: pathlib.Path, predictions: t.Mapping[str, Prediction],
+    large: t.Mapping[str, list[tuple[int, int]] | None] | None = None,
 ) -> str:
-    """Write predictions down, and which large packets arrive; returns the SHA-256 of the file."""
+    """Write predictions down, and which sizes are lost; returns the SHA-256 of the file."""
     told = {name: one.to_dict() | ({"large": large[name]} if large else {}) for name, one in predictions.items()}
     text = json.dumps(told, indent=1, sort_keys=True)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -53,7 +53,7 @@ def test_large_datagrams_that_fare_otherwise_are_noticed(monkeypatch: pytest.Mon
     monkeypatch.setattr(mtu, "of_flow", lambda _network, _told: ())
     monkeypatch.setattr(traffic, "PATIENCE", 0.5)
     wrong = run_network(14).wrong
-    assert wrong and "large datagrams of" in wrong[0] and "observed:  large datagrams are lost" in wrong[0]
+    assert wrong and "large datagrams (1500 bytes) of" in wrong[0] and "observed:  large datagrams are lost" in wrong[0]
 
 
 def test_clients_that_keep_their_ports_and_fare_otherwise_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
