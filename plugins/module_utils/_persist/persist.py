@@ -27,6 +27,7 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._persist.provider
     ours,
     part_of,
 )
+from ansible_collections.netpath.symmetry.plugins.module_utils._plan import ecmp_hash
 
 SETTLE_SECONDS = 15.0  # a manager that was told to read its files answers before it has done so
 QUIET_SECONDS = 1.0  # the state has come to rest when it was right for so long
@@ -36,6 +37,7 @@ _HOLDS = {
     "routing": ("h rule/4", "h rule/6", "h route/4", "h route/6"),
     "nft": ("h nft", "h mark"),
     "rp_filter": ("h sysctl/net/ipv4/conf",),
+    "ecmp_hash": tuple(f"h sysctl/{path}" for path in ecmp_hash.paths()),
 }
 
 

@@ -145,6 +145,8 @@ def test_a_part_leaves_the_files_of_the_others_alone(monkeypatch):
     for part in ("routing", "nft", "rp_filter", "ecmp_hash"):
         changes = persist.plan(Owned(), providers["boot_unit"], providers, parts=[part]).changes
         assert [part_of(change.path) for change in changes] == [part]
+        held = persist.plan(Owned(), providers["boot_unit"], providers, parts=[part]).touches()[1:]
+        assert held and all(line.startswith("h ") for line in held), "later changes of it depend"
     assert len(persist.plan(Owned(), providers["boot_unit"], providers).changes) == 4
 
 
