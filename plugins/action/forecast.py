@@ -16,13 +16,14 @@ from ansible.utils.display import Display
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import FlowError
 from ansible_collections.netpath.symmetry.plugins.plugin_utils import _edge
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.change.batches import Batch, batches, read_sizes
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.change.change_plan import (
     change_plan,
     read_steps,
     sources,
     unacknowledged,
 )
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.change.forecast import ForecastError
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.change.forecast import Forecast, ForecastError
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.change.proof import plan_proof
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.diagnose import diagnose
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.variables import SiteError
@@ -54,6 +55,9 @@ class ActionModule(ActionBase):
                 "flow": {"type": "str"},
                 "change_id": {"type": "str"},
                 "allow_worse": {"type": "bool", "default": False},
+                "canary": {"type": "raw"},
+                "batch": {"type": "raw"},
+                "together": {"type": "raw", "default": []},
                 "write_remedies": {"type": "path"},
                 "report_dir": {"type": "path"},
             },
@@ -65,12 +69,15 @@ class ActionModule(ActionBase):
             before = diagnose(facts, variables, [options["flow"]] if options["flow"] else None)
             outlook = before.forecast(steps)
             plan = change_plan(facts, steps)
+            changing = [host for host, entry in plan.items() if entry["changes"]]
+            sizes = read_sizes(options["canary"], options["batch"], options["together"], changing)
+            cut = batches(plan, steps, sizes, before.forecast, outlook)
         except (SiteError, FlowError, ForecastError) as error:
             raise AnsibleActionFail(str(error)) from error
         found = {**outlook.to_dict(), "sources": sources(outlook), "plan": plan, "remedies": options["remedies"]}
         found["unacknowledged"] = unacknowledged(found["sources"], steps)
-        moved = [flow for flow in found["flows"] if flow["before"] != flow["after"]]
-        expected = [flow.after_with_region() for flow in outlook.flows]
+        change_id = options["change_id"] or _change_id()
+        found["batches"] = _batches(cut, plan, facts, change_id)
         text = forecast_text(found)
         Display().display("\n" + text + "\n")
         if options["write_remedies"]:
@@ -81,9 +88,9 @@ class ActionModule(ActionBase):
         result.update(
             changed=False,
             text=text,
-            change_id=options["change_id"] or _change_id(),
-            hosts_to_change=sorted(found["plan"]),
-            proof=plan_proof(expected, facts, sorted(found["plan"]), {flow["name"] for flow in moved}),
+            change_id=change_id,
+            hosts_to_change=sorted(plan),
+            proof=_proof(outlook, facts, sorted(plan)),
             **found,
         )
         if outlook.worse and not options["allow_worse"]:
@@ -93,6 +100,34 @@ class ActionModule(ActionBase):
                 "Choose other remedies, or accept it with symmetry_allow_worse=true",
             )
         return result
+
+
+def _proof(outlook: Forecast, facts: t.Mapping[str, t.Any], watchers: t.Sequence[str]) -> dict[str, t.Any]:
+    """Who proves the flows of a forecast; those that it moves are watched."""
+    moved = {flow.before.name for flow in outlook.flows if flow.before.verdict != flow.after.verdict}
+    return plan_proof([flow.after_with_region() for flow in outlook.flows], facts, watchers, moved)
+
+
+def _batches(
+    cut: t.Sequence[Batch], plan: t.Mapping[str, t.Any], facts: t.Mapping[str, t.Any], change_id: str
+) -> list[dict[str, t.Any]]:
+    """The batches for the play that runs them; each of several is a change with an id of its own."""
+    told: list[dict[str, t.Any]] = []
+    before: list[str] = []
+    for number, batch in enumerate(cut, 1):
+        before += batch.hosts
+        told.append(
+            {
+                "number": number,
+                "change_id": f"{change_id}.{number}" if len(cut) > 1 else change_id,
+                "hosts": list(batch.hosts),
+                "changed": [host for host in batch.hosts if plan[host]["changes"]],
+                "canary": batch.canary,
+                "joined": list(batch.joined),
+                "proof": _proof(batch.outlook, facts, sorted(before)),
+            }
+        )
+    return told
 
 
 def _change_id() -> str:

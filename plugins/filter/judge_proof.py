@@ -13,7 +13,7 @@ author:
   - netpath.symmetry contributors (@netpath)
 description:
   - Joins what the probing and the watching hosts have registered into one judgement per flow.
-  - The playbook C(prove) registers C(symmetry_probes) and C(symmetry_captures) on the hosts.
+  - The tasks C(prove) of the playbooks register C(symmetry_probes) and C(symmetry_captures) on the hosts.
 positional: hostvars
 options:
   _input:

@@ -54,6 +54,24 @@ options:
     description: Do not fail when the remedies make a flow worse.
     type: bool
     default: false
+  canary:
+    description:
+      - How many hosts are changed first, as a number such as V(1) or a share such as V(10%). Without it no batch is a
+        canary.
+    type: raw
+  batch:
+    description:
+      - How many hosts are changed at once after that, as a number or a share. Without it all that are left.
+      - With several batches each is a change of its own, with O(change_id), a dot and its number as its id.
+    type: raw
+  together:
+    description:
+      - Sets of hosts that are changed in one batch. A set may make a batch larger than O(batch).
+      - Where the state between two batches would make a flow worse which the whole change does not, they are joined
+        anyway.
+    type: list
+    elements: list
+    default: []
   write_remedies:
     description: Save the remedies in this file on the control node, so that a later run applies exactly these.
     type: path
@@ -110,6 +128,14 @@ change_id:
   returned: always
   type: str
   sample: 20261121T022700Z-4f1c
+batches:
+  description:
+    - The hosts in the order in which they are changed. C(joined) are the flows for whose sake a batch is larger than it
+      was to be, C(changed) the hosts on which something changes.
+  returned: always
+  type: list
+  elements: dict
+  sample: [{number: 1, canary: true, change_id: CHG1.1, hosts: [gw1], changed: [gw1], joined: [], proof: {}}]
 proof:
   description: Who could prove the flows by packets, for the playbooks.
   returned: always

@@ -150,7 +150,7 @@ def test_a_control_node_that_dies_leaves_hosts_that_mend_themselves(network: Lab
     with mending(network, tmp_path, "orphan", "-e", f"symmetry_guard_seconds={seconds}") as running:
         wait_for("armed", lambda: standing(network, "gw", "orphan") == "pending")
         armed = time.monotonic()
-        wait_for("applied", lambda: "PLAY [Watch the flows" in told(tmp_path))
+        wait_for("applied", lambda: "TASK [Start to capture" in told(tmp_path))
         running.send_signal(signal.SIGKILL)
         running.wait()
     assert kernel(network, "gw") != before
@@ -231,7 +231,7 @@ def test_where_one_host_cannot_confirm_no_host_keeps_the_change(lab: BuildLab, t
     flows = [{"name": "web-back", "flow": "tcp 192.0.2.20 > 10.2.0.10:80"}]
     chosen.write_text(json.dumps({"symmetry_remedies": diagnosis["change"], "symmetry_flows": flows}), encoding="utf-8")
     with mending(network, tmp_path, "both", "-e", f"@{chosen}") as running:
-        wait_for("applied", lambda: "PLAY [Watch the flows" in told(tmp_path))
+        wait_for("applied", lambda: "TASK [Start to capture" in told(tmp_path))
         assert {standing(network, host, "both") for host in SERVERS} == {"pending"}
         network.run("server_strict", f"{GUARD}/symmetry-guard revert")
         assert running.wait(60) == 2, told(tmp_path)
@@ -293,7 +293,7 @@ def guard_tasks(node: t.Any) -> t.Iterator[dict[str, t.Any]]:
             yield from guard_tasks(value)
 
 
-@pytest.mark.parametrize("path", sorted(PLAYBOOKS.glob("*.yml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(PLAYBOOKS.rglob("*.yml")), ids=lambda path: path.stem)
 def test_a_playbook_ends_no_change_but_its_own(path: pathlib.Path) -> None:
     for task in guard_tasks(yaml.safe_load(path.read_text(encoding="utf-8"))):
         if task["state"] not in ("armed", "queried"):

@@ -51,6 +51,7 @@ class FlowForecast:
             "name": self.before.name, "flow": str(self.before.named.flow), "live": self.before.named.live,
             "before": self.before.verdict, "after": self.after.verdict, "change": self.change,
             "summary_after": self.after.summary(), "share_after": self.after.share,
+            "share_before": self.before.share, "share_broken_before": round(self.before.share_broken, 6),
         }
 
     def after_with_region(self) -> dict[str, t.Any]:
