@@ -16,9 +16,10 @@ description:
 positional: after
 options:
   _input:
-    description: The verdicts before, as M(netpath.symmetry.diagnose) returns them.
-    type: list
-    elements: dict
+    description:
+      - The verdicts before, as M(netpath.symmetry.diagnose) returns them.
+      - Or what it or M(netpath.symmetry.forecast) has left in C(diagnosis.json) or C(forecast.json).
+    type: raw
     required: true
   after:
     description: The verdicts after.
@@ -45,15 +46,24 @@ _value:
 
 import typing as t
 
+from ansible.errors import AnsibleFilterError
+
 from ansible_collections.netpath.symmetry.plugins.plugin_utils import _edge
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.change.comparison import compare
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.change.comparison import (
+    compare,
+    verdicts_of,
+)
 
 Data = t.Mapping[str, t.Any]
 
 
-def compare_verdicts(before: t.Sequence[Data], after: t.Sequence[Data]) -> list[dict[str, str]]:
+def compare_verdicts(before: t.Sequence[Data] | Data, after: t.Sequence[Data]) -> list[dict[str, str]]:
     """Each named flow before and after."""
-    return compare(_edge.plain(before), _edge.plain(after))
+    told = _edge.plain(before)
+    try:
+        return compare(verdicts_of(told) if isinstance(told, dict) else told, _edge.plain(after))
+    except (ValueError, KeyError, TypeError) as error:
+        raise AnsibleFilterError(f"the verdicts before cannot be compared: {error!r}") from error
 
 
 class FilterModule:

@@ -106,6 +106,25 @@ def test_a_verdict_that_has_got_worse_stops_it_though_no_packet_tells(network: L
     assert {host: kernel(network, host) for host in HOSTS} == before
 
 
+def test_verify_compares_with_what_remediate_left(network: Lab, tmp_path: pathlib.Path) -> None:
+    flows = [
+        {"name": "web-front", "flow": "tcp 192.0.2.20 > 10.1.0.10:80"},
+        {"name": "web-back", "flow": "tcp 192.0.2.20 > 10.2.0.10:80"},
+    ]
+    named = ("-e", json.dumps({"symmetry_flows": flows}), "-e", "sample_seconds=0")
+    play(network, tmp_path, "remediate", *options("seen"), *named)
+    done = play(network, tmp_path, "verify", *named)
+    rows = {row["name"]: row["change"] for row in json.loads((tmp_path / "comparison.json").read_text())}
+    assert rows == {"web-front": "equal", "web-back": "better"}, done.output
+    assert "1 better, 1 equal, 0 worse" in done.output, done.output
+    play(network, tmp_path / "old", "rollback", "-e", "symmetry_change_id=seen")
+    earlier = ("-e", f"verify_before={tmp_path}/diagnosis.json")
+    worse = play(network, tmp_path / "old", "verify", *named, *earlier, status=2)
+    assert "Worse than before: web-back; where that is meant" in messages(worse.output), worse.output
+    absent = play(network, tmp_path / "old", "verify", *named, "-e", "verify_before=/nowhere.json", status=2)
+    assert "there is no file /nowhere.json" in absent.output, absent.output
+
+
 def test_hosts_that_go_together_are_one_batch_and_one_that_goes_is_named(
     network: Lab, tmp_path: pathlib.Path
 ) -> None:
