@@ -12,6 +12,7 @@ import typing as t
 import pytest
 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.findings.registry import Finding
+from ansible_collections.netpath.symmetry.tests.lab.modules import run_module
 from ansible_collections.netpath.symmetry.tests.lab.netns import Netns, veth
 from ansible_collections.netpath.symmetry.tests.lab.quick_facts import diagnosed
 
@@ -194,6 +195,23 @@ def test_what_is_told_is_what_transfers_show(chain: Hosts, name: str) -> None:
     finally:
         if host:
             chain[host].run("nft flush ruleset")
+
+
+@pytest.mark.long
+def test_the_clamp_that_is_proposed_lets_transfers_through(chain: Hosts) -> None:
+    chain["fw"].run(f"nft '{DROP + NO_ERRORS}'")
+    try:
+        forget(chain)
+        told = diagnosed(chain, list(FLOWS.values()))
+        (remedy,) = told.proposal.remedies
+        assert (remedy.role, remedy.host, set(remedy.fixes)) == ("mss_clamp", "near", set(FLOWS.values()))
+        edges = remedy.variables["mss_clamp_edges"]
+        assert not run_module(chain["near"], "mss_clamp", {"edges": edges}).get("failed")
+        assert transfers(chain, 100_000) == {4: True, 6: True}
+        assert not diagnose(chain)
+    finally:
+        run_module(chain["near"], "mss_clamp", {"state": "absent"})
+        chain["fw"].run("nft flush ruleset")
 
 
 UDP = {family: flow.replace("tcp", "udp") for family, flow in FLOWS.items()}

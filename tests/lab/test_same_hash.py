@@ -10,6 +10,7 @@ import typing as t
 
 import pytest
 
+from ansible_collections.netpath.symmetry.tests.lab.modules import run_module
 from ansible_collections.netpath.symmetry.tests.lab.netns import Netns, veth
 from ansible_collections.netpath.symmetry.tests.lab.quick_facts import diagnosed
 
@@ -78,3 +79,18 @@ def test_pairs_of_branches_are_those_that_packets_take(diamond: Hosts, name: str
     ids = {one.id for one in told.findings}
     assert ("SYM502" in ids) == (verdict == "at_risk")
     assert ("SYM501" in ids) == (verdict != "symmetric")
+
+
+@pytest.mark.long
+def test_the_hash_that_is_proposed_lets_every_flow_through(diamond: Hosts) -> None:
+    legs, left, right, _verdict, (_low, high) = CASES["seeds of their own"]
+    set_up(diamond, legs, left, right)
+    assert works(diamond) <= high < FLOWS
+    told = diagnosed(diamond, ["icmp 10.0.0.20 > 10.9.0.10"])
+    found = [one for one in told.proposal.remedies if one.role == "ecmp_hash"]
+    assert [one.host for one in found] == ["left", "right"]
+    for one in found:
+        options = {name.removeprefix("ecmp_hash_"): value for name, value in one.variables.items()}
+        assert not run_module(diamond[one.host], "ecmp_hash", options).get("failed")
+    assert works(diamond) == FLOWS
+    assert diagnosed(diamond, ["icmp 10.0.0.20 > 10.9.0.10"]).verdicts[0].verdict == "symmetric"

@@ -11,6 +11,7 @@ import dataclasses
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.change import remedies as _remedies
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.change.finding_remedies import with_more
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.change.forecast import Forecast, Step, forecast
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.failure.what_if import (
     JUDGED_LIMIT,
@@ -109,8 +110,10 @@ def diagnose(
     observed = observe_uplinks(network)
     verdicts = [
         _with_evidence(network, told) for one in [*named, *living] for told in judge_classes(network, one, observed)]
-    proposal = _remedies.propose(network, [told for told in verdicts if not is_wide(told)], observed)
-    found = _with_remedies(_findings.find(network, verdicts), proposal)
+    narrow = [told for told in verdicts if not is_wide(told)]
+    found = _findings.find(network, verdicts)
+    proposal = with_more(network, narrow, observed, _remedies.propose(network, narrow, observed), found)
+    found = _with_remedies(found, proposal)
     verdicts = _with_findings(verdicts, found)
     return Diagnosis(
         tuple(verdicts), tuple(found), tuple(checks(network, verdicts, found)), proposal, tuple(boundaries(verdicts)),

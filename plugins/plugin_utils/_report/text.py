@@ -140,6 +140,9 @@ def finding_lines(findings: t.Sequence[Data]) -> list[str]:
     return [*lines, "each is explained in docs/findings/ID.md of the collection"]
 
 
+_NO_PART_OF_A_CHANGE = ("mss_clamp", "ecmp_hash")  # whoever wants them runs the role
+
+
 def remedy_lines(remedies: t.Sequence[Data]) -> list[str]:
     """The recommended remedies with the variables that their roles take, then the alternatives in a line each."""
     lines: list[str] = []
@@ -155,6 +158,8 @@ def remedy_lines(remedies: t.Sequence[Data]) -> list[str]:
         if not remedy["recommended"]:
             told = f"or role {remedy['role']} on {remedy['host']}: {remedy['text']} ({remedy['why']}); "
             lines += paragraph(told + f"mends {', '.join(remedy['fixes'])}", "", "   ")
+            if remedy["role"] in _NO_PART_OF_A_CHANGE:
+                lines += ["     " + line for line in as_yaml(remedy["variables"]).splitlines()]
     return lines
 
 
