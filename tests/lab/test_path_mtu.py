@@ -223,7 +223,6 @@ UDP_CASES = {  # what is run where, and the families whose large answers are los
         {"far": STATES + "ct direction reply ct state established accept'"}, (4, 6)),
     "a host beyond, which has not seen the answer, lets replies alone pass": (
         {"fw": STATES + "ct direction reply ct state established accept'"}, ()),
-    "an established flow passes": ({"far": STATES + "ct state established accept'"}, ()),
     "a rule of the server asks for the port, which its lookup for the error does not know": (
         {"server": "".join(OTHER.format(*way, "sport 5000") for way in TO_FAR)}, (4, 6)),
     "a rule of the server asks for a mark that is set at output": (
@@ -267,6 +266,22 @@ def test_a_large_answer_by_udp_is_lost_where_nobody_sends_it_again_in_fragments(
     finally:
         for host in scripts:
             chain[host].run(UNDO, check=False)
+
+
+def test_fragments_are_not_foretold_where_a_host_without_connection_tracking_asks_for_ports(chain: Hosts) -> None:
+    chain["fw"].run("conntrack -F; "  # of the tests before: what has entries is taken to track
+                    "nft '" + DROP.replace("0; }", "0; policy drop; }") + "meta l4proto { icmp, ipv6-icmp } accept; "
+                    "add rule inet f forward udp sport 5000 accept; add rule inet f forward udp dport 5000 accept'")
+    try:
+        forget(chain, "server", 4)
+        found = diagnose(chain, UDP.values())
+        assert {(one.id, one.host, one.severity) for one in found} == {
+            ("SYM901", "near", "info"), ("SYM901", "far", "info")}
+        assert all("rules of fw ask for ports" in one.text for one in found)
+        assert answers(chain, 100) == {4: True, 6: True}
+        assert answers(chain, 1400) == {4: False, 6: False}
+    finally:
+        chain["fw"].run(UNDO, check=False)
 
 
 def test_an_end_of_a_wire_that_takes_less_than_the_other_sends(chain: Hosts) -> None:

@@ -19,6 +19,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.journey.p
 )
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.journey.turned_back import (
     dead_end,
+    in_pieces,
     learned_elsewhere,
     turned_back,
 )
@@ -94,10 +95,12 @@ def _not_sent_again(
     elsewhere = learned_elsewhere(network, path, first)
     if elsewhere:
         return f"their sender does not heed that: {elsewhere}", ""
-    if path is not pair.back or first.protocol != "udp":
-        return "", ""
-    lost, doubt = dead_end(packet.request_again(told.named.flow, pair.forward))
-    return f"another request by the same port does not bring such an answer again: {lost}" if lost else "", doubt
+    lost = ""
+    if path is pair.back and first.protocol == "udp":
+        lost, doubt = dead_end(packet.request_again(told.named.flow, pair.forward))
+    if lost:
+        return f"another request by the same port does not bring such an answer again: {lost}", ""
+    return "", doubt or in_pieces(network, path, first)
 
 
 def _largest(network: Network, told: FlowVerdict, pair: Pair, path: Path) -> int | None:

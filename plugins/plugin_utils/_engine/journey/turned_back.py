@@ -10,6 +10,7 @@ The host before the link looks at the size after prerouting and before the forwa
 from __future__ import annotations
 
 import dataclasses
+import re
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import Flow
@@ -27,6 +28,8 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.n
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Packet
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.passage.passage import Passage
 
+_DEFRAG = -400  # NF_IP_PRI_CONNTRACK_DEFRAG
+_PORTS = re.compile(r"\b[sd]ports?\b|--ports")
 _PRECEDENCE, _TOS = 0xC0, 0x1E  # IPTOS_PREC_INTERNETCONTROL and IPTOS_TOS_MASK: the tos of an error (icmp_send)
 
 
@@ -144,6 +147,27 @@ def learned_elsewhere(network: Network, path: Path, first: Flow) -> str:
         return ""
     return (f"{hop.host} learns it of its route {_named(told.route)}, and sends by its route {_named(taken)}, which a "
             "rule finds by the ports, the protocol or a mark that is set at output")
+
+
+def in_pieces(network: Network, path: Path, first: Flow) -> str:
+    """Why it is not known whether fragments take the path: later ones have no ports, and some host asks for these.
+
+    Where connections are tracked they are put together first (nf_defrag, priority -400); a host reads its own whole.
+    """
+    if first.protocol != "udp":
+        return ""
+    foreign = "ip" if first.family == 6 else "ip6"
+    for hop in path.hops:
+        host = network.hosts[hop.host]
+        if hop.iif is None:
+            continue
+        joined = host.tracks(first.family)
+        asking = any(rule.sport or rule.dport for rule in host.rules[first.family]) and not joined
+        chains = [chain for chain in host.ruleset.chains if chain.family not in (foreign, "arp") and chain.hook not in (
+            "input", "output") and (not joined or chain.hook == "ingress" or chain.priority <= _DEFRAG)]
+        if asking or any(_PORTS.search(str(rule)) for chain in chains for rule in chain.rules):
+            return f"rules of {hop.host} ask for ports, which later fragments of a datagram do not have"
+    return ""
 
 
 def _named(route: Route) -> str:
