@@ -187,6 +187,7 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._guard.journal im
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux.apply import Guarding, armed
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux.command import CommandError
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux.netlink import NetlinkError
+from ansible_collections.netpath.symmetry.plugins.module_utils._linux.uplink_watch import refuse_while_failed_over
 from ansible_collections.netpath.symmetry.plugins.module_utils._persist import live
 from ansible_collections.netpath.symmetry.plugins.module_utils._persist.files import PersistError
 from ansible_collections.netpath.symmetry.plugins.module_utils._persist.owned import Owned
@@ -239,6 +240,7 @@ def run(params: dict[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
     wishes = read_wishes(params["interfaces"], params["interfaces_state"] == "absent")
     owned = Owned()
     if params["state"] == "present":
+        refuse_while_failed_over()
         owned = live.read_owned(params["planned"] if check_mode else (), wishes, params["ecmp_hash"])
     planned = plan(owned, provider, providers, live.beside(running), params["parts"])
     if planned.changes and not check_mode:

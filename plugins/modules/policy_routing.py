@@ -263,6 +263,7 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._linux.apply impo
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux.command import CommandError
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux.live_host import read_host
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux.netlink import NetlinkError
+from ansible_collections.netpath.symmetry.plugins.module_utils._linux.uplink_watch import refuse_while_failed_over
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.declared import Desired, read_desired
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.errors import PlanError
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.policy_routing import Options, plan, text_of
@@ -328,6 +329,7 @@ def main() -> None:
         if params["state"] == "present":
             desired = read_desired(params["tables"], params["rules"])
         fixed = [table.id for table in desired.tables if table.id is not None]
+        refuse_while_failed_over()
         planned = plan(read_host(fixed), desired, options)
         if planned.changes and not module.check_mode:
             guarding = Guarding(params["require_guard"], params["change_id"])

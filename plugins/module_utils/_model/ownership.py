@@ -18,12 +18,20 @@ STATE_DIR = "/var/lib/netpath-symmetry"
 
 # Each remedy owns a slice of rule priorities, and the table ids of the same numbers.
 SCOPES: dict[str, tuple[int, int]] = {
+    # By these an uplink is probed, in front of whatever would lead a probe elsewhere, or refuse it.
+    "uplink_probe": (9600, 9699),
     # In front of the others: replies of a connection go where it came from, whatever their address and destination.
     "symmetric_return": (9700, 9999),
     "policy_route": (10100, 10299),
     "source_routing": (10300, 10499),
     "manual": (10500, 10999),  # rules that a user declares through policy_routing itself
+    # Behind the others: what they do not decide is led around a dead uplink, instead of by main's default route.
+    "uplink_watch": (11000, 11099),
 }
+
+
+# What the watcher of uplinks puts in for as long as it runs: it is not configured, and not persisted.
+TRANSIENT = ("uplink_probe", "uplink_watch")
 
 
 def scope_of(number: int) -> str | None:

@@ -8,7 +8,13 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.netpath.symmetry.plugins.module_utils._model.ownership import NFT_FAMILY, NFT_TABLE, PROTOCOL
+from ansible_collections.netpath.symmetry.plugins.module_utils._model.ownership import (
+    NFT_FAMILY,
+    NFT_TABLE,
+    PROTOCOL,
+    TRANSIENT,
+    scope_of,
+)
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.routing import Route, Rule
 from ansible_collections.netpath.symmetry.plugins.module_utils._persist.files import WRITTEN_BY, File
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan import simulate
@@ -46,10 +52,14 @@ class Owned:
 def owned_by(
     host: Host, table: str, sysctls: t.Mapping[str, int], hashing: t.Optional[t.Mapping[str, int]] = None
 ) -> Owned:
-    """What of the host is ours, by its marks."""
+    """What of the host is ours, by its marks; not what the watcher of uplinks has put in for the moment."""
     return Owned(
-        tuple(rule for rule in host.rules if rule.protocol == PROTOCOL),
-        tuple(simulate.canonical(route) for route in host.routes if route.protocol == PROTOCOL),
+        tuple(r for r in host.rules if r.protocol == PROTOCOL and scope_of(r.priority) not in TRANSIENT),
+        tuple(
+            simulate.canonical(route)
+            for route in host.routes
+            if route.protocol == PROTOCOL and scope_of(route.table) not in TRANSIENT
+        ),
         table,
         tuple(sorted(sysctls.items())),
         tuple(sorted((hashing or {}).items())),

@@ -46,6 +46,13 @@ def texts(provider: Provider, owned: Owned = OWNED) -> dict[str, str]:
     return {file.path: file.text for file in provider.files(owned, [foreign_file()]) if file.link is None}
 
 
+def test_what_the_watcher_of_uplinks_has_put_in_is_not_persisted():
+    moment = [Rule(4, number, table=number, protocol=83) for number in (9601, 11000, 11001)]
+    routes = tuple(Route(4, number, "0.0.0.0/0", protocol=83, nexthops=ROUTE.nexthops) for number in (9601, 11001))
+    owned = owned_by(host(RULE, FOREIGN, *moment, routes=(ROUTE, *routes)), "", {})
+    assert (owned.rules, owned.routes) == ((RULE,), (ROUTE,))
+
+
 def test_the_own_unit_persists_rules_before_the_network_and_routes_with_their_interface():
     found = texts(Provider())
     rules = found["/etc/netpath-symmetry/rules.ipv4"].splitlines()[2:]

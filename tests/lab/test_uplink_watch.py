@@ -1,0 +1,195 @@
+# Copyright (c) 2026 netpath.symmetry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""uplink_watch on a gateway with two providers, of which one dies beyond a live link. Observers: packets and ip."""
+
+from __future__ import annotations
+
+import pathlib
+import subprocess
+import time
+import typing as t
+
+import pytest
+
+from ansible_collections.netpath.symmetry.tests.lab.modules import run_module
+from ansible_collections.netpath.symmetry.tests.lab.watched_uplinks import INTERVAL, UPLINKS, Lab, Talk, built
+
+FALL = 3
+BY_A, BY_B = ("198.51.100.2", "2001:db8:a::2"), ("198.51.100.6", "2001:db8:b::2")
+PINNED = ("203.0.113.10", "2001:db8:f::10")  # by a route of ours; the target is reached by main's default only
+PLAIN = "203.0.113.11"
+
+
+@pytest.fixture(scope="module")
+def lab() -> t.Iterator[Lab]:
+    with built() as made:
+        yield made
+
+
+@pytest.fixture
+def home(lab: Lab) -> t.Iterator[str]:
+    """The state without a watcher, before and after."""
+    before = lab.state()
+    yield before
+    removed = lab.watch(state="absent")
+    assert not removed.get("failed"), removed
+    assert lab.state() == before
+
+
+@pytest.fixture
+def talks(lab: Lab, tmp_path: pathlib.Path) -> t.Iterator[list[Talk]]:
+    """By A for IPv4 and IPv6, each with one five-tuple, and one that is pinned to B."""
+    made = [Talk(lab.client, address, 4000 + number, tmp_path / str(number))
+            for number, address in enumerate((*PINNED, "203.0.113.200"))]
+    try:
+        yield made
+    finally:
+        for one in made:
+            one.end()
+
+
+def up(lab: Lab) -> bool:
+    return lab.status().count(" up: ") == len(UPLINKS) and " down: " not in lab.status()
+
+
+def seen_as(talks: t.Sequence[Talk]) -> tuple[str, ...]:
+    return tuple(one.last().split(" ")[0] for one in talks)
+
+
+def test_four_runs_and_removal(lab: Lab, home: str) -> None:
+    check = lab.watch(True, uplinks=UPLINKS)
+    assert lab.state() == home and not lab.program.exists()
+    run = lab.watch(uplinks=UPLINKS)
+    lab.wait(lambda: up(lab), 5, "the watcher does not see that all is well")
+    after = lab.state()
+    again, last = lab.watch(True, uplinks=UPLINKS), lab.watch(uplinks=UPLINKS)
+    assert [one.get("changed") for one in (check, run, again, last)] == [True, True, False, False], run
+    assert check["diff"] == run["diff"] and again["diff"]["before"] == run["diff"]["after"]
+    assert "oif wan_b lookup 9602" in after and lab.state() == after
+    for _twice in range(2):
+        for command in run["undo"]:
+            subprocess.run(lab.gw.with_state("sh", "-c", command), check=True)
+        assert lab.state() == home and not lab.program.exists() and lab.say("status").returncode != 0
+
+
+def test_dead_beyond_a_live_link_and_home_again(lab: Lab, home: str, talks: list[Talk]) -> None:
+    lab.watch(uplinks=UPLINKS)
+    lab.wait(lambda: up(lab) and seen_as(talks) == (*BY_A, BY_B[0]), 5, "it does not begin well")
+    steady = lab.state()
+    # below `fall` nothing is switched: dead for less than two rounds
+    lab.die(lab.pa)
+    time.sleep(1.5 * INTERVAL)
+    lab.mend(lab.pa)
+    lab.wait(lambda: seen_as(talks)[:2] == BY_A, 3, "it does not come back")
+    time.sleep(INTERVAL)
+    assert lab.state() == steady and "down" not in lab.status()
+    # dead for good
+    lab.die(lab.pa)
+    in_time = FALL * INTERVAL + 2.0
+    in_time -= lab.wait(lambda: lab.asks(PLAIN) == BY_B[0], in_time, "new flows do not leave by B in time")
+    lab.wait(lambda: seen_as(talks)[:2] == BY_B, in_time, "open flows stay dead")
+    assert lab.say("status").returncode == 1 and "1 of our routes are out" in lab.say("status").stdout
+    refused = run_module(lab.gw, "policy_routing", {"scope": "policy_route", "state": "absent"}, check_mode=True)
+    assert refused.get("failed") and "has failed over on this host" in refused["msg"]
+    # killed meanwhile, and started anew, it knows what it has switched
+    switched = lab.state()
+    lab.kill()
+    lab.mend(lab.pa)
+    time.sleep(0.3)
+    assert lab.state() == switched and lab.say("status").returncode == 3
+    assert lab.say("start").returncode == 0
+    lab.wait(lambda: lab.state() == steady, 6, "it does not go home")
+    lab.wait(lambda: seen_as(talks)[:2] == BY_A, 3, "flows of B do not come home")
+    # what had nothing to do with A has lost nothing and kept its mapping
+    assert {who for _when, who in talks[2].lines()} == {f"{BY_B[0]} 4002"}
+
+
+@pytest.mark.long
+def test_without_the_watcher_the_flow_stays_dead(lab: Lab, talks: list[Talk]) -> None:
+    lab.wait(lambda: seen_as(talks) == (*BY_A, BY_B[0]), 5, "it does not begin well")
+    lab.die(lab.pa)
+    try:
+        lab.wait(lambda: seen_as(talks)[:2] == ("-", "-"), 3, "the fault is none")
+        time.sleep(FALL * INTERVAL + 1)
+        assert seen_as(talks) == ("-", "-", BY_B[0]) and lab.asks(PLAIN) == ""
+    finally:
+        lab.mend(lab.pa)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"uplinks": UPLINKS[:1]}, "nothing to fail over to"),
+        ({"uplinks": [UPLINKS[0], {**UPLINKS[1], "interface": "wan_x"}]}, "no interface wan_x"),
+        ({"uplinks": UPLINKS, "require_guard": True}, "no change guard is armed"),
+    ],
+)
+def test_bad_options_change_nothing(lab: Lab, options: dict[str, t.Any], message: str) -> None:
+    before = lab.state()
+    refused = lab.watch(**options)
+    assert refused.get("failed") and message in refused["msg"], refused
+    assert lab.state() == before and not lab.program.exists()
+
+
+def test_a_strict_filter_that_drops_the_answers_is_refused(lab: Lab) -> None:
+    lab.gw.run("sysctl -qw net.ipv4.conf.wan_b.rp_filter=1")
+    try:
+        refused = lab.watch(uplinks=UPLINKS)
+        assert refused.get("failed") and "rp_filter of wan_b is strict" in refused["msg"], refused
+    finally:
+        lab.gw.run("sysctl -qw net.ipv4.conf.wan_b.rp_filter=0")
+
+
+@pytest.mark.long
+def test_routes_that_go_with_a_link_come_back_with_it(lab: Lab) -> None:
+    """What others have put in (addresses, main's routes) is brought back by them, here by the test."""
+    theirs = ("ip -6 address replace 2001:db8:a::2/64 dev wan_a nodad; ip route replace default via 198.51.100.1; "
+              "ip -6 route replace default via 2001:db8:a::1")
+    home = lab.state()
+    lab.watch(uplinks=UPLINKS)
+    lab.wait(lambda: up(lab), 5, "it does not begin well")
+    steady = lab.state()
+    lab.gw.run(f"ip link set wan_a down; sleep 0.2; ip link set wan_a up; {theirs}")
+    assert lab.state() != steady, "our routes have gone with the link"
+    lab.wait(lambda: settled(lab) == settled_text(steady), 6, "they do not come back after a flap")
+    assert "is used instead" not in lab.status()
+    lab.gw.run("ip link set wan_a down")
+    lab.wait(lambda: lab.status().count("is used instead") == 2, FALL * INTERVAL + 2, "it does not fail over")
+    assert lab.asks(PLAIN) == BY_B[0] and "a-4 wan_a down: no carrier" in lab.status()
+    lab.gw.run(f"ip link set wan_a up; {theirs}")
+    lab.wait(lambda: settled(lab) == settled_text(steady), 8, "it does not go home")
+    assert lab.watch(state="absent").get("changed")
+    assert settled(lab) == settled_text(home)
+
+
+def settled_text(state: str) -> str:
+    """Without what the kernel makes of a link for itself, whose order tells when it came up."""
+    return "\n".join(sorted(line for line in state.splitlines() if "fe80" not in line and "ff00::" not in line))
+
+
+def settled(lab: Lab) -> str:
+    return settled_text(lab.state())
+
+
+@pytest.mark.long
+def test_with_both_dead_all_is_as_before_and_a_pending_change_is_not_disturbed(lab: Lab, home: str) -> None:
+    lab.watch(uplinks=UPLINKS)
+    lab.wait(lambda: up(lab), 5, "it does not begin well")
+    steady = lab.state()
+    pending = lab.gw.state / "pending"
+    pending.mkdir()
+    lab.die(lab.pa)
+    try:
+        lab.wait(lambda: "a-4 wan_a down" in lab.status(), 6, "it does not see the dead uplink")
+        time.sleep(2 * INTERVAL)
+        assert lab.state() == steady and "while a change is pending" in lab.status()
+        pending.rmdir()
+        lab.wait(lambda: lab.asks(PLAIN) == BY_B[0], 3, "it does not switch once the change has ended")
+        lab.die(lab.pb)
+        lab.wait(lambda: lab.state() == steady, 6, "with no uplink left something is switched")
+    finally:
+        lab.mend(lab.pa)
+        lab.mend(lab.pb)
+    lab.wait(lambda: up(lab), 6, "it does not see that all is well again")
+    assert lab.state() == steady
