@@ -7,4 +7,5 @@ for line; do
     sh -c "$line" >/dev/null
 done
 nft -s list ruleset
-grep . /proc/sys/net/ipv[46]/fib_multipath_hash_*
+grep . /proc/sys/net/ipv[46]/fib_multipath_hash_* /proc/sys/net/ipv4/conf/*/rp_filter
+ls /var/lib/netpath-symmetry/register 2>/dev/null || :
