@@ -268,6 +268,21 @@ def test_a_large_answer_by_udp_is_lost_where_nobody_sends_it_again_in_fragments(
             chain[host].run(UNDO, check=False)
 
 
+def test_a_rule_on_ports_keeps_a_sender_by_tcp_over_ipv4_from_heeding_what_it_is_told(chain: Hosts) -> None:
+    """The kernel looks the route that learns the path MTU up without ports; over IPv6 the connection itself is told."""
+    rule = "ip{0} route add default via {1} table 77; ip{0} rule add dport 5000 pref 9 lookup 77"
+    chain["client"].run(f"{rule.format('', '10.0.1.1')}; {rule.format(' -6', '2001:db8:1::1')}")
+    try:
+        forget(chain)
+        (found,) = diagnose(chain)
+        assert (found.id, found.host, found.severity, found.flows) == ("SYM601", "near", "critical", (FLOWS[4],))
+        assert "client learns it of its route 0.0.0.0/0 of table 254" in found.text
+        assert transfers(chain, 100) == {4: True, 6: True}
+        assert transfers(chain, 100_000) == {4: False, 6: True}
+    finally:
+        chain["client"].run("for f in -4 -6; do ip $f rule delete pref 9; ip $f route flush table 77; done")
+
+
 def test_fragments_are_not_foretold_where_a_host_without_connection_tracking_asks_for_ports(chain: Hosts) -> None:
     chain["fw"].run("conntrack -F; "  # of the tests before: what has entries is taken to track
                     "nft '" + DROP.replace("0; }", "0; policy drop; }") + "meta l4proto { icmp, ipv6-icmp } accept; "

@@ -126,15 +126,15 @@ def _state(pair: Pair, path: Path, link: Link, first: Flow) -> Path:
 
 
 def learned_elsewhere(network: Network, path: Path, first: Flow) -> str:
-    """Why a sender by UDP does not heed the path MTU that it is told: it learns it of another route than it takes.
+    """Why a sender does not heed the path MTU that it is told: it learns it of another route than it takes.
 
     The lookup for an error knows neither the ports nor a mark that rules at output set, and over IPv6 no protocol
-    either (ipv4_sk_update_pmtu, ip6_sk_update_pmtu). IPv4 cuts a datagram by the route that the socket found, so that a
-    mark does not matter there; IPv6 by the route that the packet takes in the end. TCP tells its connection.
+    either (build_sk_flow_key, ip6_sk_update_pmtu). IPv4 goes by the route that the socket found, so that a mark does
+    not matter there; IPv6 cuts a datagram by the route that it takes in the end, and tells a TCP connection itself.
     """
     hop = path.hops[0]
     host = network.hosts[hop.host]
-    if hop.iif is not None or first.protocol != "udp" or host.vrf_tables:
+    if hop.iif is not None or host.vrf_tables or (first.protocol == "tcp" and first.family == 6):
         return ""
     key = dataclasses.replace(host.key(Packet(first)), mark=0)
     taken: Route | None = hop.branch.route if hop.branch else None
