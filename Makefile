@@ -81,7 +81,7 @@ remedies: setup ## every remedy's role on a real host: four runs, removal, what 
 	@$(AS_ROOT) python -m pytest -q -n 4 --dist loadfile tests/remedies $(ARGS)
 
 .PHONY: persistence
-persistence: setup ## what remedies outlive on real systemd hosts, every network manager against every event, in about fifteen minutes
+persistence: setup ## what remedies outlive on real systemd hosts, every network manager against every event, in about twenty minutes
 	@$(AS_ROOT) python -m ansible_collections.netpath.symmetry.tests.real_hosts.persistence $(ARGS)
 
 states: setup ## random states of a host: check mode's diff is the real one, the inverse leads back: STATES=500 SEED=1
