@@ -7,44 +7,41 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: failover_plan
-short_description: Plan where an uplink is killed in its three ways
+short_description: Plan where uplinks are killed in their three ways
 version_added: 1.0.0
 author:
   - netpath.symmetry contributors (@netpath)
 description:
   - Chooses, on the path of a flow, where the local link, the far carrier and the provider beyond are made to fail, and
     the host that measures it.
-positional: flow, host, interface
+positional: uplinks
 options:
   _input:
     description: What M(netpath.symmetry.diagnose) returned.
     type: dict
     required: true
-  flow:
-    description: The name or the text of a flow that leaves by the uplink.
-    type: str
-    required: true
-  host:
-    description: The host of the uplink.
-    type: str
-    required: true
-  interface:
-    description: The interface of the uplink.
-    type: str
+  uplinks:
+    description:
+      - The uplinks, each with C(host), C(interface) and, where the first that leaves by it shall not do, C(flow), the
+        name or the text of a flow that measures it.
+      - Or V(all), those of all hosts that have more than one.
+    type: raw
     required: true
 """
 
 EXAMPLES = r"""
 - name: Say what a failover test would do
   ansible.builtin.debug:
-    msg: "{{ (diagnosis | netpath.symmetry.failover_plan('partner-api', 'gw', 'wan_a')).lines }}"
+    msg: "{{ (diagnosis | netpath.symmetry.failover_plan([{'host': 'gw', 'interface': 'wan_a'}])).lines }}"
 """
 
 RETURN = r"""
 _value:
-  description: A dictionary with C(faults) by kind, C(source), C(flow), C(addresses) and C(lines) for people.
+  description:
+    - A dictionary with C(tests), one for each kind of failure of each uplink, C(untested) uplinks with the reason, and
+      C(lines) for people.
   type: dict
-  sample: {faults: {link: {kind: link, host: gw, interface: wan_a, fault: link}}, source: client}
+  sample: {tests: [{kind: link, uplink: {host: gw, interface: wan_a}, source: client}], untested: [], lines: []}
 """
 
 import typing as t
@@ -57,10 +54,10 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.failure i
 Data = t.Mapping[str, t.Any]
 
 
-def failover_plan(diagnosis: Data, flow: str, host: str, interface: str) -> dict[str, t.Any]:
-    """Where each kind of failure of an uplink is made, and who measures it by which flow."""
+def failover_plan(diagnosis: Data, uplinks: t.Any) -> dict[str, t.Any]:
+    """Where each kind of failure of the uplinks is made, and who measures it by which flow."""
     try:
-        return failover.plan_failover(_edge.plain(diagnosis), flow, host, interface)
+        return failover.plan_failovers(_edge.plain(diagnosis), _edge.plain(uplinks))
     except failover.FailoverError as error:
         raise AnsibleFilterError(str(error)) from error
 

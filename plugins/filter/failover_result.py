@@ -12,21 +12,13 @@ version_added: 1.0.0
 author:
   - netpath.symmetry contributors (@netpath)
 description:
-  - Judges one kind of failure by the probes and the capture that the playbook C(failover_kind) has registered.
+  - Judges one kind of failure by the probes and the capture that the playbook C(failover_test) has registered.
   - A kind that new flows did not survive is C(not covered).
-positional: plan, host, hostvars
+positional: hostvars
 options:
   _input:
-    description: The kind, V(link), V(carrier) or V(beyond).
-    type: str
-    required: true
-  plan:
-    description: What P(netpath.symmetry.failover_plan#filter) returned.
+    description: A test of P(netpath.symmetry.failover_plan#filter).
     type: dict
-    required: true
-  host:
-    description: The host of the uplink.
-    type: str
     required: true
   hostvars:
     description: The variables of all hosts, C(hostvars).
@@ -37,12 +29,13 @@ options:
 EXAMPLES = r"""
 - name: Say what was survived
   ansible.builtin.debug:
-    msg: "{{ 'link' | netpath.symmetry.failover_result(plan, 'gw', hostvars) }}"
+    msg: "{{ plan.tests[0] | netpath.symmetry.failover_result(hostvars) }}"
 """
 
 RETURN = r"""
 _value:
-  description: A dictionary with C(state), C(to_b_seconds), C(lost), C(sent), C(home) and C(home_seconds).
+  description:
+    - A dictionary with C(uplink), C(flow), C(state), C(to_b_seconds), C(lost), C(sent), C(home) and C(home_seconds).
   type: dict
   sample: {kind: link, state: survived, to_b_seconds: 0.2, lost: 0, sent: 28, home: true, home_seconds: 0.01}
 """
@@ -55,16 +48,18 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.failure i
 Data = t.Mapping[str, t.Any]
 
 
-def failover_result(kind: str, plan: Data, host: str, hostvars: Data) -> dict[str, t.Any]:
+def failover_result(test: Data, hostvars: Data) -> dict[str, t.Any]:
     """What the probes and the capture of a failure showed, out of what the hosts registered."""
-    source, uplink = hostvars[plan["source"]], hostvars[host]
+    test = _edge.plain(test)
+    source, uplink = hostvars[test["source"]], hostvars[test["uplink"]["host"]]
     away, dead, home = (
         _edge.plain({key: source[name][key] for key in ("tries", "summary")})
         for name in ("failover_away", "failover_dead", "failover_home")
     )
-    return failover.judge_failover(
-        kind, away, dead, home, {"summary": _edge.plain(uplink["failover_capture"]["summary"])}
+    judged = failover.judge_failover(
+        test["kind"], away, dead, home, {"summary": _edge.plain(uplink["failover_capture"]["summary"])}
     )
+    return {**judged, "uplink": test["uplink"], "flow": test["name"]}
 
 
 class FilterModule:

@@ -53,6 +53,69 @@ def plan_failover(diagnosis: Data, flow: str, host: str, interface: str) -> dict
     }
 
 
+def plan_failovers(diagnosis: Data, wanted: t.Any) -> dict[str, t.Any]:
+    """Plan the tests of several uplinks: ``wanted`` is "all", or a list of {host, interface, flow}.
+
+    The flow may be left out. "all" are the uplinks of the hosts that have more than one.
+
+    The result has ``tests``, one for each kind of failure of each uplink: {uplink, kind, fault, source, flow, name,
+    addresses}; ``untested`` uplinks with the reason; and ``lines``. Raises FailoverError where a wanted one cannot be
+    tested: only "all" may leave uplinks out.
+    """
+    tests: list[dict[str, t.Any]] = []
+    untested: list[dict[str, t.Any]] = []
+    lines: list[str] = []
+    for one in _every_uplink(diagnosis) if wanted == "all" else _read_wanted(wanted):
+        host, interface = one["host"], one["interface"]
+        told = f"{host} {interface}"
+        flow = one.get("flow") or _leaving_by(diagnosis, host, interface)
+        if flow is None:
+            why = "no flow that can be probed leaves by it: name one in symmetry_flows"
+            if wanted != "all":
+                raise FailoverError(f"{told}: {why}")
+            untested.append({"uplink": {"host": host, "interface": interface}, "why": why})
+            continue
+        plan = plan_failover(diagnosis, flow, host, interface)
+        lines += [f"{told}: {line}" for line in plan["lines"]]
+        tests += [
+            {"uplink": {"host": host, "interface": interface}, "kind": kind, "fault": fault, "name": flow,
+             **{key: plan[key] for key in ("source", "flow", "addresses")}}
+            for kind, fault in plan["faults"].items()
+        ]
+    if not tests:
+        raise FailoverError("there is no uplink to test: no host has two, or no flow that can be probed leaves by them")
+    lines += [f"{one['uplink']['host']} {one['uplink']['interface']}: not tested: {one['why']}" for one in untested]
+    return {"tests": tests, "untested": untested, "lines": lines}
+
+
+def _read_wanted(wanted: t.Any) -> list[Data]:
+    if not isinstance(wanted, list) or not wanted:
+        raise FailoverError(f"failover_uplinks: expected 'all' or a list of {{host, interface, flow}}, not {wanted!r}")
+    for number, one in enumerate(wanted, 1):
+        if not isinstance(one, dict) or not {"host", "interface"} <= set(one) <= {"host", "interface", "flow"}:
+            raise FailoverError(f"failover_uplinks[{number}]: expected {{host, interface, flow}}, not {one!r}")
+    return wanted
+
+
+def _every_uplink(diagnosis: Data) -> list[Data]:
+    """The uplinks, declared or inferred, of the hosts that have a choice."""
+    found: list[Data] = []
+    for host, variables in sorted(diagnosis["draft"].get("hosts", {}).items()):
+        interfaces = list(dict.fromkeys(uplink["interface"] for uplink in variables.get("symmetry_uplinks", ())))
+        found += [{"host": host, "interface": one} for one in interfaces if len(interfaces) > 1]
+    return found
+
+
+def _leaving_by(diagnosis: Data, host: str, interface: str) -> str | None:
+    """The first flow that can be probed and leaves by the uplink, by its name."""
+    probed = {item["name"] for items in diagnosis["proof"]["probes"].values() for item in items}
+    for verdict in diagnosis["verdicts"]:
+        leaves = any(_index(path["hops"], host, interface) is not None for path in verdict["forward"])
+        if leaves and verdict["name"] in probed and not verdict.get("partition"):
+            return str(verdict["name"])
+    return None
+
+
 def plan_faults(verdict: Data, host: str, interface: str) -> list[dict[str, str]]:
     """Where each kind of failure is made for the uplink ``interface`` of ``host`` on the flow's forward path.
 

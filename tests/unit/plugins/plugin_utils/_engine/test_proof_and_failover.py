@@ -9,6 +9,7 @@ import pytest
 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.change import proof
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.failure import failover
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._report.failover import failover_lines
 
 FACTS = {
     "client": {"interfaces": {"eth0": {"addresses": [{"family": 4, "address": "192.0.2.20", "prefixlen": 24}]}}},
@@ -184,6 +185,43 @@ def test_the_plan_names_who_breaks_who_probes_and_what_cannot_be_made() -> None:
     short = failover.plan_failover(lonely, "api", "client", "eth0")
     assert set(short["faults"]) == {"link", "beyond"}
     assert any("far carrier: cannot be made" in line for line in short["lines"])
+
+
+def test_every_uplink_of_a_host_with_a_choice_is_planned_or_said_to_be_left_out() -> None:
+    uplinks = {"gw": ["wan_a", "wan_b"], "client": ["eth0"]}
+    hosts = {h: {"symmetry_uplinks": [{"name": i, "interface": i} for i in found]} for h, found in uplinks.items()}
+    told = {**diagnosis(), "draft": {"hosts": hosts}}
+    plan = failover.plan_failovers(told, "all")
+    assert [(one["uplink"]["interface"], one["kind"], one["name"]) for one in plan["tests"]] == [
+        ("wan_a", "link", "api"), ("wan_a", "carrier", "api"), ("wan_a", "beyond", "api")]  # fmt: skip
+    assert [one["uplink"] for one in plan["untested"]] == [{"host": "gw", "interface": "wan_b"}]
+    assert plan["lines"][-1].startswith("gw wan_b: not tested: no flow that can be probed leaves by it")
+    one = failover.plan_failovers(told, [{"host": "gw", "interface": "wan_a", "flow": "api"}])
+    assert one["tests"] == plan["tests"]
+
+
+@pytest.mark.parametrize(("wanted", "said"), [
+    ([{"host": "gw", "interface": "wan_b"}], "gw wan_b: no flow that can be probed leaves by it"),
+    ([{"host": "gw"}], "failover_uplinks.1.: expected .host, interface, flow."),
+    ("some", "expected 'all' or a list"),
+    ([], "expected 'all' or a list"),
+])  # fmt: skip
+def test_an_uplink_that_was_asked_for_is_never_left_out(wanted: object, said: str) -> None:
+    with pytest.raises(failover.FailoverError, match=said):
+        failover.plan_failovers({**diagnosis(), "draft": {"hosts": {}}}, wanted)
+    with pytest.raises(failover.FailoverError, match="there is no uplink to test"):
+        failover.plan_failovers({**diagnosis(), "draft": {"hosts": {}}}, "all")
+
+
+def test_the_summary_names_loss_seconds_and_the_way_home_of_each_uplink() -> None:
+    judged = failover.judge_failover("link", tries(True, False, gap=0.7), tries(True), tries(True), HOME)
+    lost = failover.judge_failover("beyond", tries(False), tries(False), tries(False), HOME)
+    about = {"uplink": {"host": "gw", "interface": "wan_a"}, "flow": "api"}
+    lines = failover_lines([{**judged, **about}, {**lost, **about}], [{**about, "why": "no flow leaves by it"}])
+    text = chr(10).join(lines)
+    assert "survived link of 2 kinds, 3 of 5 probes lost, NOT HOME after: beyond" in text, text
+    assert "0.70 s" in text and "1 of 3" in text and "! gw wan_a: not tested: no flow leaves by it" in text
+    assert max(map(len, lines)) <= 100
 
 
 def test_a_flow_that_nobody_can_probe_measures_no_failover() -> None:
