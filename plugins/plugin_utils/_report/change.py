@@ -11,7 +11,7 @@ import typing as t
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._report.layout import MARKS, paragraph, table
 
 Data = t.Mapping[str, t.Any]
-SIGNS = {"kept": "✔", "checked": "✔", "unchanged": "≈", "taken back": "✘", "in doubt": "?", "not reached": "-"}
+SIGNS = {"kept": "✔", "returned": "✔", "checked": "✔", "unchanged": "≈", "taken back": "✘", "in doubt": "?"}
 
 
 def change_summary(forecast: Data, outcomes: Data, unread: t.Collection[str]) -> dict[str, t.Any]:
@@ -46,7 +46,7 @@ def change_lines(found: Data) -> list[str]:
     """The summary for a terminal of 100 columns."""
     rows = [
         [f"{one['number']}{' canary' if one['canary'] else ''}", one["change_id"],
-         f"{SIGNS[one['state']]} {one['state']}", ", ".join(one["hosts"])]
+         f"{SIGNS.get(one['state'], '-')} {one['state']}", ", ".join(one["hosts"])]
         for one in found["batches"]
     ]
     lines = [f"CHANGE {found['change_id']}", *table(["batch", "change", "outcome", "hosts"], rows)]
