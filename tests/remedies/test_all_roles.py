@@ -15,6 +15,7 @@ import typing as t
 
 import pytest
 
+from ansible_collections.netpath.symmetry.plugins.module_utils._model.ownership import STATE_DIR
 from ansible_collections.netpath.symmetry.tests.lab.netns import Netns, veth
 from ansible_collections.netpath.symmetry.tests.lab.role_host import Host, four_runs
 
@@ -38,6 +39,8 @@ ROLES: dict[str, dict[str, t.Any]] = {
     ]},
     "ecmp_hash": {"ecmp_hash_seed": 77},
     "mss_clamp": {"mss_clamp_edges": [{"interface": "wan_a", "mtu": 1400}, {"interface": "v0.100"}]},
+    # Nobody answers: with no uplink alive it changes nothing.
+    "uplink_watch": {"uplink_watch_uplinks": [{**one, "targets": ["203.0.113.1"]} for one in UPLINKS[:2]]},
     "state_bypass": {"state_bypass_entries": [
         {"name": "partner", "sources": ["192.0.2.0/24", "2001:db8:c::/64"], "protocol": "udp",
          "destinations": ["10.9.0.0/24", "2001:db8:9::1"], "ports": ["5000-5010", "53"], "consent": True,
@@ -70,13 +73,14 @@ def host(tmp_path: pathlib.Path) -> t.Iterator[RemedyHost]:
                   "add rule ip seen c ct state new'")
         yield RemedyHost(netns, far, far, tmp_path)
     finally:
+        subprocess.run(netns.with_state("sh", f"{STATE_DIR}/symmetry-uplink-watch", "home"), check=False)
         for timer in netns.state.glob("register/*.timer"):
             subprocess.run(["kill", "--", f"-{timer.read_text().split()[1]}"], check=False)
         for one in (netns, far):
             one.delete()
 
 
-@pytest.mark.parametrize("role", ["rp_filter", "ecmp_hash", "mss_clamp", "state_bypass"])
+@pytest.mark.parametrize("role", ["rp_filter", "ecmp_hash", "mss_clamp", "uplink_watch", "state_bypass"])
 def test_four_runs_and_removal(host: RemedyHost, role: str) -> None:
     before = host.state()
     four_runs(host, role, ROLES[role], changed=TASKS.get(role, 1))
@@ -102,7 +106,7 @@ def test_all_side_by_side(host: RemedyHost) -> None:
 
 def test_a_guard_is_demanded(host: RemedyHost) -> None:
     before = host.state()
-    for role in ("symmetric_return", "ecmp_hash", "mss_clamp", "state_bypass"):
+    for role in ("symmetric_return", "ecmp_hash", "mss_clamp", "uplink_watch", "state_bypass"):
         run = host.play([role], {**ROLES[role], f"{role}_require_guard": True})
         assert run.rc != 0 and "no change guard is armed" in run.text, run.text
     assert host.state() == before

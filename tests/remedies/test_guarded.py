@@ -31,6 +31,7 @@ CHANGES: list[tuple[str, dict[str, t.Any]]] = [
     ("policy_routing", {"scope": "symmetric_return", "tables": WANTED["tables"], "rules": WANTED["rules"]}),
     ("symmetric_return", {"uplinks": WANTED["uplinks"]}),
     ("mss_clamp", {"edges": [{"interface": "wan_a", "mtu": 1400}]}),
+    ("uplink_watch", {"uplinks": [{**one, "targets": ["203.0.113.1"]} for one in UPLINKS]}),
     ("ecmp_hash", {"seed": 7}),
     ("state_bypass", {"entries": [{"name": "p", "sources": ["192.0.2.0/24"], "destinations": ["10.9.0.1"],
                                    "protocol": "tcp", "ports": ["80"], "consent": True, "by": "al", "reason": "x",
@@ -60,6 +61,7 @@ def host() -> t.Iterator[Netns]:
                 "for i in *; do echo 0 > $i/rp_filter; done")
         yield one
     finally:
+        subprocess.run(one.with_state("sh", f"{STATE_DIR}/symmetry-uplink-watch", "home"), check=False)
         for timer in one.state.glob("register/*.timer"):
             subprocess.run(["kill", "--", f"-{timer.read_text().split()[1]}"], check=False)
         for netns in (one, far):

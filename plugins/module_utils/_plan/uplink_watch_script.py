@@ -181,9 +181,9 @@ cmd_run() {
     recall
     trap 'exit 0' TERM INT
     trap '' HUP
-    echo "$$" >"$RUN/pid"
     first=1 deleted=0 held=0 left_4=0 left_6=0
     set_probes
+    echo "$$" >"$RUN/pid"
     tell "watching $COUNT uplinks every $INTERVAL s"
     while :; do
         sleep "$INTERVAL" 9>&- &
@@ -206,18 +206,19 @@ cmd_status() {
     ! grep -q ' down: ' "$RUN/status" 2>/dev/null
 }
 
-cmd_start() {
+cmd_start() { # it returns when the watcher has begun
+    cmd_stop
+    rm -f "$RUN/pid"
     if in_systemd; then
-        systemctl daemon-reload && systemctl restart $UNIT || die "systemd cannot start $UNIT: systemctl status $UNIT"
+        systemctl daemon-reload && systemctl start $UNIT || die "systemd cannot start $UNIT: systemctl status $UNIT"
     else
-        cmd_stop
         # A session of its own, no terminal, no inherited descriptor: neither sshd nor a module ends it.
         (cd / && exec setsid /bin/sh "$SELF" run </dev/null >/dev/null 2>&1 9>&-) &
     fi
     tries=0
-    until running; do
+    until running && [ -s "$RUN/pid" ]; do
         tries=$((tries + 1))
-        [ "$tries" -lt 100 ] || die "the watcher does not start: see the log of the host"
+        [ "$tries" -lt 200 ] || die "the watcher does not start: see the log of the host"
         sleep 0.05
     done
 }
