@@ -22,7 +22,7 @@ description:
     are removed and the routes put back as they were.
   - Where no uplink of an address family is up, nothing is switched, and what was is put back.
   - Connection tracking entries whose source is translated to the address of an uplink by which routing does not send
-    them any more are deleted, one by one, so that such flows get the address of the other uplink. No others are.
+    them any more are deleted, so that such flows get the address of the other uplink. No others are.
   - While a change is pending on the host (M(netpath.symmetry.change_guard)) nothing is switched.
   - On the host, C(/var/lib/netpath-symmetry/symmetry-uplink-watch status) tells what is up, what is switched and why;
     C(home) ends the watch and puts everything back.

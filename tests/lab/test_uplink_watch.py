@@ -18,7 +18,7 @@ from ansible_collections.netpath.symmetry.tests.lab.watched_uplinks import INTER
 FALL = 3
 BY_A, BY_B = ("198.51.100.2", "2001:db8:a::2"), ("198.51.100.6", "2001:db8:b::2")
 PINNED = ("203.0.113.10", "2001:db8:f::10")  # by a route of ours; the target is reached by main's default only
-PLAIN = "203.0.113.11"
+PLAIN, BLOCKED = "203.0.113.11", "203.0.113.12"
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +69,7 @@ def test_dead_beyond_a_live_link_and_home_again(lab: Lab, home: str, talks: list
     assert [one.get("changed") for one in (check, run, again, last)] == [True, True, False, False], run
     assert check["diff"] == run["diff"] and again["diff"]["before"] == run["diff"]["after"]
     lab.wait(lambda: up(lab) and seen_as(talks) == (*BY_A, BY_B[0]), 5, "it does not begin well")
+    assert (lab.asks(PLAIN), lab.asks(BLOCKED)) == (BY_A[0], BY_A[0])
     # below `fall` nothing is switched: dead for less than two rounds
     lab.die(lab.pa)
     time.sleep(1.5 * INTERVAL)
@@ -80,7 +81,8 @@ def test_dead_beyond_a_live_link_and_home_again(lab: Lab, home: str, talks: list
     in_time = FALL * INTERVAL + 2.0
     in_time -= lab.wait(lambda: lab.asks(PLAIN) == BY_B[0], in_time, "new flows do not leave by B in time")
     lab.wait(lambda: seen_as(talks)[:2] == BY_B, in_time, "open flows stay dead")
-    assert lab.say("status").returncode == 1 and "1 of our routes are out" in lab.say("status").stdout
+    assert lab.say("status").returncode == 1 and "2 of our routes are out" in lab.say("status").stdout
+    assert lab.asks(BLOCKED) == "", "what must not leave by another uplink does"
     refused = run_module(lab.gw, "policy_routing", {"scope": "policy_route", "state": "absent"}, check_mode=True)
     assert refused.get("failed") and "has failed over on this host" in refused["msg"]
     # killed meanwhile, and started anew, it knows what it has switched

@@ -30,7 +30,7 @@ DROP = "nft add table inet dead; nft 'add chain inet dead f { type filter hook f
 SERVER = """
 import selectors, socket, sys
 selector = selectors.DefaultSelector()
-for address in ("203.0.113.10", "203.0.113.11", "203.0.113.200", "2001:db8:f::10"):
+for address in ("203.0.113.10", "203.0.113.11", "203.0.113.12", "203.0.113.200", "2001:db8:f::10"):
     s = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
     s.bind((address, 7000))
     selector.register(s, selectors.EVENT_READ)
@@ -156,8 +156,8 @@ def built() -> t.Iterator[Lab]:
             net.run(f"ip route add 198.51.100.{number}/30 via 192.0.2.{number + 1}; "
                     f"ip -6 route add 2001:db8:{side}::/64 via 2001:db8:e{side}::1")
         client.run("ip route add default via 10.0.0.1; ip -6 route add default via 2001:db8:c::1")
-        for address in ("203.0.113.1", "203.0.113.2", "203.0.113.3", "203.0.113.10", "203.0.113.11", "203.0.113.200"):
-            net.run(f"ip address add {address}/32 dev lo")
+        for last in (1, 2, 3, 10, 11, 12, 200):
+            net.run(f"ip address add 203.0.113.{last}/32 dev lo")
         net.run("ip address add 2001:db8:f::1/128 dev lo nodad; ip address add 2001:db8:f::10/128 dev lo nodad")
         gw.run("ip route add default via 198.51.100.1; ip -6 route add default via 2001:db8:a::1")
         gw.run("nft -f - <<'E'\ntable inet own { chain p { type nat hook postrouting priority srcnat;\n"
@@ -167,6 +167,8 @@ def built() -> t.Iterator[Lab]:
                "oifname wan_b snat ip6 to 2001:db8:b::2\n}\n}\nE")
         tables = [
             {"name": "pins", "routes": [{"dst": "203.0.113.10/32", "gateway": "198.51.100.1", "device": "wan_a"},
+                                        {"dst": "203.0.113.12/32", "gateway": "198.51.100.1", "device": "wan_a"},
+                                        {"dst": "203.0.113.12/32", "type": "unreachable", "metric": 4000000},
                                         {"dst": "203.0.113.200/32", "gateway": "198.51.100.5", "device": "wan_b"}]},
             {"name": "pins6", "routes": [{"dst": "2001:db8:f::10/128", "gateway": "2001:db8:a::1", "device": "wan_a"}]},
         ]

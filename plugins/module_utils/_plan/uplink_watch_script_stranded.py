@@ -42,7 +42,24 @@ translated() { # FAMILY: entries whose source is translated to an address of one
     done
 }
 
-stranded() { # FAMILY: delete them one by one, so many in a round; status 1 where some are left
+stranded_arguments() { # of conntrack -D, from entries and the interfaces by which they would leave now
+    # conntrack goes through the whole table for each call. So where all that is translated to an address is stranded,
+    # or all of it to one destination, that is one call; else it is one for each entry.
+    awk -v icmp="$1" '
+        function is_stranded() { return $NF != "-" && $NF != "local" && $NF != $1 } # no answer tells nothing
+        NR == FNR { if (!is_stranded()) { kept[$9]++; kept_part[$9, $4]++ }; next }
+        !is_stranded() { next }
+        !kept[$9] { if (!done[$9]++) print "-n " $9; next }
+        !kept_part[$9, $4] { if (!done[$9, $4]++) print "-n " $9 " -d " $4; next }
+        {
+            line = "-p " $2 " -s " $3 " -d " $4 " -q " $9
+            if ($5 != "-") line = line " --sport " $5 " --dport " $6
+            if ($13 != "-") line = line " --" icmp "-type " $11 " --" icmp "-code " $12 " --" icmp "-id " $13
+            print line ($10 == "-" ? "" : " -w " $10)
+        }' "$2" "$2"
+}
+
+stranded() { # FAMILY: delete them, for so many seconds in a round; status 1 where some are left
     translated "$1" >"$RUN/entries"
     [ -s "$RUN/entries" ] || return 0
     awk '{ print "route get " $3 }' "$RUN/entries" | each_way "$1" >"$RUN/in"
@@ -50,26 +67,21 @@ stranded() { # FAMILY: delete them one by one, so many in a round; status 1 wher
         ports = $5 == "-" || ($2 != "tcp" && $2 != "udp") ? "" : " ipproto " $2 " sport " $5 " dport " $8
         print "route get " $7 " from " $3 ($NF == "local" || $NF == "-" ? "" : " iif " $NF) ports
     }' | each_way "$1" >"$RUN/out"
-    # A lookup that gives nothing tells nothing: such an entry stays.
-    paste -d ' ' "$RUN/entries" "$RUN/out" | awk '$NF != "-" && $NF != "local" && $NF != $1' >"$RUN/stranded"
-    count=0 more=0
-    while read -r _ protocol source destination sport dport _ _ translated zone type code id _; do
-        if [ "$count" -ge "$LIMIT" ]; then more=1; break; fi
-        set -- "$1" -p "$protocol" -s "$source" -d "$destination" -q "$translated"
-        [ "$sport" = - ] || set -- "$@" --sport "$sport" --dport "$dport"
-        icmp=icmp
-        [ "$1" = 4 ] || icmp=icmpv6
-        [ "$id" = - ] || set -- "$@" "--$icmp-type" "$type" "--$icmp-code" "$code" "--$icmp-id" "$id"
-        [ "$zone" = - ] || set -- "$@" -w "$zone"
-        family=$1
-        shift
-        if conntrack -D -f "ipv$family" "$@" >/dev/null 2>&1; then count=$((count + 1)); fi
-        set -- "$family"
+    paste -d ' ' "$RUN/entries" "$RUN/out" >"$RUN/judged"
+    icmp=icmp
+    [ "$1" = 4 ] || icmp=icmpv6
+    stranded_arguments $icmp "$RUN/judged" >"$RUN/stranded"
+    count=0 more=0 begin=$(date +%s)
+    while read -r line; do
+        if [ $(($(date +%s) - begin)) -ge "$LIMIT" ]; then more=1; break; fi
+        # shellcheck disable=SC2086
+        said=$(conntrack -D -f "ipv$1" $line 2>&1 >/dev/null)
+        said=${said%% flow entries*}
+        case ${said##* } in '' | *[!0-9]*) ;; *) count=$((count + ${said##* })) ;; esac
     done <"$RUN/stranded"
-    rm -f "$RUN/entries" "$RUN/in" "$RUN/out" "$RUN/stranded"
+    rm -f "$RUN/entries" "$RUN/in" "$RUN/out" "$RUN/judged" "$RUN/stranded"
     deleted=$((deleted + count))
     [ "$count" = 0 ] || tell "IPv$1: $count stranded connection tracking entries are deleted"
     return $more
 }
-
 """
