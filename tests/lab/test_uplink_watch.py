@@ -190,3 +190,24 @@ def test_with_both_dead_all_is_as_before_and_a_pending_change_is_not_disturbed(l
         lab.mend(lab.pb)
     lab.wait(lambda: up(lab), 6, "it does not see that all is well again")
     assert lab.state() == steady
+
+
+@pytest.mark.long
+def test_killed_between_two_steps_of_a_switch_it_still_goes_home(lab: Lab, home: str) -> None:
+    """Some milliseconds after the first thing has changed, on the way out and on the way home."""
+    lab.watch(uplinks=[{**one, "fall": 1, "rise": 1} for one in UPLINKS])
+    lab.wait(lambda: up(lab), 5, "it does not begin well")
+    steady = lab.state()
+    halfway = set()
+    for pause in (0.0, 0.015, 0.03, 0.06, 0.09):
+        for fault in (lab.die, lab.mend):
+            fault(lab.pa)
+            before = lab.state()
+            lab.wait(lambda then=before: lab.state() != then, 5, "nothing changes")
+            time.sleep(pause)
+            lab.kill()
+            state = lab.state()
+            halfway.add((state.count("11000:"), state.count("11001:"), state.count("203.0.113.10 ")))
+            assert lab.say("start").returncode == 0
+        lab.wait(lambda: lab.state() == steady, 6, f"killed after {pause} s it does not go home")
+    assert len(halfway) > 2, f"it was never killed between two steps: {halfway}"
