@@ -164,7 +164,7 @@ def is_running() -> bool:
     """Whether a watcher holds its lock."""
     with contextlib.suppress(OSError), open(f"{RUN_DIR}/lock", encoding="utf-8") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             return True
     return False

@@ -140,7 +140,8 @@ report() { # for a person at the console
 take_lock() { # one watcher; its pings do not hold the lock
     mkdir -p "$RUN" || die "$RUN cannot be made"
     exec 9>>"$RUN/lock"
-    flock -n 9 || die "a watcher runs already: symmetry-uplink-watch status"
+    # Who only asks whether one runs holds it for a moment, and so does what a killed watcher has left running.
+    flock -w 5 9 || die "a watcher runs already: symmetry-uplink-watch status"
 }
 
 same_boot() { # forget what another boot has left, which the kernel has forgotten, too
@@ -196,7 +197,7 @@ cmd_run() {
     done
 }
 
-running() { [ -e "$RUN/lock" ] && ! flock -n "$RUN/lock" true; }
+running() { [ -e "$RUN/lock" ] && ! flock -s -n "$RUN/lock" true; } # shared: two that ask do not meet
 
 cmd_running() { running; }
 
