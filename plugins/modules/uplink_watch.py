@@ -140,7 +140,8 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._linux import sys
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux.apply import ApplyError, Guarding
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux.command import CommandError
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux.guarded_module import ARGUMENTS as GUARDED
-from ansible_collections.netpath.symmetry.plugins.module_utils._linux.uplink_watch import carry_out, plan
+from ansible_collections.netpath.symmetry.plugins.module_utils._linux.resident import carry_out
+from ansible_collections.netpath.symmetry.plugins.module_utils._linux.uplink_watch import plan
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.errors import PlanError
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.uplink_watch import read_watch
 
@@ -170,14 +171,8 @@ def run(params: dict[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
     planned = plan(watch)
     if planned.changed and not check_mode:
         carry_out(planned, Guarding(params["require_guard"], params["change_id"]))
-    return {
-        "changed": planned.changed,
-        "runs_by": "" if watch is None else "systemd" if systemd.is_process_1() else "process",
-        "files": [change.path for change in planned.files],
-        "commands": planned.commands(),
-        "undo": planned.undo(),
-        "diff": planned.diff(),
-    }
+    runs_by = "" if watch is None else "systemd" if systemd.is_process_1() else "process"
+    return {"runs_by": runs_by, **planned.result()}
 
 
 def main() -> None:

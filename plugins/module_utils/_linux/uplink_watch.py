@@ -9,22 +9,17 @@ A unit of systemd runs it where systemd is process 1 of this network, else a pro
 from __future__ import annotations
 
 import contextlib
-import dataclasses
-import fcntl
 import os
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._guard.boot_unit import unit_files
-from ansible_collections.netpath.symmetry.plugins.module_utils._guard.journal import applying, record
-from ansible_collections.netpath.symmetry.plugins.module_utils._linux import command, systemd
-from ansible_collections.netpath.symmetry.plugins.module_utils._linux.apply import (
-    ApplyError,
-    Guarding,
-    armed,
-    difference,
+from ansible_collections.netpath.symmetry.plugins.module_utils._linux import command, resident, systemd
+from ansible_collections.netpath.symmetry.plugins.module_utils._linux.resident import (
+    Resident,
+    ResidentPlan,
+    require_tools,
 )
-from ansible_collections.netpath.symmetry.plugins.module_utils._persist import files
-from ansible_collections.netpath.symmetry.plugins.module_utils._persist.files import File, FileChange, PersistError
+from ansible_collections.netpath.symmetry.plugins.module_utils._persist.files import File
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.errors import PlanError
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.uplink_watch import (
     CONF_PATH,
@@ -34,96 +29,29 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._plan.uplink_watc
     UNIT,
     Watch,
     planned_text,
-    shown,
 )
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.uplink_watch_script import SCRIPT
 
-SUBJECT = "uplink watch"
-UNIT_FILES = unit_files(NAME, UNIT)
+WATCHER = Resident("uplink watch", "watcher", SCRIPT_PATH, CONF_PATH, RUN_DIR, tuple(unit_files(NAME, UNIT)))
 TOOLS = ("ip", "ping", "flock", "setsid", "awk")
-_RUN = f"sh {SCRIPT_PATH}"
 
 
-@dataclasses.dataclass(frozen=True)
-class WatchPlan:
-    """The files that change, around a stop and a start of the watcher."""
-
-    files: tuple[FileChange, ...]
-    before: str
-    after: str
-    runs: bool  # whether the watcher runs now
-    shall_run: bool
-
-    @property
-    def changed(self) -> bool:
-        return self.before != self.after
-
-    def first(self) -> list[str]:
-        """Before the files change: a watcher that goes for good puts back what it has switched."""
-        return [_stop("stop" if self.shall_run else "home")] if self.changed else []
-
-    def last(self) -> list[str]:
-        """After the files have changed."""
-        return ([f"{_RUN} start"] if self.shall_run else _reload(self.files)) if self.changed else []
-
-    def commands(self) -> list[str]:
-        """The shell commands that do the same, for a reviewer."""
-        return [*self.first(), *(_write_command(change) for change in self.files), *self.last()]
-
-    def undo_files(self) -> list[str]:
-        """Shell commands that put the files back; they may run after a reboot."""
-        if not self.changed:
-            return []
-        stop = _stop("stop" if self.runs else "home")
-        return [stop, *(change.undo() for change in reversed(self.files))]
-
-    def undo_watcher(self) -> list[str]:
-        """Shell commands for behind the files: the watcher runs as it did."""
-        if not self.changed:
-            return []
-        return [f"{_RUN} start"] if self.runs else [*_reload(self.files), ":"]
-
-    def undo(self) -> list[str]:
-        return [*self.undo_files(), *self.undo_watcher()]
-
-    def diff(self) -> dict[str, str]:
-        return {
-            "before_header": f"{SUBJECT} (live)",
-            "after_header": f"{SUBJECT} (planned)",
-            "before": self.before,
-            "after": self.after,
-        }
-
-
-def plan(watch: t.Optional[Watch]) -> WatchPlan:
+def plan(watch: t.Optional[Watch]) -> ResidentPlan:
     """What makes this host watch so, or not at all without ``watch``; changes nothing. Raises PlanError."""
     with_unit = systemd.is_process_1()
-    if watch is not None:
-        check_host(watch)
     wanted: list[File] = []
     if watch is not None:
+        check_host(watch)
         wanted = [File(SCRIPT_PATH, SCRIPT, 0o755), File(CONF_PATH, watch.text(), 0o644)]
-        wanted += UNIT_FILES if with_unit else []
-    present = [SCRIPT_PATH, CONF_PATH, *(file.path for file in UNIT_FILES)] if with_unit else [SCRIPT_PATH, CONF_PATH]
-    try:
-        changes = files.plan(wanted, present)
-    except PersistError as error:
-        raise PlanError(str(error)) from error
-    return WatchPlan(
-        tuple(changes), live_text(), planned_text(watch, with_unit), runs=is_running(), shall_run=watch is not None
-    )
+        wanted += WATCHER.unit_files if with_unit else ()
+    return resident.plan(WATCHER, wanted, planned_text(watch, with_unit))
 
 
 def check_host(watch: Watch) -> None:
     """Raise PlanError where the watcher could not do its work on this host."""
-    tools = [*TOOLS, *(["conntrack"] if watch.stranded == "delete" else [])]
-    missing = [tool for tool in tools if command.find(tool) is None]
-    if missing:
-        raise PlanError(
-            f"the watcher needs {', '.join(missing)}, which this host has not; install "
-            f"{', '.join(sorted({_package(tool) for tool in missing}))}"
-            + (", or set stranded_connections to keep" if missing == ["conntrack"] else "")
-        )
+    require_tools("watcher", TOOLS)
+    if watch.stranded == "delete":
+        require_tools("watcher", ["conntrack"], ", or set stranded_connections to keep")
     for one in watch.uplinks:
         if not os.path.isdir(f"/sys/class/net/{one.interface}"):
             there = ", ".join(sorted(os.listdir("/sys/class/net")))
@@ -155,38 +83,6 @@ def _refuse_strict(name: str, interface: str, asked: t.Sequence[str]) -> None:
             )
 
 
-def _package(tool: str) -> str:
-    other = {"flock": "util-linux", "setsid": "util-linux", "ping": "iputils-ping"}
-    return {**command.PACKAGES, **other}.get(tool, tool)
-
-
-def is_running() -> bool:
-    """Whether a watcher holds its lock."""
-    with contextlib.suppress(OSError), open(f"{RUN_DIR}/lock", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
-
-
-def live_text() -> str:
-    """The watcher as it is now, as one side of a diff."""
-    def text(path: str) -> str:
-        try:
-            file = files.read(path)
-        except PersistError as error:
-            raise PlanError(str(error)) from error
-        return file.shown() if file else ""
-
-    unit = ""
-    if systemd.is_process_1():
-        unit = text(UNIT_FILES[0].path)
-        if unit and any(files.read(file.path) != file for file in UNIT_FILES[1:]):
-            unit += "(not enabled)\n"
-    return shown(text(CONF_PATH), text(SCRIPT_PATH), unit, is_running())
-
-
 def failed_over() -> list[str]:
     """What the watcher has switched now, in its own words for it: ids of uplinks whose routes are out, families."""
     with contextlib.suppress(OSError), open("/proc/sys/kernel/random/boot_id", encoding="ascii") as boot:
@@ -207,52 +103,3 @@ def refuse_while_failed_over() -> None:
             f"until it is home again, or end the watch with 'sh {SCRIPT_PATH} home'; 'sh {SCRIPT_PATH} status' tells "
             "more"
         )
-
-
-def carry_out(planned: WatchPlan, guarding: Guarding) -> None:
-    """Record the inverse with the pending guard, then do it; whatever fails, it is taken back. Raises ApplyError."""
-    guard = armed(guarding)
-    recorded: t.ContextManager[None] = contextlib.nullcontext()
-    if guard is not None:
-        touches = [f"w file{change.path}" for change in planned.files]
-        # Inverses run from the last to the first: the files, and then who reads them, which a reboot does by itself.
-        record(guard, f"{SUBJECT}: the watcher", planned.undo_watcher(), touches=touches)
-        recorded = applying(guard, f"{SUBJECT}: the files", planned.undo_files(), on_disk=True, touches=touches)
-    try:
-        with recorded:
-            for line in planned.first():
-                command.run(["sh", "-c", line])
-            for change in planned.files:
-                files.put(change.path, change.after)
-            for line in planned.last():
-                command.run(["sh", "-c", line])
-    except (OSError, command.CommandError, PersistError) as error:
-        raise ApplyError(f"{SUBJECT}: {error}{_take_back(planned)}") from error
-    found = live_text()
-    if found != planned.after:
-        raise ApplyError(
-            f"{SUBJECT}: the host is not as planned after the change{_take_back(planned)}\n"
-            f"{difference(planned.after, found)}"
-        )
-
-
-def _take_back(planned: WatchPlan) -> str:
-    failures = []
-    for line in planned.undo():
-        done = command.run(["sh", "-c", line], check=False)
-        if done.rc != 0:
-            failures.append((done.stdout + done.stderr).strip() or line)
-    return f"; taking it back failed in part: {'; '.join(failures)}" if failures else "; everything was taken back"
-
-
-def _stop(how: str) -> str:
-    return f"[ ! -e {SCRIPT_PATH} ] || {_RUN} {how}"
-
-
-def _reload(changes: t.Iterable[FileChange]) -> list[str]:
-    units = any(change.path.startswith(UNIT_FILES[0].path.rpartition("/")[0]) for change in changes)
-    return ["systemctl daemon-reload"] if units else []
-
-
-def _write_command(change: FileChange) -> str:
-    return FileChange(change.path, change.after, change.before).undo()

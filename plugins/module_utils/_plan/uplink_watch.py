@@ -9,7 +9,6 @@ All uplinks share one interval, as the watcher asks them all at once: a round te
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import re
 import typing as t
 
@@ -17,6 +16,7 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._model.ownership 
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.errors import PlanError
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.prefixes import family_of, parse_address
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.register import check_name
+from ansible_collections.netpath.symmetry.plugins.module_utils._plan.resident import HEAD, shown
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.uplink_watch_script import SCRIPT
 
 NAME = "symmetry-uplink-watch"
@@ -25,7 +25,6 @@ CONF_PATH = f"{STATE_DIR}/uplink-watch.conf"
 RUN_DIR = f"{STATE_DIR}/uplink-watch"  # what the watcher has switched, since this boot
 LIMIT = 2  # seconds of a round in which conntrack entries are deleted; the next round goes on
 MOST = SCOPES["uplink_probe"][1] - SCOPES["uplink_probe"][0]
-HEAD = "# Written by netpath.symmetry (Ansible): it will overwrite what is changed here."
 _INTERFACE = re.compile(r"^[^\s/:]{1,15}$")
 Data = t.Mapping[str, t.Any]
 
@@ -154,15 +153,6 @@ def _read(data: Data, where: str) -> Uplink:
         if count < 1:
             raise PlanError(f"{where}: {key} {count} is not a number of rounds, at least 1")
     return Uplink(name, families.pop(), interface, gateway, targets, need, rounds["fall"], rounds["rise"], asks)
-
-
-def shown(conf: str, script: str, unit: str, running: bool) -> str:
-    """One side of the diff: the configuration in full, of the program only which one it is. Empty: there is nothing."""
-    if not (conf or script or unit or running):
-        return ""
-    program = hashlib.sha256(script.encode()).hexdigest()[:16] if script else "none"
-    parts = [conf, f"program: {program}\n", f"unit:\n{unit}" if unit else "unit: none\n"]
-    return "".join([*parts, f"watcher: {'runs' if running else 'does not run'}\n"])
 
 
 def planned_text(watch: t.Optional[Watch], with_unit: bool) -> str:
