@@ -35,7 +35,7 @@ options:
     description:
       - The slice of priorities and table ids that the declaration is about.
       - V(policy_route), V(source_routing) and V(symmetric_return) belong to the roles of that name (10100 to 10299,
-        10300 to 10499, 9700 to 9999).
+        10300 to 10449, 9700 to 9999).
         V(manual) is for rules of your own (10500 to 10999); one task declares all of them.
     type: str
     choices: [manual, policy_route, source_routing, symmetric_return]

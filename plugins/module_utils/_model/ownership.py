@@ -23,15 +23,17 @@ SCOPES: dict[str, tuple[int, int]] = {
     # In front of the others: replies of a connection go where it came from, whatever their address and destination.
     "symmetric_return": (9700, 9999),
     "policy_route": (10100, 10299),
-    "source_routing": (10300, 10499),
+    "source_routing": (10300, 10449),
+    "lease_routing": (10450, 10499),  # the same for uplinks whose address and gateway come by DHCP or RA
     "manual": (10500, 10999),  # rules that a user declares through policy_routing itself
     # Behind the others: what they do not decide is led around a dead uplink, instead of by main's default route.
     "uplink_watch": (11000, 11099),
 }
 
 
-# What the watcher of uplinks puts in for as long as it runs: it is not configured, and not persisted.
-TRANSIENT = ("uplink_probe", "uplink_watch")
+# What the watcher of uplinks and the follower of leases put in for as long as they run: it is not configured, and not
+# persisted.
+TRANSIENT = ("uplink_probe", "uplink_watch", "lease_routing")
 
 
 def scope_of(number: int) -> str | None:

@@ -102,8 +102,10 @@ def source_rules_desired(uplinks: t.Sequence[Data], interfaces: Data, specifics:
     """``tables`` and ``rules`` of policy_routing so that replies leave by the uplink of their source; raises PlanError.
 
     ``interfaces`` are those of the facts schema: addresses and connected prefixes come from them. With specifics
-    "main", the main table's routes other than the default keep working: one rule looks there first.
+    "main", the main table's routes other than the default keep working: one rule looks there first. Uplinks with
+    ``from_lease`` are left to lease_routing (source_leases).
     """
+    uplinks = [uplink for uplink in uplinks if not uplink.get("from_lease")]
     if specifics not in SPECIFICS:
         raise PlanError(f"specifics {specifics!r} is not one of {', '.join(SPECIFICS)}")
     tables: list[Dict] = []
@@ -129,6 +131,25 @@ def source_rules_desired(uplinks: t.Sequence[Data], interfaces: Data, specifics:
     if specifics == "main":
         rules = [{"family": family, "table": "main", "suppress_prefixlength": 0} for family in families] + rules
     return {"tables": tables, "rules": _unique(rules)}
+
+
+def source_leases(uplinks: t.Sequence[Data]) -> list[Dict]:
+    """Of the uplinks those with ``from_lease``, as lease_routing takes them; raises PlanError."""
+    found = []
+    for number, uplink in enumerate(uplinks, 1):
+        if not uplink.get("from_lease"):
+            continue
+        fixed = [key for key in ("gateway", "onlink", "addresses") if uplink.get(key)]
+        if fixed:
+            raise PlanError(
+                f"uplinks[{number}] ({uplink.get('name')}): {' and '.join(fixed)} would stay when the lease changes; "
+                "leave out either that or from_lease"
+            )
+        families = list(uplink.get("families") or ["ipv4"])
+        behind = list(uplink.get("delegated_to") or [])
+        names = {key: str(uplink.get(key) or "") for key in ("name", "interface")}
+        found.append({**names, "families": families, "delegated_to": behind})
+    return found
 
 
 def uplink_routes(name: str, parts: t.Sequence[Data], interfaces: Data, families: t.Iterable[int]) -> list[Dict]:

@@ -20,6 +20,7 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._model.ownership 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.routing import Route, Rule
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan import (
     ecmp_hash,
+    lease_routing,
     mss_clamp,
     nft_part,
     policy_routing,
@@ -33,6 +34,7 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._plan.change impo
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.declared import Desired, read_desired
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.desired import (
     pins_to_desired,
+    source_leases,
     source_rules_desired,
 )
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.errors import PlanError
@@ -72,7 +74,12 @@ def _source_routing(facts: Data, given: Data) -> list[Change]:
     wanted: Dict = {"tables": [], "rules": []}
     if given.get("state", "present") == "present":
         specifics = str(given.get("specifics") or "main")
-        wanted = source_rules_desired(given.get("uplinks") or [], facts.get("interfaces", {}), specifics)
+        uplinks = [uplink for uplink in given.get("uplinks") or [] if not uplink.get("from_lease")]
+        leased = source_leases(given.get("uplinks") or [])
+        if leased:  # the follower's rules do what these would
+            leases = lease_routing.read_leases({"uplinks": leased, "specifics": specifics})
+            uplinks += lease_routing.as_now(leases, host_from_facts(facts))
+        wanted = source_rules_desired(uplinks, facts.get("interfaces", {}), specifics)
     return _routing(facts, "source_routing", wanted, given)
 
 

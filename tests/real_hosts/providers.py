@@ -1,0 +1,73 @@
+# Copyright (c) 2026 netpath.symmetry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A provider that gives a real host its address and gateway: dnsmasq at the far end of an uplink, DHCP and RA.
+
+The program is that of the hosts' userland, run in the network namespace of the neighbour.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import subprocess
+import time
+
+from ansible_collections.netpath.symmetry.tests.real_hosts import userland
+from ansible_collections.netpath.symmetry.tests.real_hosts.host import HostError, RealHost
+
+RENEWAL = {"T1": 4, "T2": 7}  # seconds until a client asks the server that it knows, and then any
+
+
+class Provider:
+    """dnsmasq at one link of a host's neighbour. Use it as a context manager; ``offer`` begins, and changes it."""
+
+    def __init__(self, host: RealHost, link: str) -> None:
+        self._host = host
+        self._far = f"{link}_far"
+        self._tree = userland.ready()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._before: set[tuple[str, str]] = set()
+
+    def __enter__(self) -> Provider:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.stop()
+
+    def offer(self, gateway: str, address: str = "", prefix: str = "") -> None:
+        """Be the gateway (an interface address, "192.0.2.1/24") and lease this one address.
+
+        With a ``prefix`` announce it by router advertisements, too. Addresses of before stay: there a client asks for
+        its renewal, and is refused.
+        """
+        self.stop()
+        mine = ipaddress.IPv4Interface(gateway)
+        self._host.neighbour.run(f"ip address replace {gateway} dev {self._far}")
+        words = [
+            *("--keep-in-foreground", "--conf-file=/dev/null", "--port=0", "--user=root", "--leasefile-ro"),
+            *(f"--interface={self._far}", "--bind-dynamic", "--dhcp-authoritative", "--no-ping", "--pid-file="),
+            *(f"--dhcp-range={address},{address},{mine.netmask},10m", f"--dhcp-option=3,{mine.ip}"),
+            *(f"--dhcp-option=option:{name},{seconds}s" for name, seconds in RENEWAL.items()),
+        ]
+        # What was leased before is known and nobody's, so that who asks to keep it is refused at once.
+        words += [f"--dhcp-range={net},static,{mask}" for net, mask in self._before - {_known(mine)}]
+        self._before.add(_known(mine))
+        if prefix:
+            words += ["--enable-ra", f"--dhcp-range={prefix},ra-only,64,10m"]
+        command = self._host.neighbour.command("chroot", str(self._tree), "/usr/sbin/dnsmasq", *words)
+        self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(0.3)
+        if self._process.poll() is not None:
+            raise HostError(f"dnsmasq ended at once: {' '.join(command)}")
+
+    def stop(self) -> None:
+        """No leases any more; those that were given stay."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.terminate()
+            process.wait(10)
+
+
+def _known(gateway: ipaddress.IPv4Interface) -> tuple[str, str]:
+    """Network and mask, as dnsmasq takes them."""
+    return str(gateway.network.network_address), str(gateway.netmask)
