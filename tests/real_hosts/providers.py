@@ -1,15 +1,16 @@
 # Copyright (c) 2026 netpath.symmetry contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A provider that gives a real host its address and gateway: dnsmasq at the far end of an uplink, DHCP and RA.
+"""Providers that give a real host its address and gateway, at the far end of an uplink: by DHCP and by RA.
 
-The program is that of the hosts' userland, run in the network namespace of the neighbour.
+The DHCP server is dnsmasq of the hosts' userland, run in the network namespace of the neighbour.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import subprocess
+import sys
 import time
 
 from ansible_collections.netpath.symmetry.tests.real_hosts import userland
@@ -34,11 +35,10 @@ class Provider:
     def __exit__(self, *_error: object) -> None:
         self.stop()
 
-    def offer(self, gateway: str, address: str = "", prefix: str = "") -> None:
+    def offer(self, gateway: str, address: str) -> None:
         """Be the gateway (an interface address, "192.0.2.1/24") and lease this one address.
 
-        With a ``prefix`` announce it by router advertisements, too. Addresses of before stay: there a client asks for
-        its renewal, and is refused.
+        Addresses of before stay: there a client asks for its renewal, and is refused.
         """
         self.stop()
         mine = ipaddress.IPv4Interface(gateway)
@@ -52,8 +52,6 @@ class Provider:
         # What was leased before is known and nobody's, so that who asks to keep it is refused at once.
         words += [f"--dhcp-range={net},static,{mask}" for net, mask in self._before - {_known(mine)}]
         self._before.add(_known(mine))
-        if prefix:
-            words += ["--enable-ra", f"--dhcp-range={prefix},ra-only,64,10m"]
         command = self._host.neighbour.command("chroot", str(self._tree), "/usr/sbin/dnsmasq", *words)
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         time.sleep(0.3)
@@ -66,6 +64,51 @@ class Provider:
         if process is not None:
             process.terminate()
             process.wait(10)
+
+
+class Router:
+    """Router advertisements at one link of a host's neighbour, every second. Use it as a context manager.
+
+    dnsmasq would give prefixes two minutes at least; the lifetimes here are short, so that a test sees them end.
+    """
+
+    def __init__(self, host: RealHost, link: str) -> None:
+        self._host = host
+        self._far = f"{link}_far"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Router:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.stop()
+
+    def announce(self, prefix: str) -> None:
+        """Announce this prefix (/64) and nothing else from now on; that of before ends with its lifetime."""
+        self.stop()
+        words = [sys.executable, "-c", _ADVERTISE, self._far, prefix, str(VALID_SECONDS)]
+        self._process = subprocess.Popen(self._host.neighbour.command(*words), stdin=subprocess.DEVNULL)
+
+    def stop(self) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            process.terminate()
+            process.wait(10)
+
+
+VALID_SECONDS = 12  # of a prefix
+# Type, code, checksum (the kernel's), hop limit, flags, lifetime, two timers; then the prefix (RFC 4861, 4.2, 4.6.2).
+_ADVERTISE = """
+import socket, struct, sys, time
+device, prefix, valid = sys.argv[1], socket.inet_pton(socket.AF_INET6, sys.argv[2]), int(sys.argv[3])
+message = struct.pack("!BBHBBHII", 134, 0, 0, 64, 0, 1800, 0, 0)
+message += struct.pack("!BBBBIII", 3, 4, 64, 0xC0, valid, valid // 2, 0) + prefix
+out = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)
+out.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 255)
+while True:
+    out.sendto(message, ("ff02::1", 0, 0, socket.if_nametoindex(device)))
+    time.sleep(1)
+"""
 
 
 def _known(gateway: ipaddress.IPv4Interface) -> tuple[str, str]:

@@ -5,41 +5,53 @@
 
 from __future__ import annotations
 
+import concurrent.futures
+import contextlib
 import math
+import re
+import subprocess
 import time
 import typing as t
 
 import pytest
 
-from ansible_collections.netpath.symmetry.tests.real_hosts.host import RealHost
+from ansible_collections.netpath.symmetry.tests.real_hosts.host import PARTNER, RealHost
 from ansible_collections.netpath.symmetry.tests.real_hosts.managers import managers
-from ansible_collections.netpath.symmetry.tests.real_hosts.providers import Provider
+from ansible_collections.netpath.symmetry.tests.real_hosts.providers import VALID_SECONDS, Provider, Router
 
 SECONDS = 2.0  # from the new address to the new way
 FOLLOWER = "sh /var/lib/netpath-symmetry/symmetry-lease-routing"
 FIRST, SECOND = ("198.51.100.1/30", "198.51.100.2"), ("192.0.2.1/24", "192.0.2.77")
-LEASED = """[Match]
-Name=wan_a
-
-[Network]
-DHCP=ipv4
-
-[DHCPv4]
-RouteMetric=2048
-"""
+SETTINGS = {
+    "networkd": {
+        "/etc/systemd/network/10-wan_a.network": "[Match]\nName=wan_a\n[Network]\nDHCP=ipv4\n"
+        "[DHCPv4]\nRouteMetric=2048\n",
+    },
+    "networkmanager": {
+        "/etc/NetworkManager/system-connections/wan_a.nmconnection": "[connection]\nid=wan_a\ntype=ethernet\n"
+        "interface-name=wan_a\n[ipv4]\nmethod=auto\nroute-metric=2048\n[ipv6]\nmethod=disabled\n",
+    },
+    "ifupdown": {"/etc/network/interfaces.d/wan_a": "iface wan_a inet dhcp\n    metric 2048\n"},
+}
+RA = "[Match]\nName=wan_a\n[Network]\nIPv6AcceptRA=yes\n[IPv6AcceptRA]\nRouteMetric=2048\nDHCPv6Client=no\n"
 ROLE = {"source_routing_uplinks": [{"name": "cable", "interface": "wan_a", "from_lease": True}]}
-# What is the host's, but for what the lease has given it.
+# What is the host's, but for what the lease has given it, and link-local addresses, which are new after a reboot.
 STATE = r"""
-for f in 4 6; do ip -$f rule show; ip -$f route show table all | grep -v 'dev wan_a .*proto \(dhcp\|ra\|kernel\)'; done
+for f in 4 6; do
+    ip -$f rule show
+    ip -$f route show table all | grep -v 'dev wan_a .*\(metric 2048\|proto kernel\)' | grep -v '^local fe80::'
+done
 find /etc /var/lib/netpath-symmetry -type f -not -path '*/changes/*' -not -path '/var/lib/netpath-symmetry/lock' \
     -not -path /var/lib/netpath-symmetry/symmetry-guard -not -name symmetry-journal.service | sort | xargs sha256sum
 systemctl list-units --plain --no-legend 'symmetry-*'
 """
-# Seconds from when the host has ADDRESS until its replies leave by wan_a; the host measures.
+# When the host has an address that begins with ADDRESS, and when its replies leave by wan_a; the host measures.
 FOLLOWED = r"""
-timeout 30 sh -c "until ip -o address show dev wan_a | grep -q ' ADDRESS/'; do sleep 0.02; done"
+own() { ip -o address show dev wan_a scope global | grep -o ' ADDRESS[^/]*'; }
+tries=0
+until source=$(own) || [ $tries = 1000 ]; do sleep 0.02; tries=$((tries + 1)); done
 read -r begin _ </proc/uptime
-until ip route get 203.0.113.10 from ADDRESS 2>/dev/null | grep -q 'via GATEWAY dev wan_a'; do
+until ip route get DESTINATION from $source 2>/dev/null | grep -q 'via GATEWAY.* dev wan_a'; do
     read -r now _ </proc/uptime
     [ "${now%.*}" -lt $((${begin%.*} + 6)) ] || { echo 0 inf; exit; }
     sleep 0.02
@@ -49,11 +61,12 @@ echo "$begin $end"
 """
 
 
-@pytest.fixture(name="host")
-def _host() -> t.Iterator[RealHost]:
-    manager = managers()["networkd"]
-    files = {**manager.files, "/etc/systemd/network/10-wan_a.network": LEASED}
-    with RealHost("lease", files, manager.units) as host:
+@contextlib.contextmanager
+def leased_host(name: str, files: t.Mapping[str, str]) -> t.Iterator[RealHost]:
+    """A host of the network manager, which these files tell to take what there is at wan_a; without a lease yet."""
+    manager = managers()[name]
+    with RealHost("lease", {**manager.files, **files}, manager.units) as host:
+        host.boot()
         yield host
 
 
@@ -69,7 +82,12 @@ def play(host: RealHost, change: str, variables: t.Mapping[str, t.Any]) -> str:
 
 
 def followed(host: RealHost, address: str, gateway: str) -> float:
-    script = FOLLOWED.replace("ADDRESS", address).replace("GATEWAY", gateway)
+    """Seconds from the address (or its beginning) until packets with it leave by the gateway; inf where they do not."""
+    destination = PARTNER[6 if ":" in address else 4]
+    words = {"ADDRESS": address, "DESTINATION": destination, "GATEWAY": gateway}
+    script = FOLLOWED
+    for word, value in words.items():
+        script = script.replace(word, value)
     begin, end = host.output(script).split()
     return float(end) - float(begin)
 
@@ -80,18 +98,23 @@ def renew(host: RealHost, provider: Provider, lease: tuple[str, str]) -> float:
     return followed(host, lease[1], lease[0].partition("/")[0])
 
 
-def source_rules(host: RealHost) -> list[str]:
-    lines = host.output("ip rule show | grep 'proto 83' | grep -v suppress || true").splitlines()
+def source_rules(host: RealHost, family: int = 4) -> list[str]:
+    lines = host.output(f"ip -{family} rule show | grep 'proto 83' | grep -v suppress || true").splitlines()
     return [line.split()[2] for line in lines]
 
 
-def test_rules_follow_a_lease_and_go_with_the_one_that_is_there(host: RealHost) -> None:
-    with Provider(host, "wan_a") as provider:
-        host.boot()
+def await_lease(host: RealHost, family: int = 4) -> None:
+    host.ssh(f"timeout 40 sh -c 'until ip -{family} route show default dev wan_a | grep -q via; do sleep 0.1; done'")
+
+
+def test_rules_follow_a_lease_and_go_with_the_one_that_is_there() -> None:
+    with leased_host("networkd", SETTINGS["networkd"]) as host, Provider(host, "wan_a") as provider:
         provider.offer(*FIRST)
-        host.ssh("until ip -4 route show default dev wan_a | grep -q dhcp; do sleep 0.1; done", timeout=30)
+        await_lease(host)
         before = host.output(STATE)
         assert host.uplink_of_ping(4, FIRST[1]) == "wan_b", "without source rules the main table decides"
+        foretold = run_role(host, ROLE, "--check")
+        assert "changed=1" in foretold.stdout and host.output(STATE) == before, foretold.stdout
         play(host, "first", ROLE)
         assert source_rules(host) == [FIRST[1]]
         assert host.uplink_of_ping(4, FIRST[1]) == "wan_a"
@@ -118,16 +141,92 @@ def test_rules_follow_a_lease_and_go_with_the_one_that_is_there(host: RealHost) 
         assert host.output(STATE) == before
         play(host, "again", ROLE)
         assert source_rules(host) == [SECOND[1]]
-        assert renew(host, provider, FIRST) < SECONDS
+        host.reboot()
+        provider.offer(*FIRST)
+        assert followed(host, FIRST[1], "198.51.100.1") < SECONDS
+        assert source_rules(host) == [FIRST[1]]
         host.ssh("sh /var/lib/netpath-symmetry/symmetry-guard rollback again")
         assert host.output(STATE) == before
 
 
+def run_role(host: RealHost, variables: t.Mapping[str, t.Any], *options: str) -> subprocess.CompletedProcess[str]:
+    """The role by itself, without a guard."""
+    task = {"include_role": {"name": "netpath.symmetry.source_routing"},
+            "vars": {**variables, "source_routing_require_guard": False}}  # fmt: skip
+    return host.play([task], *options)
+
+
 def play_again(host: RealHost) -> str:
     time.sleep(0.5)
-    done = host.play([
-        {"include_role": {"name": "netpath.symmetry.source_routing"},
-         "vars": {**ROLE, "source_routing_require_guard": False}},
-    ])  # fmt: skip
+    done = run_role(host, ROLE)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+@pytest.mark.parametrize("name", ["networkmanager", "ifupdown"])
+def test_the_lease_of_another_network_manager_is_followed(name: str) -> None:
+    files = dict(SETTINGS[name])
+    if name == "ifupdown":
+        whole = managers()[name].files["/etc/network/interfaces"]
+        kept = [part for part in re.split(r"(?m)^(?=auto |iface )", whole) if "wan_a" not in part]
+        files["/etc/network/interfaces"] = "".join([*kept, "source interfaces.d/*\n"])
+    with leased_host(name, files) as host, Provider(host, "wan_a") as provider:
+        provider.offer(*FIRST)
+        if name == "ifupdown":  # at boot it would wait for the lease
+            host.ssh("ip link set wan_a up; ifup wan_a")
+        await_lease(host)
+        before = host.output(STATE)
+        assert host.uplink_of_ping(4, FIRST[1]) == "wan_b"
+        play(host, "first", ROLE)
+        assert host.uplink_of_ping(4, FIRST[1]) == "wan_a"
+        took = renew(host, provider, SECOND)
+        print(f"{name}: new lease followed after {took:.2f} s")
+        assert took < SECONDS
+        assert source_rules(host) == [SECOND[1]]
+        assert host.uplink_of_ping(4, SECOND[1]) == "wan_a"
+        play(host, "last", {"source_routing_state": "absent"})
+        assert host.output(STATE) == before
+
+
+def test_rules_follow_the_prefix_of_a_router() -> None:
+    files = {"/etc/systemd/network/10-wan_a.network": RA}
+    uplink = {"name": "fibre", "interface": "wan_a", "from_lease": True, "families": ["ipv6"]}
+    first, second = "2001:db8:c::", "2001:db8:d::"
+    with leased_host("networkd", files) as host, Router(host, "wan_a") as router:
+        untouched = host.output(STATE)
+        refused = run_role(host, {"source_routing_uplinks": [uplink]})
+        assert refused.returncode and "wan_a has no IPv6 address, so there is no lease to follow" in refused.stdout
+        assert host.output(STATE) == untouched
+        router.announce(first)
+        await_lease(host, 6)
+        before = host.output(STATE)
+        source = own_address(host, first)
+        assert host.uplink_of_ping(6, source) == "wan_b"
+        play(host, "first", {"source_routing_uplinks": [uplink]})
+        assert source_rules(host, 6) == [f"{first}/64"]
+        assert "via fe80:" in host.output("ip -6 route show default table 10451")
+        assert host.uplink_of_ping(6, source) == "wan_a"
+        host.ssh("systemctl restart systemd-networkd.service")  # it removes what it has not made
+        time.sleep(SECONDS)
+        assert source_rules(host, 6) == [f"{first}/64"]
+        assert host.uplink_of_ping(6, source) == "wan_a"
+
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            measured = pool.submit(followed, host, second[:-1], "fe80")
+            time.sleep(1)  # it looks already when the address comes
+            router.announce(second)
+            took = measured.result()
+        print(f"new prefix followed after {took:.2f} s")
+        assert took < SECONDS
+        assert host.uplink_of_ping(6, own_address(host, second)) == "wan_a"
+        time.sleep(VALID_SECONDS)
+        assert source_rules(host, 6) == [f"{second}/64"], "the prefix of before has ended, and its rule"
+
+        play(host, "last", {"source_routing_state": "absent"})
+        assert host.output(STATE) == before
+
+
+def own_address(host: RealHost, prefix: str) -> str:
+    """The address of the host in a prefix, once it has one."""
+    shown = f"ip -o -6 address show dev wan_a scope global | grep -o '{prefix[:-1]}[0-9a-f:]*'"
+    return host.output(f"timeout 20 sh -c \"until {shown}; do sleep 0.02; done\"").split()[0]
