@@ -39,6 +39,12 @@ def desired(spaces: dict[str, Netns]) -> dict[str, t.Any]:
     return return_desired(UPLINKS, facts["interfaces"])
 
 
+def tracked(net: Network) -> str:
+    """What the router knows of connections, marks and neighbours."""
+    return net.host.output("conntrack -L -f ipv4 2>&1; conntrack -L -f ipv6 2>&1; ip neigh; ip -6 neigh; "
+                           "ip -6 rule; nft -s list table inet netpath_symmetry 2>&1 || true")
+
+
 def test_four_runs_and_packets_of_both_families(net: Network, desired: dict[str, t.Any]) -> None:
     before = net.state()
     assert not any(net.answers().values()), "without the remedy provider A drops every reply"
@@ -57,7 +63,7 @@ def test_four_runs_and_packets_of_both_families(net: Network, desired: dict[str,
     assert not net.routing(**tables)["changed"] and net.state() == after
     dropped = net.prov_a.output("nft list chain inet fw f | grep 'no session'")
     late = json.loads(waiting.communicate(timeout=90)[0].splitlines()[-1])
-    assert all(late.values()), f"connections that are older than the rules are taken up: {late}"
+    assert all(late.values()), f"connections that are older than the rules are not taken up: {late}\n{tracked(net)}"
     answers = net.answers(20)
     assert all(answers.values()) and len(answers) == 10, answers
     by_a = {"a4": ["tcp", "198.51.100.2", 7000], "a6": ["udp", "2001:db8:a::2", 7000]}

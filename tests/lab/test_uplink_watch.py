@@ -16,6 +16,7 @@ from ansible_collections.netpath.symmetry.tests.lab.modules import run_module
 from ansible_collections.netpath.symmetry.tests.lab.watched_uplinks import INTERVAL, UPLINKS, Lab, Talk, built
 
 FALL = 3
+PATIENCE = 30  # seconds: how fast it is depends on the machine, that it happens does not
 BY_A, BY_B = ("198.51.100.2", "2001:db8:a::2"), ("198.51.100.6", "2001:db8:b::2")
 PINNED = ("203.0.113.10", "2001:db8:f::10")  # by a route of ours; the target is reached by main's default only
 PLAIN, BLOCKED = "203.0.113.11", "203.0.113.12"
@@ -68,19 +69,20 @@ def test_dead_beyond_a_live_link_and_home_again(lab: Lab, home: str, talks: list
     again, last = lab.watch(True, uplinks=UPLINKS), lab.watch(uplinks=UPLINKS)
     assert [one.get("changed") for one in (check, run, again, last)] == [True, True, False, False], run
     assert check["diff"] == run["diff"] and again["diff"]["before"] == run["diff"]["after"]
-    lab.wait(lambda: up(lab) and seen_as(talks) == (*BY_A, BY_B[0]), 5, "it does not begin well")
+    lab.wait(lambda: up(lab) and seen_as(talks) == (*BY_A, BY_B[0]), PATIENCE, "it does not begin well")
     assert (lab.asks(PLAIN), lab.asks(BLOCKED)) == (BY_A[0], BY_A[0])
     # below `fall` nothing is switched: dead for less than two rounds
     lab.die(lab.pa)
     time.sleep(1.5 * INTERVAL)
     lab.mend(lab.pa)
-    lab.wait(lambda: seen_as(talks)[:2] == BY_A and up(lab), 3, "it does not come back")
+    lab.wait(lambda: seen_as(talks)[:2] == BY_A and up(lab), PATIENCE, "it does not come back")
     assert lab.state() == steady
     # dead for good
     lab.die(lab.pa)
-    in_time = FALL * INTERVAL + 2.0
-    in_time -= lab.wait(lambda: lab.asks(PLAIN) == BY_B[0], in_time, "new flows do not leave by B in time")
-    lab.wait(lambda: seen_as(talks)[:2] == BY_B, in_time, "open flows stay dead")
+    died = time.monotonic()
+    lab.wait(lambda: lab.asks(PLAIN) == BY_B[0], PATIENCE, "new flows do not leave by B")
+    lab.wait(lambda: seen_as(talks)[:2] == BY_B, PATIENCE, "open flows stay dead")
+    print(f"healed {time.monotonic() - died:.1f} s after the fault, at {FALL} rounds of {INTERVAL} s")
     assert lab.say("status").returncode == 1 and "2 of our routes are out" in lab.say("status").stdout
     assert lab.asks(BLOCKED) == "", "what must not leave by another uplink does"
     refused = run_module(lab.gw, "policy_routing", {"scope": "policy_route", "state": "absent"}, check_mode=True)
@@ -92,8 +94,8 @@ def test_dead_beyond_a_live_link_and_home_again(lab: Lab, home: str, talks: list
     time.sleep(0.3)
     assert lab.state() == switched and lab.say("status").returncode == 3
     assert lab.say("start").returncode == 0
-    lab.wait(lambda: lab.state() == steady, 6, "it does not go home")
-    lab.wait(lambda: seen_as(talks)[:2] == BY_A, 3, "flows of B do not come home")
+    lab.wait(lambda: lab.state() == steady, PATIENCE, "it does not go home")
+    lab.wait(lambda: seen_as(talks)[:2] == BY_A, PATIENCE, "flows of B do not come home")
     # what had nothing to do with A has lost nothing and kept its mapping
     assert {who for _when, who in talks[2].lines()} == {f"{BY_B[0]} 4002"}
     for _twice in range(2):
@@ -104,10 +106,10 @@ def test_dead_beyond_a_live_link_and_home_again(lab: Lab, home: str, talks: list
 
 @pytest.mark.long
 def test_without_the_watcher_the_flow_stays_dead(lab: Lab, talks: list[Talk]) -> None:
-    lab.wait(lambda: seen_as(talks) == (*BY_A, BY_B[0]), 5, "it does not begin well")
+    lab.wait(lambda: seen_as(talks) == (*BY_A, BY_B[0]), PATIENCE, "it does not begin well")
     lab.die(lab.pa)
     try:
-        lab.wait(lambda: seen_as(talks)[:2] == ("-", "-"), 3, "the fault is none")
+        lab.wait(lambda: seen_as(talks)[:2] == ("-", "-"), PATIENCE, "the fault is none")
         time.sleep(FALL * INTERVAL + 1)
         assert seen_as(talks) == ("-", "-", BY_B[0]) and lab.asks(PLAIN) == ""
     finally:
@@ -145,17 +147,17 @@ def test_routes_that_go_with_a_link_come_back_with_it(lab: Lab) -> None:
               "ip -6 route replace default via 2001:db8:a::1")
     home = lab.state()
     lab.watch(uplinks=UPLINKS)
-    lab.wait(lambda: up(lab), 5, "it does not begin well")
+    lab.wait(lambda: up(lab), PATIENCE, "it does not begin well")
     steady = lab.state()
     lab.gw.run(f"ip link set wan_a down; sleep 0.2; ip link set wan_a up; {theirs}")
     assert lab.state() != steady, "our routes have gone with the link"
-    lab.wait(lambda: settled(lab) == settled_text(steady), 6, "they do not come back after a flap")
+    lab.wait(lambda: settled(lab) == settled_text(steady), PATIENCE, "they do not come back after a flap")
     assert "is used instead" not in lab.status()
     lab.gw.run("ip link set wan_a down")
     lab.wait(lambda: lab.status().count("is used instead") == 2, FALL * INTERVAL + 2, "it does not fail over")
     assert lab.asks(PLAIN) == BY_B[0] and "a-4 wan_a down: no carrier" in lab.status()
     lab.gw.run(f"ip link set wan_a up; {theirs}")
-    lab.wait(lambda: settled(lab) == settled_text(steady), 8, "it does not go home")
+    lab.wait(lambda: settled(lab) == settled_text(steady), PATIENCE, "it does not go home")
     assert lab.watch(state="absent").get("changed")
     assert settled(lab) == settled_text(home)
 
@@ -172,23 +174,23 @@ def settled(lab: Lab) -> str:
 @pytest.mark.long
 def test_with_both_dead_all_is_as_before_and_a_pending_change_is_not_disturbed(lab: Lab, home: str) -> None:
     lab.watch(uplinks=UPLINKS)
-    lab.wait(lambda: up(lab), 5, "it does not begin well")
+    lab.wait(lambda: up(lab), PATIENCE, "it does not begin well")
     steady = lab.state()
     pending = lab.gw.state / "pending"
     pending.mkdir()
     lab.die(lab.pa)
     try:
-        lab.wait(lambda: "a-4 wan_a down" in lab.status(), 6, "it does not see the dead uplink")
+        lab.wait(lambda: "a-4 wan_a down" in lab.status(), PATIENCE, "it does not see the dead uplink")
         time.sleep(2 * INTERVAL)
         assert lab.state() == steady and "while a change is pending" in lab.status()
         pending.rmdir()
-        lab.wait(lambda: lab.asks(PLAIN) == BY_B[0], 3, "it does not switch once the change has ended")
+        lab.wait(lambda: lab.asks(PLAIN) == BY_B[0], PATIENCE, "it does not switch once the change has ended")
         lab.die(lab.pb)
-        lab.wait(lambda: lab.state() == steady, 6, "with no uplink left something is switched")
+        lab.wait(lambda: lab.state() == steady, PATIENCE, "with no uplink left something is switched")
     finally:
         lab.mend(lab.pa)
         lab.mend(lab.pb)
-    lab.wait(lambda: up(lab), 6, "it does not see that all is well again")
+    lab.wait(lambda: up(lab), PATIENCE, "it does not see that all is well again")
     assert lab.state() == steady
 
 
@@ -196,14 +198,14 @@ def test_with_both_dead_all_is_as_before_and_a_pending_change_is_not_disturbed(l
 def test_killed_between_two_steps_of_a_switch_it_still_goes_home(lab: Lab, home: str) -> None:
     """Some milliseconds after the first thing has changed, on the way out and on the way home."""
     lab.watch(uplinks=[{**one, "fall": 1, "rise": 1} for one in UPLINKS])
-    lab.wait(lambda: up(lab), 5, "it does not begin well")
+    lab.wait(lambda: up(lab), PATIENCE, "it does not begin well")
     steady = lab.state()
     halfway = set()
     for pause in (0.0, 0.015, 0.03, 0.06, 0.09):
         for fault in (lab.die, lab.mend):
             fault(lab.pa)
             before = lab.state()
-            lab.wait(lambda then=before: lab.state() != then, 5, "nothing changes")
+            lab.wait(lambda then=before: lab.state() != then, PATIENCE, "nothing changes")
             time.sleep(pause)
             lab.kill()
             state = lab.state()
