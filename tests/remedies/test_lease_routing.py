@@ -184,6 +184,10 @@ def test_the_lease_of_another_network_manager_is_followed(name: str) -> None:
         assert took < SECONDS
         assert source_rules(host) == [SECOND[1]]
         assert host.uplink_of_ping(4, SECOND[1]) == "wan_a"
+        fixed = {"name": "fixed", "interface": "wan_b", "gateway": "198.51.100.5"}
+        play(host, "fixed", {"source_routing_uplinks": [fixed]})
+        assert source_rules(host) == ["198.51.100.6"], "nothing is left of an uplink that is not declared any more"
+        assert host.ssh(f"{FOLLOWER} status", check=False).returncode != 0
         play(host, "last", {"source_routing_state": "absent"})
         assert host.output(STATE) == before
 
