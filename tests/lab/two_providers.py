@@ -45,6 +45,14 @@ QUESTIONS = {
 SERVER = """
 import selectors, socket, sys
 selector = selectors.DefaultSelector()
+def answer(s, kind):
+    if kind == socket.SOCK_STREAM:
+        connection, peer = s.accept()
+        with connection:
+            connection.sendall(b"hello")
+    else:
+        data, peer = s.recvfrom(100)
+        s.sendto(b"hello", peer)
 for address in sys.argv[1:]:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
@@ -56,13 +64,10 @@ for address in sys.argv[1:]:
 print("ready", flush=True)
 while True:
     for key, _events in selector.select():
-        if key.data == socket.SOCK_STREAM:
-            connection, peer = key.fileobj.accept()
-            connection.sendall(b"hello")
-            connection.close()
-        else:
-            data, peer = key.fileobj.recvfrom(100)
-            key.fileobj.sendto(b"hello", peer)
+        try:
+            answer(key.fileobj, key.data)
+        except OSError as error:  # of one packet: the service goes on, as real ones do
+            print(error, file=sys.stderr, flush=True)
 """
 # Ask all at once; an answer within the time counts. A UDP client keeps its port and asks again.
 ASK = """
