@@ -61,9 +61,9 @@ def test_four_runs_and_packets_of_both_families(net: Network, desired: dict[str,
     assert check["diff"] == run["diff"] and check["changes"] == run["changes"]
     assert again["diff"]["before"] == run["diff"]["after"]
     assert not net.routing(**tables)["changed"] and net.state() == after
-    dropped = net.prov_a.output("nft list chain inet fw f | grep 'no session'")
     late = json.loads(waiting.communicate(timeout=90)[0].splitlines()[-1])
     assert all(late.values()), f"connections that are older than the rules are not taken up: {late}\n{tracked(net)}"
+    dropped = net.prov_a.output("nft list chain inet fw f | grep 'no session'")
     answers = net.answers(20)
     assert all(answers.values()) and len(answers) == 10, answers
     by_a = {"a4": ["tcp", "198.51.100.2", 7000], "a6": ["udp", "2001:db8:a::2", 7000]}

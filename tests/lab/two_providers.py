@@ -142,6 +142,9 @@ def built() -> t.Iterator[dict[str, Netns]]:
             one.run("sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0")
         for one in (prov_a, prov_b, host):
             one.run(f"sysctl -qw {both}")
+        for one in (host, srv):
+            # Who has given up asking is not answered again and again: what is lost later belongs to what is asked then.
+            one.run("sysctl -qw net.ipv4.tcp_synack_retries=0")
         for side, prov, host_if, net in (("a", prov_a, "wan_a", 0), ("b", prov_b, "wan_b", 4)):
             veth(ext, f"to_{side}", prov, "ext", [(f"203.0.113.{net + 2}/30", f"203.0.113.{net + 1}/30"),
                                                   (f"2001:db8:e{side}::2/64", f"2001:db8:e{side}::1/64")])
