@@ -112,3 +112,34 @@ def test_four_runs_and_an_end_that_the_host_brings_by_itself(firewall: Firewall)
     assert "exception state_bypass.partner ended at its time: CHG1, replies come back here (by alice)" in told
     late = firewall.bypass(entries=[{**ENTRY, "until": "2026-01-01"}])
     assert late["changed"] is False and late["expired"] == ["partner"]
+
+
+def entries(*numbers: int, **changed: t.Any) -> list[dict[str, t.Any]]:
+    """Bypasses to a destination each."""
+    return [{**ENTRY, "name": f"n{number}", "sources": ["10.0.0.0/24"], "destinations": [f"10.9.0.{number}"],
+             "until": until(hours=1), **changed} for number in numbers]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (entries(2, ports=["80", "81"]), entries(2, ports=["80-81", "90"])),
+        (entries(2, sources=["10.0.0.0/24", "10.2.0.0/16"], ports=["443-445"]), entries(2, ports=["443", "445"])),
+        (entries(2, 3, 4), entries(4, 3)),
+        (entries(2, 3, 4), entries(2, 4)),
+    ],
+    ids=["to a range", "from ranges", "in another order", "without one of them"],
+)
+def test_a_change_is_taken_back_twice_to_the_same(
+    firewall: Firewall, before: list[dict[str, t.Any]], after: list[dict[str, t.Any]]
+) -> None:
+    """A revert that is interrupted runs its inverses once more."""
+    assert not firewall.bypass(entries=before).get("failed")
+    standing = firewall.firewall.output("nft -s list ruleset")
+    changed = firewall.bypass(entries=after)
+    assert changed.get("changed"), changed
+    assert firewall.firewall.output("nft -s list ruleset") != standing
+    for _twice in range(2):
+        for command in changed["undo"]:
+            firewall.firewall.run(command)
+        assert firewall.firewall.output("nft -s list ruleset") == standing

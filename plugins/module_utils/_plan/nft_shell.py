@@ -25,7 +25,9 @@ def transaction_lines(op: str, before: t.Optional[Object], after: t.Optional[Obj
     """Lines for ``nft -f`` that make a change of an NftObject."""
     item = _nft(after if after is not None else before)
     if op == "set":
-        return [f"replace rule {TABLE} {item.chain} handle {_nft(before).handle} {item.text}"]
+        # Not "replace": nft 1.0.6 gives up over intervals in it ("BUG: unhandled op").
+        place = f"rule {TABLE} {item.chain} handle {_nft(before).handle}"
+        return [f"add {place} {item.text}", f"delete {place}"]
     verb = "add" if op == "add" else "delete"
     if item.what == "table":
         return [f"{verb} table {TABLE}"]
@@ -42,7 +44,7 @@ def undo_commands(op: str, before: t.Optional[Object], after: t.Optional[Object]
     """Shell commands that take back a change of an NftObject."""
     item = _nft(after if after is not None else before)
     if op == "set":
-        return [_put_rule(_nft(before)), *_clean_rule(item, True), *_clean_rule(_nft(before), False)]
+        return [_restore_rule(_nft(before)), *_clean_rule(item, True), *_clean_rule(_nft(before), False)]
     if item.what == "element":
         return [*_undo_elements(op, item), *_clean_elements(item, op == "add")]
     if item.what == "rule":
@@ -127,17 +129,23 @@ def _drop_rule(item: NftObject) -> str:
 
 
 def _put_rule(item: NftObject) -> str:
-    """Put a rule back where it was: in place of the one with its comment, else behind its old predecessor."""
+    """Put a deleted rule back behind its old predecessor, or first; one that stands already is moved there."""
     text = shlex.quote(item.text)
-    handle = _handle_of(item.chain, item.name)
-    replace = f"nft replace rule {TABLE} {item.chain} handle $h {text}"
-    insert = f"nft insert rule {TABLE} {item.chain} {text}"
+    rule = f"rule {TABLE} {item.chain}"
+    put = f"nft insert {rule} {text} $old"
     if item.after is not None:
-        behind = _handle_of(item.chain, item.after)
-        add = f"nft add rule {TABLE} {item.chain} {text}"
-        there = f"nft add rule {TABLE} {item.chain} handle $a {text}"
-        insert = f'a={behind}; if [ -n "$a" ]; then {there}; else {add}; fi'
-    return f'h={handle}; if [ -n "$h" ]; then {replace}; else {insert}; fi'
+        put = f"a={_handle_of(item.chain, item.after)}; nft add {rule} ${{a:+handle $a}} {text} $old"
+    standing = f"for h in {_handle_of(item.chain, item.name)}"
+    return f'old=; {standing}; do old="$old ; delete {rule} handle $h"; done; {put}'
+
+
+def _restore_rule(item: NftObject) -> str:
+    """Give a rule its old text where it stands; one that has gone becomes the first."""
+    text = shlex.quote(item.text)
+    place = f"rule {TABLE} {item.chain} handle $h"
+    replace = f"nft add {place} {text} \\; delete {place}"
+    insert = f"nft insert rule {TABLE} {item.chain} {text}"
+    return f'h={_handle_of(item.chain, item.name)}; if [ -n "$h" ]; then {replace}; else {insert}; fi'
 
 
 def _drop_if_empty(item: NftObject) -> str:

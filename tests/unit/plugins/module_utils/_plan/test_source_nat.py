@@ -122,7 +122,9 @@ def test_only_the_difference_of_a_set_is_changed() -> None:
 def test_a_changed_address_replaces_the_rule_where_it_stands() -> None:
     found = plan(standing_table(entry()), [entry(address="198.51.100.9")])
     assert [(c.op, c.subject.what) for c in found.plan.changes] == [("set", "rule")]
-    assert found.plan.changes[0].nft_lines()[0].startswith("replace rule inet netpath_symmetry postrouting handle 7 ")
+    place = "rule inet netpath_symmetry postrouting handle 7"
+    first, then = found.plan.changes[0].nft_lines()
+    assert first.startswith(f"add {place} ") and then == f"delete {place}"
 
 
 def test_removal_goes_as_far_as_nothing_foreign_is_left() -> None:
