@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
+import os
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux import managers, sysctl_files, sysctls
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux.live_host import read_host
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux.live_nat import read_table
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux.live_nft import read_own_table
-from ansible_collections.netpath.symmetry.plugins.module_utils._persist import files, hooks, networkd
+from ansible_collections.netpath.symmetry.plugins.module_utils._persist import files, hooks, networkd, restore
 from ansible_collections.netpath.symmetry.plugins.module_utils._persist.files import File, PersistError
 from ansible_collections.netpath.symmetry.plugins.module_utils._persist.owned import (
     HASH_FILE,
@@ -50,8 +51,9 @@ def providers() -> dict[str, Provider]:
 
 
 def beside(running: t.Mapping[str, bool]) -> list[File]:
-    """Files by which the managers that run here leave our rules and routes alone, whoever brings them."""
-    return [networkd.foreign_file()] if running["networkd"] else []
+    """Files by which managers and firewalls here leave our state alone, or bring it back, whoever persists it."""
+    managers = [networkd.foreign_file()] if running["networkd"] else []
+    return [*managers, restore.plugin()] if os.access(restore.PLUGINS, os.W_OK) else managers
 
 
 def running() -> dict[str, bool]:

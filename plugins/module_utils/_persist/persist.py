@@ -79,8 +79,8 @@ def plan(
 ) -> PersistPlan:
     """What persists the state, or with an empty one what removes all of it; raises PersistError, changes nothing.
 
-    ``beside`` are files by which a manager that runs leaves our rules and routes alone. The files of other ``parts``
-    stay as they are: what is not in force there now may be missed, but not for us to forget.
+    ``beside`` are files by which a manager that is here leaves our state alone, or brings it back. The files of other
+    ``parts`` stay as they are: what is not in force there now may be missed, but not for us to forget.
     """
     check_sysctls(owned.sysctls)
     check_sysctls(owned.hash, ours=HASH_FILE)
@@ -89,15 +89,13 @@ def plan(
     changed = [change.path for change in changes]
     told = [tuple(one) for each in providers.values() for one in each.reload(changed)]
     units = restore.unit_names(changed)
+    reread = [("systemctl", "daemon-reload")] if any(path.startswith(f"{restore.UNITS}/") for path in changed) else []
     stopped = restore.unit_names(change.path for change in changes if change.after is None)
-    commands: list[tuple[str, ...]] = []
     start = restore.unit_names(file.path for file in wanted) if changes else []
-    if units:
-        commands.append(("systemctl", "daemon-reload"))
-    commands += told
+    commands: list[tuple[str, ...]] = [*reread, *told]
     if start:
         commands.append(("systemctl", "restart", *start))
-    undo = [shlex.join(one) for one in ([("systemctl", "daemon-reload")] if units else [])]
+    undo = [shlex.join(one) for one in reread]
     for name in units:  # what the restored files no longer hold is stopped, what they hold again is started
         path = shlex.quote(f"{restore.UNITS}/{name}")
         undo.append(f"if [ -e {path} ]; then systemctl restart {name}; else systemctl stop {name} || :; fi")

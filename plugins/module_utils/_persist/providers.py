@@ -36,12 +36,13 @@ class Provider:
     name = "boot_unit"
 
     def files(self, owned: Owned, beside: t.Sequence[File] = ()) -> list[File]:
-        """All files that persist what is ours; with ``beside`` where it has rules or routes."""
+        """All files that persist what is ours; with those of ``beside`` that are about what it has."""
         loose = [route for route in owned.routes if not is_bound(route)]
         links = [route for route in owned.routes if is_bound(route)]
         wanted = batch_files(owned.rules, loose, self.left_to_us(links))
         wanted += restore.restore_unit() if wanted else []
-        wanted += beside if owned.rules or owned.routes else []
+        has = {"routing": owned.rules or owned.routes, "nft": owned.table}
+        wanted += [file for file in beside if has[part_of(file.path)]]
         wanted += self.files_of_routes(links)
         if owned.table:
             wanted += [*nft_file(owned.table), *restore.nft_unit()]
@@ -68,7 +69,7 @@ def ours(providers: t.Iterable[Provider]) -> list[str]:
     """Every path that may hold something of ours, but for the programs."""
     common = [f"{FOLDER}/{kind}.ipv{family}" for kind in ("rules", "routes") for family in (4, 6)]
     units = [*restore.restore_unit(), *restore.nft_unit(), *restore.watch_unit()]
-    found = [*common, NFT_FILE, SYSCTL_FILE, HASH_FILE, *(file.path for file in units)]
+    found = [*common, NFT_FILE, SYSCTL_FILE, HASH_FILE, restore.PLUGIN_FILE, *(file.path for file in units)]
     return [*found, *(path for provider in providers for path in provider.present())]
 
 
@@ -78,7 +79,7 @@ def part_of(path: str) -> str:
         return "rp_filter"
     if path == HASH_FILE:
         return "ecmp_hash"
-    if path in (NFT_FILE, *(file.path for file in restore.nft_unit())):
+    if path in (NFT_FILE, restore.PLUGIN_FILE, *(file.path for file in restore.nft_unit())):
         return "nft"
     return "routing"
 

@@ -4,7 +4,8 @@
 """The shell script ``symmetry-restore``, which puts back what is persisted, and the units that call it.
 
 Rules depend on no interface: they are put in before the network is set up. Routes come when their interfaces do.
-Our nft table comes behind what may flush the ruleset at boot, and again whenever nftables.service has flushed it.
+Our nft table comes behind what may flush the ruleset at boot, and again whenever nftables.service has flushed it, or
+another firewall may have.
 The script needs a POSIX shell, ip and nft: no Python.
 """
 
@@ -25,6 +26,10 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._persist.files im
 from ansible_collections.netpath.symmetry.plugins.module_utils._persist.owned import FOLDER, SYSCTL_FILE
 
 NFTABLES_FILE = f"{UNITS}/nftables.service.d/50-netpath-symmetry.conf"
+# These have no business with our table; but what an administrator lets them run besides may flush the whole ruleset.
+OTHERS = (*(unit for unit in FIREWALLS.split() if unit != "nftables.service"), "docker.service")
+PLUGINS = "/usr/share/netfilter-persistent/plugins.d"  # the only place where it looks
+PLUGIN_FILE = f"{PLUGINS}/95-netpath-symmetry"
 SCRIPT = r"""#!/bin/sh
 # symmetry-restore: puts back what netpath.symmetry has persisted in @FOLDER@.
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -156,6 +161,20 @@ ExecStartPost=-/bin/sh @SCRIPT@ nft
 ExecReload=-/bin/sh @SCRIPT@ nft
 ExecStopPost=-/bin/sh @SCRIPT@ nft
 """
+_OTHER = """# @WRITTEN_BY@
+# Whatever this unit runs may flush the whole ruleset when it starts or stops: our table comes back right after.
+[Service]
+ExecStartPost=-/bin/sh @SCRIPT@ nft
+ExecStopPost=-/bin/sh @SCRIPT@ nft
+"""
+_PLUGIN = """#!/bin/sh
+# @WRITTEN_BY@
+# Other plugins may flush the whole ruleset, also without the unit: our table comes back after them, by the last one.
+case ${1:-} in
+    start | flush) [ ! -f @SCRIPT@ ] || /bin/sh @SCRIPT@ nft ;;
+esac
+exit 0
+"""
 _WATCH = """# @WRITTEN_BY@
 [Unit]
 Description=Routes of netpath.symmetry, as their interfaces come and go
@@ -197,8 +216,17 @@ def restore_unit() -> list[File]:
 
 
 def nft_unit() -> list[File]:
-    """Our unit, for the boot, and a drop-in for that of nftables: no unit can start when another one has stopped."""
-    return [*_unit("symmetry-nft", _NFT), File(NFTABLES_FILE, _filled(_NFTABLES))]
+    """Our unit, for the boot, and drop-ins for those of the firewalls: no unit can start when another one has stopped.
+
+    A drop-in does nothing until there is a unit of its name.
+    """
+    others = [File(f"{UNITS}/{name}.d/50-netpath-symmetry.conf", _filled(_OTHER)) for name in OTHERS]
+    return [*_unit("symmetry-nft", _NFT), File(NFTABLES_FILE, _filled(_NFTABLES)), *others]
+
+
+def plugin() -> File:
+    """The plugin of netfilter-persistent, which is also told to reload without its unit."""
+    return File(PLUGIN_FILE, _filled(_PLUGIN), 0o755)
 
 
 def watch_unit() -> list[File]:

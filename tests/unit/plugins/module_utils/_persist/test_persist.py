@@ -9,7 +9,7 @@ import pytest
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.routing import NextHop, Route, Rule
 from ansible_collections.netpath.symmetry.plugins.module_utils._persist import persist, restore
-from ansible_collections.netpath.symmetry.plugins.module_utils._persist.files import File, PersistError
+from ansible_collections.netpath.symmetry.plugins.module_utils._persist.files import File, FileChange, PersistError
 from ansible_collections.netpath.symmetry.plugins.module_utils._persist.hooks import (
     DISPATCHER,
     Hook,
@@ -72,6 +72,34 @@ def test_the_own_unit_persists_rules_before_the_network_and_routes_with_their_in
 def test_nothing_owned_needs_no_file():
     for provider in (Provider(), ifupdown(), networkmanager(), Networkd()):
         assert texts(provider, Owned()) == {}
+
+
+def test_the_table_comes_back_with_every_firewall_that_may_have_flushed_it():
+    units = ["docker", "firewalld", "netfilter-persistent", "nftables", "ufw"]
+    dropins = [f"/etc/systemd/system/{unit}.service.d/50-netpath-symmetry.conf" for unit in units]
+    found = texts(Provider())
+    assert sorted(path for path in found if ".service.d/" in path) == dropins
+    after = "ExecStartPost=-/bin/sh /var/lib/netpath-symmetry/symmetry-restore nft\n"
+    assert all(after in found[path] for path in dropins)
+    # Where a unit has no ExecReload, ours would turn its reload into one that does not read its own rules.
+    assert [path for path in dropins if "ExecReload=" in found[path]] == [restore.NFTABLES_FILE]
+    assert not [path for path in texts(Provider(), Owned((RULE,), (ROUTE,))) if ".service.d/" in path]
+    assert {part_of(path) for path in (*dropins, restore.PLUGIN_FILE)} == {"nft"}
+
+
+def test_the_plugin_of_netfilter_persistent_is_about_the_table():
+    plugin = restore.plugin()
+    assert plugin.mode == 0o755
+    assert plugin in Provider().files(Owned(table=TABLE), [plugin])
+    assert plugin not in Provider().files(Owned((RULE,), (ROUTE,)), [plugin])
+
+
+def test_systemd_is_told_of_a_dropin_that_changes_alone(monkeypatch):
+    dropin = restore.NFTABLES_FILE
+    monkeypatch.setattr(persist.files, "plan", lambda wanted, present: [FileChange(dropin, None, File(dropin, "new"))])
+    planned = persist.plan(Owned(table=TABLE), Provider(), {"boot_unit": Provider()})
+    assert planned.commands[0] == ("systemctl", "daemon-reload")
+    assert planned.undo_commands == ("systemctl daemon-reload",)
 
 
 NETWORKMANAGER = Hook("networkmanager", DISPATCHER, "#!/bin/sh\n# symmetry-restore routes\n")
