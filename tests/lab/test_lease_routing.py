@@ -20,6 +20,7 @@ import pytest
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.lease_routing import read_leases
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.lease_routing_script import SCRIPT
+from ansible_collections.netpath.symmetry.tests.lab.modules import run_module
 from ansible_collections.netpath.symmetry.tests.lab.netns import Netns
 
 SECONDS = 2.0
@@ -125,6 +126,21 @@ def test_both_families_follow_and_all_goes_in_the_end(follower: Follower) -> Non
     assert went.returncode == 0, went.stdout + went.stderr
     assert follower.ours() == ""
     assert FOREIGN in host.output("ip rule show"), "a rule of others in the range stays"
+
+
+def test_where_no_systemd_would_start_it_again_it_is_refused() -> None:
+    host = Netns("noleases").create()
+    try:
+        host.run(LEASE)
+        before = host.output("ip rule show; ip route show table all; ip -6 route show table all")
+        for check_mode in (True, False):
+            done = run_module(host, "lease_routing", {"uplinks": UPLINKS, "require_guard": False}, check_mode)
+            assert done["failed"] and "systemd is not process 1 of this network" in done["msg"], done
+            assert "declare addresses and gateways instead of from_lease" in done["msg"]
+        assert host.output("ip rule show; ip route show table all; ip -6 route show table all") == before
+        assert [path.name for path in host.state.glob("*lease*")] == []
+    finally:
+        host.delete()
 
 
 def test_one_that_was_killed_mends_what_it_finds(follower: Follower) -> None:

@@ -192,6 +192,40 @@ def test_the_lease_of_another_network_manager_is_followed(name: str) -> None:
         assert host.output(STATE) == before
 
 
+@pytest.mark.parametrize(
+    ("there", "family", "message"),
+    [
+        ("rule add pref 10460 from 192.0.2.99 lookup 200", 4, "rule 10460: this is not ours, but in the range"),
+        ("route add default via 198.51.100.1 dev wan_a table 10455", 4, "table 10455: this is not ours, but in the"),
+        ("route add default metric 9 nexthop via 2001:db8:a::1 dev wan_a nexthop via 2001:db8:b::1 dev wan_b", 6,
+         "has several next hops (2001:db8:a::1 by wan_a, 2001:db8:b::1 by wan_b), and only one by wan_a alone"),
+        ("route add default via 2001:db8:a::1 dev wan_a table 100", 6, "default route by wan_a is in table 100, and"),
+    ],
+)
+def test_what_cannot_be_followed_is_refused_by_name(
+    static_host: RealHost, there: str, family: int, message: str
+) -> None:
+    host = static_host
+    uplink = {"name": "cable", "interface": "wan_a", "from_lease": True, "families": [f"ipv{family}"]}
+    host.ssh(f"ip -{family} {there}")
+    try:
+        before = host.output(STATE)
+        for options in (("--check",), ()):
+            refused = run_role(host, {"source_routing_uplinks": [uplink]}, *options)
+            assert refused.returncode and message in " ".join(refused.stdout.split()), refused.stdout
+        assert host.output(STATE) == before
+    finally:
+        host.ssh(f"ip -{family} {there.replace(' add ', ' del ')}")
+
+
+@pytest.fixture(scope="module", name="static_host")
+def _static_host() -> t.Iterator[RealHost]:
+    """A host without leases, but with a default route of IPv4 by the uplink, as if there were one."""
+    with leased_host("networkd", {}) as host:
+        host.ssh("ip route add default via 198.51.100.1 dev wan_a metric 2048")
+        yield host
+
+
 def test_rules_follow_the_prefix_of_a_router() -> None:
     files = {"/etc/systemd/network/10-wan_a.network": RA}
     uplink = {"name": "fibre", "interface": "wan_a", "from_lease": True, "families": ["ipv6"]}

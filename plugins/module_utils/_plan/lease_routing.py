@@ -125,11 +125,39 @@ def check_leases(leases: Leases, host: Host) -> None:
                 f"{'DHCP' if one.family == 4 else 'a router advertisement or DHCPv6'} gives it one, and run this again"
             )
         if default_of(host.routes, one) is None:
-            raise PlanError(
-                f"{where}: the main table has no IPv{one.family} default route by {one.interface}, so its gateway is "
-                "not known; let the network manager take the gateway from the lease (with a higher metric, where "
-                "another uplink shall be preferred), or declare the gateway without from_lease"
+            raise PlanError(f"{where}: {_why_no_default(one, host)}, or declare the gateway without from_lease")
+
+
+def _why_no_default(one: Uplink, host: Host) -> str:
+    """What is there instead of a default route of the main table by the uplink alone, and what to do about it."""
+    found = [
+        route
+        for route in host.routes
+        if route.family == one.family
+        and route.dst == ANY[one.family]
+        and route.protocol != PROTOCOL
+        and one.interface in [leg.device for leg in route.nexthops]
+    ]
+    for route in found:
+        if route.table == MAIN:
+            legs = ", ".join(f"{leg.gateway or 'no gateway'} by {leg.device}" for leg in route.nexthops)
+            return (
+                f"the IPv{one.family} default route of the main table has several next hops ({legs}), and only one "
+                f"by {one.interface} alone is followed; let the network manager make a default route for each uplink, "
+                "with metrics of their own"
             )
+    if found:
+        tables = ", ".join(str(number) for number in sorted({route.table for route in found}))
+        return (
+            f"the IPv{one.family} default route by {one.interface} is in table {tables}, and only those of the main "
+            "table are followed; let the network manager put the gateway of the lease into the main table (with a "
+            "higher metric, where another uplink shall be preferred)"
+        )
+    return (
+        f"the main table has no IPv{one.family} default route by {one.interface}, so its gateway is not known; let "
+        "the network manager take the gateway from the lease (with a higher metric, where another uplink shall be "
+        "preferred)"
+    )
 
 
 def addresses_of(interfaces: Data, uplink: Uplink) -> list[str]:

@@ -10,7 +10,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.netpath.symmetry.plugins.module_utils._model.routing import Route
+from ansible_collections.netpath.symmetry.plugins.module_utils._model.routing import NextHop, Route
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.desired import source_leases, source_rules_desired
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.errors import PlanError
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.host import Host
@@ -72,6 +72,25 @@ LEASE = {"family": 4, "address": "192.0.2.7", "prefixlen": 24, "scope": "global"
 
 def test_an_uplink_with_a_lease_passes() -> None:
     check_leases(read_leases(params(A)), host([LEASE], "wan_b", "wan_a"))
+
+
+def default(table: int, *devices: str) -> Route:
+    legs = tuple(NextHop(device, f"192.0.2.{number}") for number, device in enumerate(devices, 1))
+    return Route(4, table, "0.0.0.0/0", nexthops=legs, metric=2048, protocol=16)
+
+
+@pytest.mark.parametrize(
+    ("routes", "message"),
+    [
+        ((default(254, "wan_b", "wan_a"),),
+         r"main table has several next hops \(192.0.2.1 by wan_b, 192.0.2.2 by wan_a\), and only one by wan_a alone"),
+        ((default(254, "wan_b"), default(100, "wan_a"), default(99, "wan_a")), "wan_a is in table 99, 100, and only"),
+        ((default(100, "wan_b"),), "the main table has no IPv4 default route by wan_a"),
+    ],
+)
+def test_a_gateway_that_is_not_followed_is_told_by_name(routes: tuple[Route, ...], message: str) -> None:
+    with pytest.raises(PlanError, match=f"uplink a: .*{message}.*, or declare the gateway without from_lease"):
+        check_leases(read_leases(params(A)), Host((), routes, {"wan_a": {"addresses": [LEASE]}}))
 
 
 @pytest.mark.parametrize(
