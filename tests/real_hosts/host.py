@@ -37,6 +37,13 @@ LINKS = {
 }
 DEFAULT_LINK = "wan_b"
 PARTNER = {4: "203.0.113.10", 6: "2001:db8:5::10"}  # behind both providers
+CONTAINERS = "docker"  # the layer whose host runs containers, and needs more of this machine
+# Where there are limits of processors and memory nodes, a new group has none of them.
+_ENTER_GROUP = """
+mkdir GROUP
+for each in cpuset.cpus cpuset.mems; do [ ! -e GROUP/$each ] || cat GROUP/../$each >GROUP/$each; done
+echo $$ >GROUP/cgroup.procs
+"""
 _SSHD = "Port 22\nHostKey /etc/ssh/host_key\nPasswordAuthentication no\nUsePAM yes\nUseDNS no\n"
 
 
@@ -52,27 +59,28 @@ def gateways(link: str) -> list[str]:
 class RealHost:
     """One host and its neighbour. Use it as a context manager; ``boot`` starts it."""
 
-    def __init__(self, name: str, files: t.Mapping[str, str], enable: t.Sequence[str]) -> None:
+    def __init__(self, name: str, files: t.Mapping[str, str], enable: t.Sequence[str], layer: str = "") -> None:
         """``files`` are written below / before the first boot, a text "LINK target" as a symbolic link.
 
-        ``enable`` are the units that are enabled.
+        ``enable`` are the units that are enabled, ``layer`` what is installed beside the userland (userland.LAYERS).
         """
         self.name = name
         self.netns = Netns(name)
         self.neighbour = Netns(f"{name}far")
         self._files = {**_base_files(name), **files}
         self._enable = tuple(enable)
+        self._layer = layer
         self._process: subprocess.Popen[bytes] | None = None
         self._dir = pathlib.Path()
         self.boots = 0
 
     def __enter__(self) -> RealHost:
-        tree = userland.ready()
+        trees = [*([userland.layer(self._layer)] if self._layer else ()), userland.ready()]
         _remove_leftovers()
         self._dir = pathlib.Path(tempfile.mkdtemp(prefix=f"run-{os.getpid()}-{self.name}-", dir=userland.CACHE))
         for part in ("upper", "work", "root"):
             (self._dir / part).mkdir()
-        self._tree = tree
+        self._lower = ":".join(str(tree) for tree in trees)  # the upper one first
         for key in ("host_key", "user_key"):
             path = self._dir / key
             subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", self.name, "-f", path], check=True)
@@ -84,7 +92,8 @@ class RealHost:
             if text.startswith("LINK "):
                 self.link(path, text[5:])
                 continue
-            self.write(path, text, 0o600 if "system-connections" in path or "netplan" in path else 0o644)
+            private = "system-connections" in path or "netplan/" in path
+            self.write(path, text, 0o600 if private else 0o755 if text.startswith("#!") else 0o644)
         for name in ("50-pid-max.conf", "99-protect-links.conf"):  # not for a container to set
             self.link(f"/etc/sysctl.d/{name}", "/dev/null")
         wants = "/etc/systemd/system/multi-user.target.wants"
@@ -122,6 +131,10 @@ class RealHost:
 
     # ---- power
 
+    @property
+    def runs(self) -> bool:
+        return self._process is not None
+
     def boot(self) -> None:
         """Make a fresh namespace and its links, start the host and wait until it is up."""
         self.netns.create()
@@ -133,12 +146,13 @@ class RealHost:
             *("--register=no", "--keep-unit", "--link-journal=no", "--resolv-conf=off", "--timezone=off"),
             *(f"--network-namespace-path=/run/netns/{self.netns.name}", "--capability=CAP_NET_ADMIN,CAP_NET_RAW"),
             *("--console=read-only", "--boot"),
+            *(("--system-call-filter=add_key keyctl",) if self._layer == CONTAINERS else ()),
         ]
-        overlay = f"lowerdir={self._tree},upperdir={self._dir}/upper,workdir={self._dir}/work"
+        overlay = f"lowerdir={self._lower},upperdir={self._dir}/upper,workdir={self._dir}/work"
         # In a mount namespace of its own: nothing stays mounted on this machine, whatever becomes of us. In control
         # groups of its own: each host takes its root for the whole tree, and would end the services of another.
-        groups = "; ".join(f"mkdir {group} && echo $$ >{group}/cgroup.procs" for group in self._groups())
-        script = f'{groups}; mount -t overlay overlay -o {overlay} {self._dir}/root && exec "$@"'
+        groups = "".join(_ENTER_GROUP.replace("GROUP", group) for group in self._groups())
+        script = f'{groups}mount -t overlay overlay -o {overlay} {self._dir}/root && exec "$@"'
         with (self._dir / "console").open("ab") as console:
             self._process = subprocess.Popen(
                 ["setpriv", "--pdeathsig", "TERM", "unshare", "-m", "sh", "-ec", script, "sh", *nspawn],
@@ -197,8 +211,9 @@ class RealHost:
             _remove_group(pathlib.Path(group))
 
     def _groups(self) -> list[str]:
-        """The control groups of this boot, one in each hierarchy that systemd uses."""
-        return [f"{path}/nps-{os.getpid()}-{self.name}-{self.boots}" for path in _control_groups()]
+        """The control groups of this boot: in each hierarchy that systemd uses, or in all, which containers need."""
+        found = _control_groups(everywhere=self._layer == CONTAINERS)
+        return [f"{path}/nps-{os.getpid()}-{self.name}-{self.boots}" for path in found]
 
     def reboot(self) -> None:
         self.stop()
@@ -317,8 +332,11 @@ class RealHost:
         )
 
 
-def _control_groups() -> list[str]:
-    """Where this process is in the hierarchies that systemd uses: that of its own name, and the unified one."""
+def _control_groups(everywhere: bool = False) -> list[str]:
+    """Where this process is in the hierarchies that systemd uses: that of its own name, and the unified one.
+
+    With ``everywhere``, in those of resources, too.
+    """
     own = {}
     for line in pathlib.Path("/proc/self/cgroup").read_text().splitlines():
         _number, controllers, path = line.split(":", 2)
@@ -326,9 +344,14 @@ def _control_groups() -> list[str]:
     found = []
     for line in pathlib.Path("/proc/self/mounts").read_text().splitlines():
         _device, mounted, kind, options = line.split()[:4]
-        controllers = "" if kind == "cgroup2" else "name=systemd"
-        if kind == "cgroup2" or (kind == "cgroup" and "name=systemd" in options.split(",")):
-            found.append(f"{mounted}{own.get(controllers, '/').rstrip('/')}")
+        if kind == "cgroup2":
+            here = [""]
+        elif kind == "cgroup":  # of one or several controllers, or of systemd's name
+            here = [one for one in own if set(one.split(",")) & set(options.split(","))]
+        else:
+            continue
+        if everywhere or here == [""] or here == ["name=systemd"]:
+            found += [f"{mounted}{own.get(one, '/').rstrip('/')}" for one in here]
     return found
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import typing as t
 
 from ansible_collections.netpath.symmetry.tests.real_hosts.host import DEFAULT_LINK, LINKS, gateways
@@ -92,9 +93,52 @@ def _netplan(renderer: str, base: Manager) -> Manager:
     return Manager(f"netplan, {renderer}", files, base.units, apply, base.restart)
 
 
+def _of_netplan(renderer: str) -> dict[str, t.Any]:
+    """How netplan is told to take what there is at wan_a; of what it cannot say, the renderer is told by itself."""
+    override = {"route-metric": LEASE_METRIC}
+    return {"dhcp4": True, "dhcp4-overrides": override, "accept-ra": True,
+            **({"dhcp6": False} if renderer == "networkd" else {"dhcp6": True, "dhcp6-overrides": override})}
+
+
+def _with_leases(base: Manager) -> Manager:
+    """The same manager, which takes address and gateway of wan_a from DHCP and router advertisements.
+
+    Its default routes there are worse than those of the other uplink.
+    """
+    files = dict(base.files)
+    if base.name == "networkd":
+        files["/etc/systemd/network/10-wan_a.network"] = (
+            "[Match]\nName=wan_a\n\n[Network]\nDHCP=ipv4\nIPv6AcceptRA=yes\n\n"
+            f"[DHCPv4]\nRouteMetric={LEASE_METRIC}\n\n{_RA}"
+        )
+    elif base.name == "networkmanager":
+        files["/etc/NetworkManager/system-connections/wan_a.nmconnection"] = (
+            "[connection]\nid=wan_a\ntype=ethernet\ninterface-name=wan_a\n"
+            + "".join(f"\n[{family}]\nmethod=auto\nroute-metric={LEASE_METRIC}\n" for family in ("ipv4", "ipv6"))
+        )
+    elif base.name == "ifupdown":
+        parts = re.split(r"(?m)^(?=auto |iface )", files["/etc/network/interfaces"])
+        files["/etc/network/interfaces"] = "".join(part for part in parts if "wan_a" not in part) + (
+            f"auto wan_a\niface wan_a inet dhcp\n    metric {LEASE_METRIC}\niface wan_a inet6 auto\n"
+        )
+        # The kernel hears the router.
+        files["/etc/sysctl.d/60-router.conf"] = f"net.ipv6.conf.default.ra_defrtr_metric = {LEASE_METRIC}\n"
+    else:
+        document = json.loads(files["/etc/netplan/10-lab.yaml"])
+        document["network"]["ethernets"]["wan_a"] = _of_netplan(document["network"]["renderer"])
+        files["/etc/netplan/10-lab.yaml"] = f"{json.dumps(document, indent=2)}\n"
+        if document["network"]["renderer"] == "networkd":  # netplan has no word for the metric of a router's route
+            files["/etc/systemd/network/10-netplan-wan_a.network.d/router.conf"] = _RA
+    return dataclasses.replace(base, name=f"{base.name}, leases", files=files)
+
+
+LEASE_METRIC = 2048
+_RA = f"[IPv6AcceptRA]\nRouteMetric={LEASE_METRIC}\nDHCPv6Client=no\n"
+
+
 def managers() -> dict[str, Manager]:
     """All of them by name."""
     networkd, networkmanager = _networkd(), _networkmanager()
     found = [networkd, _ifupdown(), networkmanager, _netplan("networkd", networkd),
              _netplan("NetworkManager", networkmanager)]
-    return {manager.name: manager for manager in found}
+    return {manager.name: manager for manager in (*found, *map(_with_leases, found))}

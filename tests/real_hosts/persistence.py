@@ -14,19 +14,27 @@ from __future__ import annotations
 
 import argparse
 import concurrent.futures
-import dataclasses
-import difflib
 import json
 import subprocess
 import sys
 import time
 import typing as t
 
-from ansible_collections.netpath.symmetry.tests.real_hosts import userland
+from ansible_collections.netpath.symmetry.tests.real_hosts import firewalls, leases, userland
+from ansible_collections.netpath.symmetry.tests.real_hosts.cases import (
+    FILES,
+    Event,
+    Row,
+    Subject,
+    mend,
+    mend_in_four_runs,
+    state_of,
+    try_other,
+)
 from ansible_collections.netpath.symmetry.tests.real_hosts.host import LINKS, PARTNER, HostError, RealHost, gateways
 from ansible_collections.netpath.symmetry.tests.real_hosts.managers import Manager, managers
 
-SETTLE_SECONDS = 20.0  # from an event until all is as it was
+CONTROL_SECONDS = 20.0  # from an event until what does not come back is lost
 QUIET_SECONDS = 2.0  # and it stays so: a manager answers before it has done what it was told
 GUARD_SECONDS = 60  # of a change that expires: longer than a busy machine takes to make it
 CONTROL = "control, nothing persisted"
@@ -50,10 +58,6 @@ OWN_FILES = {
     "/etc/nftables.conf": "flush ruleset\ntable inet filter {\n\tchain input {\n"
     "\t\ttype filter hook input priority filter; policy accept;\n\t}\n}\n",
 }
-FILES = r"""
-find /etc -type f -path '*netpath-symmetry*' -o -type f -name 'symmetry-*' -not -name symmetry-journal.service |
-    sort | xargs -r sha256sum
-"""
 STATE = (
     r"""
 for f in 4 6; do
@@ -82,42 +86,6 @@ done
 )
 EVIDENCE = "systemctl --failed; journalctl -b --no-pager -o cat | grep -iE 'symmetry|cycle|fail' | tail -n 25"
 Say = t.Callable[[str], None]
-
-
-@dataclasses.dataclass(frozen=True)
-class Subject:
-    """What is mended on a host and must be the same after every event."""
-
-    roles: t.Mapping[str, t.Mapping[str, t.Any]]  # variables of each role
-    other: t.Mapping[str, t.Mapping[str, t.Any]]  # those of another change
-    state: str  # the script that tells it
-    packets: t.Callable[[RealHost], str]  # how packets fare
-    right: str
-    events: tuple[str, ...] = ()  # their names; none: all
-
-
-@dataclasses.dataclass(frozen=True)
-class Row:
-    """A host of one network manager whose state a provider persists; None where nothing does."""
-
-    name: str
-    manager: str
-    provider: t.Optional[str]
-    subject: Subject
-
-    def has(self, event: Event) -> bool:
-        return not self.subject.events or event.name in self.subject.events
-
-
-@dataclasses.dataclass(frozen=True)
-class Event:
-    """Something that happens to a host; ``control_loses`` where it takes away what nobody persists on every host."""
-
-    name: str
-    happen: t.Callable[[RealHost, Manager, Row], None]
-    control_loses: bool = False
-    takes: tuple[str, ...] = ()  # the remedies of ALL_BESIDE that their control loses by it
-    firewall: str = ""  # a unit that runs meanwhile, and is stopped afterwards
 
 
 def packets_of(host: RealHost) -> str:
@@ -176,6 +144,8 @@ ROWS = [
     Row("hash and clamp", "ifupdown", "auto", HASH_AND_CLAMP),
     Row("IPv6 filter", "networkd", "auto", FILTER),
     Row("control of the last two", "ifupdown", None, ALL_BESIDE),
+    *firewalls.rows(ROUTING),
+    *leases.rows(),
 ]
 
 
@@ -220,16 +190,8 @@ def _power_cut(host: RealHost, _manager: Manager, _row: Row) -> None:
     host.boot()
 
 
-def _try_other(host: RealHost, row: Row, seconds: int) -> None:
-    """Persist another change, which nobody confirms."""
-    before = state_of(host, row)
-    mend(host, row, f"other-{time.monotonic_ns()}", row.subject.other, seconds)
-    if state_of(host, row) == before:
-        raise HostError(f"{row.name}: the other change changes nothing")
-
-
 def _expire(host: RealHost, _manager: Manager, row: Row) -> None:
-    _try_other(host, row, GUARD_SECONDS)
+    try_other(host, row, GUARD_SECONDS)
     deadline = time.monotonic() + GUARD_SECONDS + 30
     while host.ssh("test -d /var/lib/netpath-symmetry/pending", check=False).returncode == 0:
         if time.monotonic() > deadline:
@@ -238,12 +200,12 @@ def _expire(host: RealHost, _manager: Manager, row: Row) -> None:
 
 
 def _unconfirmed_reboot(host: RealHost, _manager: Manager, row: Row) -> None:
-    _try_other(host, row, 600)
+    try_other(host, row, 600)
     host.reboot()
 
 
 def _unconfirmed_power_cut(host: RealHost, manager: Manager, row: Row) -> None:
-    _try_other(host, row, 600)
+    try_other(host, row, 600)
     _power_cut(host, manager, row)
 
 
@@ -296,6 +258,8 @@ EVENTS = [
     Event("ufw reload", _ufw, firewall="ufw.service"),
     Event("reboot", _reboot, control_loses=True, takes=("ecmp_hash", *NFT)),
     Event("power cut", _power_cut, control_loses=True, takes=("ecmp_hash", *NFT)),
+    *firewalls.EVENTS,
+    *leases.EVENTS,
     # Of these three, what comes back is the state before another change, which is persisted and not confirmed.
     Event("expiry", _expire),
     Event("unconfirmed, reboot", _unconfirmed_reboot, control_loses=True, takes=("ecmp_hash", *NFT)),
@@ -304,67 +268,9 @@ EVENTS = [
 ]
 
 
-Roles = t.Mapping[str, t.Mapping[str, t.Any]]
-
-
-def tasks_of(row: Row, guard: t.Mapping[str, t.Any], roles: Roles) -> list[dict[str, t.Any]]:
-    """The tasks that mend a host under the guard."""
-    tasks: list[dict[str, t.Any]] = [{"netpath.symmetry.change_guard": {**guard, "state": "armed"}}]
-    for role, variables in roles.items():
-        own: dict[str, t.Any] = {f"{role}_persist": row.provider is not None}
-        if role in ("rp_filter", "policy_route"):
-            own[f"{role}_persist_provider"] = row.provider or "auto"
-        tasks.append({"include_role": {"name": f"netpath.symmetry.{role}"}, "vars": {**variables, **own}})
-    return tasks
-
-
-def mend(
-    host: RealHost, row: Row, change_id: str, roles: t.Optional[Roles] = None, unconfirmed: int = 0
-) -> None:
-    """Mend the host by the roles, under the guard, and confirm, or leave it so many seconds; raises HostError."""
-    guard = {"change_id": change_id, "timeout": unconfirmed or 300}
-    tasks = tasks_of(row, guard, roles or row.subject.roles)
-    if not unconfirmed:
-        tasks.append({"netpath.symmetry.change_guard": {**guard, "state": "confirmed"}})
-    _played(host.play(tasks), row)
-
-
-def mend_in_four_runs(host: RealHost, row: Row) -> None:
-    """Mend the host as ``mend`` does, and see that check mode tells the same and a second run does nothing.
-
-    Raises HostError.
-    """
-    guard = {"change_id": "first", "timeout": 600}
-    tasks = tasks_of(row, guard, row.subject.roles)
-    before = state_of(host, row)
-    foretold = _played(host.play(tasks, "--check"), row)
-    if state_of(host, row) != before:
-        raise HostError(f"{row.name}: check mode has changed the host")
-    told = _played(host.play(tasks), row)
-    if foretold != told:
-        lines = "\n".join(difflib.unified_diff(foretold.splitlines(), told.splitlines(), "check mode", "real run", n=0))
-        raise HostError(f"{row.name}: check mode tells something else than the real run:\n{lines}")
-    after = state_of(host, row)
-    for options in (("--check",), ()):
-        if "\nchanged: " in _played(host.play(tasks, *options), row) or state_of(host, row) != after:
-            raise HostError(f"{row.name}: a second run changes something {' '.join(options)}")
-    _played(host.play([{"netpath.symmetry.change_guard": {**guard, "state": "confirmed"}}]), row)
-
-
-def _played(done: subprocess.CompletedProcess[str], row: Row) -> str:
-    """What a play told without its recap; raises HostError where it failed."""
-    if done.returncode:
-        raise HostError(f"{row.name}: the roles failed:\n{done.stdout[-3000:]}{done.stderr[-1000:]}")
-    return done.stdout.partition("\nPLAY RECAP")[0]
-
-
-def state_of(host: RealHost, row: Row) -> str:
-    return host.ssh(row.subject.state, check=False).stdout
-
-
 def verdict(host: RealHost, row: Row, wanted: str) -> str:
     """Empty when the host comes back to the wanted state, and its packets do; else what is lost."""
-    deadline = time.monotonic() + SETTLE_SECONDS
+    deadline = time.monotonic() + (CONTROL_SECONDS if row.provider is None else row.subject.settle)
     right = 0.0  # since when
     while True:
         found = state_of(host, row)
@@ -384,8 +290,10 @@ def verdict(host: RealHost, row: Row, wanted: str) -> str:
 def run_row(row: Row, name: str, events: t.Sequence[Event], outcomes: dict[str, str], say: Say) -> None:
     """Add the outcome of every event for one host: empty where all was kept. Raises HostError."""
     manager = managers()[row.manager]
-    with RealHost(name, {**OWN_FILES, **manager.files}, manager.units) as host:
+    files = {**OWN_FILES, **manager.files, **row.files}
+    with row.host(name, files, (*manager.units, *row.units), row.about if row.about in userland.LAYERS else "") as host:
         host.boot()
+        row.subject.prepare(host)
         mend_in_four_runs(host, row)
         wanted, way = state_of(host, row), row.subject.packets(host)
         if way != row.subject.right:
@@ -403,7 +311,7 @@ def run_row(row: Row, name: str, events: t.Sequence[Event], outcomes: dict[str, 
             say(f"{row.name}: {event.name} [{number}/{len(events)}] "
                 f"{f'LOST: {told}' if told else 'kept'}, {time.monotonic() - began:.1f} s")
             if told and row.provider is not None:
-                say(f"{row.name}: what the host says of it:\n{host.ssh(EVIDENCE, check=False).stdout}")
+                say(f"{row.name}: the host says of it:\n{host.ssh(EVIDENCE, check=False).stdout}")
             if told or state_of(host, row) != wanted:  # the next event shall find a host that is mended
                 mend(host, row, f"again-{number}")
                 wanted = state_of(host, row)  # in a table of another number
@@ -412,18 +320,31 @@ def run_row(row: Row, name: str, events: t.Sequence[Event], outcomes: dict[str, 
 
 
 def matrix(table: t.Mapping[str, t.Mapping[str, str]], events: t.Sequence[Event]) -> str:
-    """Provider x event x outcome as text, with the number of cells of each row."""
+    """Provider x event x outcome as text, with the number of cells of each row; below, why cells do not apply."""
     rows = {row.name: row for row in ROWS}
     width = max(len(name) for name in table)
     lines = [f"{'':{width}}  " + "  ".join(event.name for event in events) + "  kept"]
     for name, outcomes in table.items():
-        empty = ["-" if rows[name].has(e) else "n/a" for e in events]  # n/a: the event is about something else
+        empty = ["-" if rows[name].has(e) else "n/a" for e in events]
         cells = [("LOST" if outcomes[e.name] else "kept") if e.name in outcomes else none
                  for e, none in zip(events, empty, strict=True)]
         kept = sum(cell == "kept" for cell in cells)
         line = "  ".join(f"{cell:{len(event.name)}}" for cell, event in zip(cells, events, strict=True))
         lines.append(f"{name:{width}}  {line}  {kept}/{len(cells) - cells.count('n/a')}")
-    return "\n".join(lines)
+    return "\n".join([*lines, *_reasons([rows[name] for name in table], events)])
+
+
+def _reasons(rows: t.Sequence[Row], events: t.Sequence[Event]) -> list[str]:
+    """Why cells are n/a: one line for each reason and the same events, with the rows."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        by_reason: dict[str, list[str]] = {}
+        for event in events:
+            if row.not_for(event):
+                by_reason.setdefault(row.not_for(event), []).append(event.name)
+        for reason, names in by_reason.items():
+            found.setdefault((reason, ", ".join(names)), []).append(row.name)
+    return [f"n/a: {reason}: {names}\n     in {', '.join(where)}" for (reason, names), where in found.items()]
 
 
 def judge(table: t.Mapping[str, t.Mapping[str, str]], rows: t.Sequence[Row], events: t.Sequence[Event]) -> list[str]:

@@ -106,7 +106,10 @@ message += struct.pack("!BBBBIII", 3, 4, 64, 0xC0, valid, valid // 2, 0) + prefi
 out = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)
 out.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 255)
 while True:
-    out.sendto(message, ("ff02::1", 0, 0, socket.if_nametoindex(device)))
+    try:
+        out.sendto(message, ("ff02::1", 0, 0, socket.if_nametoindex(device)))
+    except OSError:  # the link is down, or not there for the moment
+        pass
     time.sleep(1)
 """
 
