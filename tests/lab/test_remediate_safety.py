@@ -35,9 +35,11 @@ def network(lab: BuildLab) -> Lab:
 
 
 @contextlib.contextmanager
-def mending(lab: Lab, folder: pathlib.Path, change_id: str, *more: str) -> t.Iterator[subprocess.Popen[str]]:
-    """remediate, running beside the test; its output goes to ``output`` in the folder."""
-    command = [PLAYBOOK, "netpath.symmetry.remediate", *lab.ansible_options(), *options(change_id), *more]
+def mending(
+    lab: Lab, folder: pathlib.Path, change_id: str, *more: str, playbook: str = "remediate"
+) -> t.Iterator[subprocess.Popen[str]]:
+    """remediate, or another playbook, running beside the test; its output goes to ``output`` in the folder."""
+    command = [PLAYBOOK, f"netpath.symmetry.{playbook}", *lab.ansible_options(), *options(change_id), *more]
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "output").open("w", encoding="utf-8") as output:
         running = subprocess.Popen(

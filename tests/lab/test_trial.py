@@ -6,12 +6,21 @@
 from __future__ import annotations
 
 import pathlib
+import signal
+import time
 
 import pytest
 
 from ansible_collections.netpath.symmetry.tests.lab.conftest import BuildLab, Lab
 from ansible_collections.netpath.symmetry.tests.lab.test_playbooks import kernel, play
-from ansible_collections.netpath.symmetry.tests.lab.test_remediate_safety import messages, options, standing
+from ansible_collections.netpath.symmetry.tests.lab.test_remediate_safety import (
+    mending,
+    messages,
+    options,
+    standing,
+    told,
+    wait_for,
+)
 
 pytestmark = pytest.mark.long
 CUT = "nft 'table inet cut { chain in { type filter hook input priority 0; tcp dport 80 drop; }; }'"
@@ -45,6 +54,29 @@ def test_a_trial_that_does_not_hold_is_an_answer_and_returns(network: Lab, tmp_p
     answer = done.data("trial.json")
     assert answer["answer"] == "not held" and "partner-api" in answer["why"], done.output
     assert standing(network, "gw", "tried") == "reverted" and kernel(network, "gw") == before
+
+
+def test_a_control_node_that_is_killed_in_a_trial_leaves_hosts_that_return_by_themselves(
+    network: Lab, tmp_path: pathlib.Path
+) -> None:
+    before = kernel(network, "gw")
+    guard, trial = 30, 20
+    given = ("-e", f"trial_seconds={trial}", "-e", f"symmetry_guard_seconds={guard}")
+    with mending(network, tmp_path, "killed", *given, playbook="trial") as running:
+        wait_for("armed", lambda: standing(network, "gw", "killed") == "pending")
+        armed = time.monotonic()
+        wait_for("measuring", lambda: "TASK [Send new flows all the time" in told(tmp_path))
+        time.sleep(3)  # in the middle of it: the flows are sent, and their time is not over
+        assert "TASK [Confirm it, or take it back" not in told(tmp_path), told(tmp_path)
+        running.send_signal(signal.SIGKILL)
+        running.wait()
+    assert kernel(network, "gw") != before, "nothing but the host itself takes it back"
+    assert standing(network, "gw", "killed") == "pending"
+    wait_for("returned", lambda: standing(network, "gw", "killed") != "pending", guard + trial + 5)
+    assert time.monotonic() - armed < guard + trial + 3
+    assert standing(network, "gw", "killed") == "reverted" and kernel(network, "gw") == before
+    said = network.output("gw", "cat /var/lib/netpath-symmetry/changes/killed/result")
+    assert "why: not confirmed in time" in said, said
 
 
 def test_a_time_that_is_none_is_refused(network: Lab, tmp_path: pathlib.Path) -> None:
