@@ -16,16 +16,26 @@ from ansible.utils.display import Display
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import FlowError
 from ansible_collections.netpath.symmetry.plugins.plugin_utils import _edge
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.change.batches import Batch, batches, read_sizes
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.change import wide_remedies as wide
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.change.batches import (
+    Batch,
+    batches,
+    joined,
+    read_sizes,
+)
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.change.change_plan import (
     change_plan,
     read_steps,
     sources,
     unacknowledged,
 )
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.change.forecast import Forecast, ForecastError
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.change.forecast import (
+    Forecast,
+    ForecastError,
+    Step,
+)
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.change.proof import plan_proof
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.diagnose import diagnose
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.diagnose import Diagnosis, diagnose
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.variables import SiteError
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.values import seldom_collected
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._report.text import forecast_text
@@ -54,6 +64,7 @@ class ActionModule(ActionBase):
                 "remedies": {"type": "raw", "required": True},
                 "flow": {"type": "str"},
                 "change_id": {"type": "str"},
+                "wide": {"type": "raw", "default": []},
                 "allow_worse": {"type": "bool", "default": False},
                 "canary": {"type": "raw"},
                 "batch": {"type": "raw"},
@@ -65,38 +76,49 @@ class ActionModule(ActionBase):
         options = _edge.plain(options)
         facts, variables = _edge.gathered((task_vars or {})["hostvars"], options["hosts"], self._templar)
         try:
+            roles = wide.read_wide(options["wide"])
             steps = read_steps(options["remedies"])
             before = diagnose(facts, variables, [options["flow"]] if options["flow"] else None)
+            steps = wide.with_wide(steps, before.proposal.remedies, roles)
             outlook = before.forecast(steps)
             plan = change_plan(facts, steps)
             changing = [host for host, entry in plan.items() if entry["changes"]]
             sizes = read_sizes(options["canary"], options["batch"], options["together"], changing)
+            sizes = joined(sizes, wide.groups(steps))
+            large = wide.large_packets(before.network, outlook, steps)
             cut = batches(plan, steps, sizes, before.forecast, outlook)
         except (SiteError, FlowError, ForecastError) as error:
             raise AnsibleActionFail(str(error)) from error
-        found = {**outlook.to_dict(), "sources": sources(outlook), "plan": plan, "remedies": options["remedies"]}
+        remedies = [{"role": one.role, "host": one.host, "variables": dict(one.variables)} for one in steps]
+        found = {**wide.with_large_packets(outlook.to_dict(), large), "sources": sources(outlook), "plan": plan,
+                 "remedies": remedies}
+        found["reach"], found["large_packets"] = wide.reach(outlook, steps, plan), large
+        found["not_carried"] = _not_carried(before, steps)
         found["unacknowledged"] = unacknowledged(found["sources"], steps)
         change_id = options["change_id"] or _change_id()
-        found["batches"] = _batches(cut, plan, facts, change_id)
+        found["batches"] = _batches(cut, plan, facts, change_id, (steps, large))
         text = forecast_text(found)
         Display().display("\n" + text + "\n")
         if options["write_remedies"]:
-            remedies = document(REMEDIES_TITLE, {"symmetry_remedies": options["remedies"]})
-            _edge.write(options["write_remedies"], remedies, "the list of remedies")
+            named = document(REMEDIES_TITLE, {"symmetry_remedies": remedies})
+            _edge.write(options["write_remedies"], named, "the list of remedies")
         if options["report_dir"]:
             _edge.write_json(os.path.join(options["report_dir"], "forecast.json"), found, "the forecast")
+        wanted = wide.demands(outlook, steps, large, sorted(plan)) if found["reach"] else {}
+        proof = _proof(outlook, facts, sorted(plan))
         result.update(
             changed=False,
             text=text,
             change_id=change_id,
             hosts_to_change=sorted(plan),
-            proof=_proof(outlook, facts, sorted(plan)),
+            proof=wide.with_demands(proof, wanted, large),
+            fault=wide.fault(proof, wanted),
             **found,
         )
-        if outlook.worse and not options["allow_worse"]:
+        if found["worse"] and not options["allow_worse"]:
             result.update(
                 failed=True,
-                msg=f"not applied, the plan makes these flows worse: {', '.join(outlook.worse)}. "
+                msg=f"not applied, the plan makes these flows worse: {', '.join(found['worse'])}. "
                 "Choose other remedies, or accept it with symmetry_allow_worse=true",
             )
         return result
@@ -109,13 +131,16 @@ def _proof(outlook: Forecast, facts: t.Mapping[str, t.Any], watchers: t.Sequence
 
 
 def _batches(
-    cut: t.Sequence[Batch], plan: t.Mapping[str, t.Any], facts: t.Mapping[str, t.Any], change_id: str
+    cut: t.Sequence[Batch], plan: t.Mapping[str, t.Any], facts: t.Mapping[str, t.Any], change_id: str,
+    widely: tuple[t.Sequence[Step], t.Mapping[str, t.Any]],
 ) -> list[dict[str, t.Any]]:
     """The batches for the play that runs them; each of several is a change with an id of its own."""
     told: list[dict[str, t.Any]] = []
     before: list[str] = []
+    steps, large = widely
     for number, batch in enumerate(cut, 1):
         before += batch.hosts
+        wanted = wide.demands(batch.outlook, steps, large, before)
         told.append(
             {
                 "number": number,
@@ -124,10 +149,17 @@ def _batches(
                 "changed": [host for host in batch.hosts if plan[host]["changes"]],
                 "canary": batch.canary,
                 "joined": list(batch.joined),
-                "proof": _proof(batch.outlook, facts, sorted(before)),
+                "proof": wide.with_demands(_proof(batch.outlook, facts, sorted(before)), wanted, large),
             }
         )
     return told
+
+
+def _not_carried(before: Diagnosis, steps: t.Iterable[Step]) -> list[dict[str, str]]:
+    """The proposed remedies that somebody has to name before they are carried."""
+    carried = {(step.role, step.host) for step in steps}
+    return [{"role": one.role, "host": one.host, "text": one.text} for one in before.proposal.remedies
+            if one.role in wide.WIDE and (one.role, one.host) not in carried]
 
 
 def _change_id() -> str:

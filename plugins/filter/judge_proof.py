@@ -50,7 +50,7 @@ Data = t.Mapping[str, t.Any]
 def judge_proof(plan: Data, hostvars: Data) -> dict[str, t.Any]:
     """Join what the probing and the watching hosts registered into one judgement per flow."""
     probes = [
-        {"name": item["name"], "host": host, **_probe(_shown(hostvars[host], "symmetry_probes", item["name"]))}
+        {**item, "host": host, **_probe(_shown(hostvars[host], "symmetry_probes", item["name"]))}
         for host, items in plan["probes"].items()
         for item in items
     ]
@@ -85,6 +85,7 @@ def _probe(shown: Data) -> dict[str, t.Any]:
     return {
         "ok": summary["received"] > 0,
         "sent": summary["sent"],
+        "received": summary["received"],
         "seconds": summary.get("first_success_seconds"),
         "error": _error(shown),
     }

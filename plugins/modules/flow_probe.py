@@ -102,6 +102,12 @@ options:
       host:
         description: Value of the C(Host) header. The destination when absent.
         type: str
+  size:
+    description:
+      - Bytes to send over the TCP connection, empty lines. The answer is that the other end has acknowledged them all,
+        or a full segment before it closed the connection.
+      - It tells whether large packets arrive. Those of the replies are up to the service.
+    type: int
   expect:
     description:
       - V(success) fails the task when a try is lost, or with O(until=success) when none succeeded.
@@ -130,6 +136,12 @@ EXAMPLES = r"""
     until: success
     wait: 60
   register: failover
+
+- name: Do large packets arrive, too?
+  netpath.symmetry.flow_probe:
+    flow: tcp 192.0.2.20 > 203.0.113.10:443
+    size: 65536
+    timeout: 6
 
 - name: Count what one UDP flow loses
   netpath.symmetry.flow_probe:
@@ -180,7 +192,8 @@ tries:
     error:
       description:
         - Empty, V(timeout), V(refused), V(unreachable), V(reset), V(closed), V(not_http), V(prohibited),
-          V(port_in_use), V(local) where the interface or address went away meanwhile, or V(other).
+          V(port_in_use), V(local) where the interface or address went away meanwhile, V(stalled) where
+          the bytes of O(size) were not acknowledged, or V(other).
       type: str
       sample: timeout
     detail:
@@ -276,6 +289,7 @@ def main() -> None:
                 "type": "dict",
                 "options": {"path": {"type": "str", "default": "/"}, "host": {"type": "str"}},
             },
+            "size": {"type": "int"},
             "expect": {"type": "str", "choices": ["success", "failure"]},
         },
         required_one_of=[("flow", "destination")],

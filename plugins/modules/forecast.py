@@ -50,6 +50,13 @@ options:
   change_id:
     description: The id that the change will have. Generated when absent.
     type: str
+  wide:
+    description:
+      - Roles of which the proposed remedies are carried besides O(remedies), as a list or with commas between. They
+        touch more flows than they are made for, so nobody gets them unasked.
+      - V(mss_clamp) and V(ecmp_hash) are such roles. Those that stand in O(remedies) are named there already.
+    type: raw
+    default: []
   allow_worse:
     description: Do not fail when the remedies make a flow worse.
     type: bool
@@ -123,6 +130,33 @@ hosts_to_change:
   type: list
   elements: str
   sample: [gw]
+reach:
+  description: What those remedies touch, which touch more flows than they are made for.
+  returned: always
+  type: list
+  elements: dict
+  sample:
+    - role: mss_clamp
+      hosts: [gw]
+      text: every new TCP connection by wan_a of gw, both ways; open ones keep their size
+      flows: [partner-api]
+      live: 12
+large_packets:
+  description: The flows whose large packets stall now or then, and why. Looked for where the remedies have a clamp.
+  returned: always
+  type: dict
+  sample: {partner-api: {before: packets of more than 1300 bytes do not fit, after: "", hosts: [gw], back: false}}
+not_carried:
+  description: Proposed remedies that are carried only if they are named.
+  returned: always
+  type: list
+  elements: dict
+  sample: [{role: ecmp_hash, host: gw, text: hash flows by the five-tuple}]
+fault:
+  description: Who could show by packets, before anything is changed, the faults that O(wide) remedies mend.
+  returned: always
+  type: dict
+  sample: {probes: {client: [{name: partner-api, size: 65536, expect: stall}]}, captures: {}, unprovable: []}
 change_id:
   description: The id of the change.
   returned: always

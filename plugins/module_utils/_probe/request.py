@@ -12,6 +12,7 @@ import typing as t
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import Flow, FlowError
 
 MAX_COUNT, MAX_TIMEOUT, MAX_INTERVAL, MAX_WAIT, MAX_SECONDS = 1000, 60.0, 60.0, 600.0, 3600.0
+MAX_SIZE = 10_000_000
 PAYLOAD = "netpath.symmetry probe"
 
 
@@ -46,6 +47,7 @@ class Request:
     payload: str = PAYLOAD
     keep_socket: bool = False
     http: t.Optional[Http] = None
+    size: t.Optional[int] = None  # bytes to send over the TCP connection, all of which must be acknowledged
 
     def __post_init__(self) -> None:
         _check_addresses(self)
@@ -68,6 +70,7 @@ class Request:
         if self.keep_socket and self.protocol != "udp":
             raise ProbeError(f"keep_socket is for udp, and the protocol is {self.protocol}")
         _check_http(self)
+        _check_size(self)
 
     @property
     def family(self) -> int:
@@ -120,6 +123,17 @@ def _check_http(request: Request) -> None:
         raise ProbeError(f"http.path {request.http.path!r} does not begin with /")
 
 
+def _check_size(request: Request) -> None:
+    if request.size is None:
+        return
+    if request.protocol != "tcp":
+        raise ProbeError(f"size needs protocol tcp, not {request.protocol}")
+    if request.http is not None:
+        raise ProbeError("size and http are two things to send: give one of them")
+    if not 1 <= request.size <= MAX_SIZE:
+        raise ProbeError(f"size {request.size}: use 1 to {MAX_SIZE}")
+
+
 @dataclasses.dataclass(frozen=True)
 class Try:
     """One new flow and what became of it. Times are seconds."""
@@ -127,7 +141,8 @@ class Try:
     ok: bool
     started: float  # since the first try began
     seconds: float
-    error: str = ""  # timeout, refused, unreachable, reset, closed, not_http, prohibited, port_in_use, local, other
+    # timeout, refused, unreachable, reset, closed, not_http, prohibited, port_in_use, local, stalled, other
+    error: str = ""
     detail: str = ""
     local_address: str = ""
     local_port: t.Optional[int] = None

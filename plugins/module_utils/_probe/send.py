@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import errno
+import fcntl
 import os
 import socket
 import struct
@@ -19,6 +20,7 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._probe.request im
 # asm-generic/socket.h, linux/in.h, linux/in6.h, linux/errqueue.h; Python 3.9 does not name all of them
 _SO_BINDTODEVICE, _SO_MARK = 25, 36
 _IP_RECVERR, _IPV6_RECVERR, _MSG_ERRQUEUE = 11, 25, 0x2000
+_SIOCOUTQ = 0x5411  # linux/sockios.h: bytes that are not acknowledged yet
 _ECHO = {4: (8, 0), 6: (128, 129)}  # request and reply (RFC 792, RFC 4443)
 
 # EINVAL is the answer of a blackhole route, EACCES of a prohibit route, EPERM of an output filter.
@@ -99,6 +101,8 @@ def _exchange(request: Request, sock: socket.socket, deadline: float) -> int | N
     _patience(sock, deadline)
     if request.protocol == "tcp":
         sock.connect(_address(request, request.destination, request.dport or 0))
+        if request.size:
+            _transfer(sock, request.size, deadline)
         return _http(sock, request.http, request, deadline) if request.http else None
     if request.protocol == "udp":
         _drain(sock)
@@ -115,6 +119,55 @@ def _exchange(request: Request, sock: socket.socket, deadline: float) -> int | N
 def _patience(sock: socket.socket, deadline: float) -> None:
     """Wait no longer than until the deadline; 0 would mean not to wait at all."""
     sock.settimeout(max(0.001, deadline - time.monotonic()))
+
+
+def _transfer(sock: socket.socket, size: int, deadline: float) -> None:
+    """Send that many bytes, empty lines, until the other end has acknowledged them, or a full segment before it closed.
+
+    The kernels see to that, whatever the service makes of it. A full segment goes alone at first: a service that closes
+    with nothing left to read acknowledges what it has read, while a reset, which more would bring about, does not.
+    """
+    segment = min(size, sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG))
+    sent, acknowledged, closed = 0, 0, False
+    data = memoryview((b"\r\n" * (size // 2 + 1))[:size])
+    sock.settimeout(0.05)
+    while time.monotonic() < deadline:
+        try:
+            if sent < size and (not sent or acknowledged >= segment):
+                sent += sock.send(data[sent : sent + (65536 if sent else segment)])
+            else:
+                time.sleep(0.002)
+            closed = _closed(sock)
+        except socket.timeout:  # the buffer is full
+            pass
+        except OSError as error:
+            if error.errno not in (errno.ECONNRESET, errno.EPIPE):
+                raise
+            closed = True
+        acknowledged = sent - _unacknowledged(sock)
+        if acknowledged >= (segment if closed else size):
+            return
+        if closed:
+            break
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # nobody waits for the rest
+    if closed:
+        raise _Failed("reset", f"closed when {acknowledged} of {size} bytes were acknowledged")
+    raise _Failed("stalled", f"it connects, but only {acknowledged} of {size} bytes were acknowledged in time")
+
+
+def _closed(sock: socket.socket) -> bool:
+    """Whether the other end will send no more; what it has sent until now is forgotten. Raises OSError of a reset."""
+    while True:
+        try:
+            if not sock.recv(65536, socket.MSG_DONTWAIT):
+                return True
+        except BlockingIOError:
+            return False
+
+
+def _unacknowledged(sock: socket.socket) -> int:
+    """Bytes in the send queue, those in flight included; also of a connection that was reset."""
+    return int(struct.unpack("i", fcntl.ioctl(sock.fileno(), _SIOCOUTQ, b"\0" * 4))[0])
 
 
 def _http(sock: socket.socket, http: Http, request: Request, deadline: float) -> int:

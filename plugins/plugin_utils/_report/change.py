@@ -9,13 +9,15 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._report.layout import MARKS, paragraph, table
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._report.text import not_carried_lines, reach_lines
 
 Data = t.Mapping[str, t.Any]
 SIGNS = {"kept": "✔", "returned": "✔", "checked": "✔", "unchanged": "≈", "taken back": "✘", "in doubt": "?"}
 
 
 def change_summary(forecast: Data, outcomes: Data, unread: t.Collection[str]) -> dict[str, t.Any]:
-    """``{change_id, batches: [{number, canary, change_id, hosts, state, why}], unread, failed, lines}``.
+    """``{change_id, batches: [{number, canary, change_id, hosts, state, why}], unread, failed, reach, not_carried,
+    lines}``.
 
     ``outcomes`` by the number of the batch: ``{state, failures: {host: why}}``. A batch without one was not reached.
     ``failed`` says in one sentence why it stopped, and is empty where it did not.
@@ -27,7 +29,8 @@ def change_summary(forecast: Data, outcomes: Data, unread: t.Collection[str]) ->
         if one["state"] == "not reached" and stopped:
             one["why"] = f"batch {stopped['number']} was {stopped['state']}"
     failed = f"Batch {stopped['number']} of {len(told)} was {stopped['state']}: {stopped['why']}" if stopped else ""
-    found = {"change_id": forecast["change_id"], "batches": told, "unread": sorted(unread), "failed": failed}
+    found = {"change_id": forecast["change_id"], "batches": told, "unread": sorted(unread), "failed": failed,
+             "reach": list(forecast.get("reach", ())), "not_carried": list(forecast.get("not_carried", ()))}
     return {**found, "lines": change_lines(found)}
 
 
@@ -58,6 +61,7 @@ def change_lines(found: Data) -> list[str]:
                                f"{', '.join(one['joined'])} worse in between", "! ")
         if one["why"]:
             lines += paragraph(f"batch {one['number']} {one['state']}: {one['why']}", "! ")
+    lines += [*reach_lines(found), *not_carried_lines(found)]
     if found["unread"]:
         lines += paragraph(f"not read, so neither judged nor changed: {', '.join(found['unread'])}", "! ")
     return lines

@@ -140,7 +140,7 @@ def finding_lines(findings: t.Sequence[Data]) -> list[str]:
     return [*lines, "each is explained in docs/findings/ID.md of the collection"]
 
 
-_NO_PART_OF_A_CHANGE = ("mss_clamp", "ecmp_hash")  # whoever wants them runs the role
+_ONLY_IF_NAMED = ("mss_clamp", "ecmp_hash")  # a change carries them with symmetry_wide, as they touch other flows, too
 
 
 def remedy_lines(remedies: t.Sequence[Data]) -> list[str]:
@@ -158,8 +158,42 @@ def remedy_lines(remedies: t.Sequence[Data]) -> list[str]:
         if not remedy["recommended"]:
             told = f"or role {remedy['role']} on {remedy['host']}: {remedy['text']} ({remedy['why']}); "
             lines += paragraph(told + f"mends {', '.join(remedy['fixes'])}", "", "   ")
-            if remedy["role"] in _NO_PART_OF_A_CHANGE:
+            if remedy["role"] in _ONLY_IF_NAMED:
+                lines += [f"   remediate carries it only with -e symmetry_wide={remedy['role']}"]
                 lines += ["     " + line for line in as_yaml(remedy["variables"]).splitlines()]
+    return lines
+
+
+def _wide_lines(forecast: Data) -> list[str]:
+    """Large packets before and after, what the change touches beyond its flows, and what is not carried."""
+    lines: list[str] = []
+    for name, large in forecast.get("large_packets", {}).items():
+        if large["after"]:
+            word = "still" if large["before"] else "will"
+            lines += paragraph(f"large packets of {name} {word} stall: {large['after']}", "! ")
+        else:
+            lines += paragraph(f"large packets of {name} stall now, and will arrive: {large['before']}", "- ")
+    return [*lines, *reach_lines(forecast), *not_carried_lines(forecast)]
+
+
+def not_carried_lines(change: Data) -> list[str]:
+    """What was proposed and is not carried, as nobody named it."""
+    lines: list[str] = []
+    for one in change.get("not_carried", ()):
+        lines += paragraph(f"not carried unless it is named (symmetry_wide={one['role']}): {one['role']} on "
+                           f"{one['host']}: {one['text']}", "- ")
+    return lines
+
+
+def reach_lines(change: Data) -> list[str]:
+    """What remedies touch beyond the flows that they are made for."""
+    lines: list[str] = []
+    for one in change.get("reach", ()):
+        together = ", together, as it is of use on all or on none," if len(one["hosts"]) > 1 else ""
+        known = f"; of the named flows {names(one['flows'])}" if one["flows"] else ""
+        live = f"; {one['live']} live flows" if one["live"] else ""
+        where = f"{one['role']} on {', '.join(one['hosts'])}{together}"
+        lines += paragraph(f"{where} touches {one['text']}{known}{live}", "! ")
     return lines
 
 
@@ -170,7 +204,8 @@ def forecast_text(forecast: Data) -> str:
         if flow["live"] and flow["before"] == flow["after"]:
             quiet += 1
             continue
-        told = "unchanged" if flow["before"] == flow["after"] else f"{flow['change']}: {flow['summary_after']}"
+        same = flow["before"] == flow["after"] and flow["change"] == "equal"
+        told = "unchanged" if same else f"{flow['change']}: {flow['summary_after']}"
         rows.append([flow["name"], marked(flow["before"]), "→", marked(flow["after"]), told])
     lines = ["FORECAST", *table(["flow", "before", "", "after", "change"], rows)]
     if quiet:
@@ -180,6 +215,7 @@ def forecast_text(forecast: Data) -> str:
     failing = [flow["name"] for flow in forecast["flows"] if flow["after"] not in GOOD and not flow["live"]]
     if failing:
         lines += paragraph(f"still not sound afterwards: {', '.join(failing)}", "! ")
+    lines += _wide_lines(forecast)
     for name, before, after in forecast.get("sources", ()):
         lines += paragraph(
             f"the far side of {name} sees {after} instead of {before}: tell the partner, or an allow-list will drop it",

@@ -60,6 +60,16 @@ def read_sizes(canary: t.Any, size: t.Any, together: t.Any, hosts: t.Sequence[st
     )
 
 
+def joined(sizes: Sizes, groups: t.Iterable[t.Sequence[str]]) -> Sizes:
+    """The sizes with more sets of hosts that go together; sets that share a host become one."""
+    sets: list[tuple[str, ...]] = list(sizes.together)
+    for group in groups:
+        touched = [one for one in sets if set(one) & set(group)]
+        merged = tuple(dict.fromkeys(host for one in [*touched, group] for host in one))
+        sets = [*(one for one in sets if one not in touched), merged]
+    return dataclasses.replace(sizes, together=tuple(sets))
+
+
 def _count(name: str, value: t.Any, hosts: int) -> t.Optional[int]:
     """Hosts by a number or a share such as "30%", at least one; None where nothing is given."""
     if value is None or value == "":

@@ -24,7 +24,10 @@ CARRIED = {
     "source_routing": ("source_routing_uplinks",),
     "symmetric_return": ("symmetric_return_uplinks",),
     "rp_filter": ("rp_filter_interfaces",),
+    "mss_clamp": ("mss_clamp_edges",),
+    "ecmp_hash": ("ecmp_hash_fields", "ecmp_hash_seed"),
 }
+_NUMBERS = ("ecmp_hash_seed",)
 
 
 def read_steps(remedies: t.Any) -> list[Step]:
@@ -53,20 +56,23 @@ def _read_step(where: str, item: t.Any) -> Step:
                 f"use {' and '.join(needed)} here, or run the role itself"
             )
     for name in needed:
-        if not isinstance(variables.get(name), list):
-            raise ForecastError(f"{where} ({role} on {item['host']}): {name} is missing or is no list")
+        number = name in _NUMBERS
+        value, word = variables.get(name), "number" if number else "list"
+        if not isinstance(value, int if number else list) or isinstance(value, bool):
+            raise ForecastError(f"{where} ({role} on {item['host']}): {name} is missing or is no {word}")
     return Step(role, item["host"], variables)
 
 
 def change_plan(facts: t.Mapping[str, Facts], steps: t.Sequence[Step]) -> dict[str, dict[str, t.Any]]:
-    """``{host: {roles, variables, changes}}``; ``changes`` counts what the roles would change on the host now.
+    """``{host: {roles, variables, changes, changes_of}}``; ``changes`` counts what the roles would change on the host
+    now, ``changes_of`` by role.
 
     Steps of one host are planned in their order, each on the state that the one before it leaves. Raises ForecastError.
     """
     plan: dict[str, dict[str, t.Any]] = {}
     state: dict[str, Facts] = {}
     for step in steps:
-        entry = plan.setdefault(step.host, {"roles": [], "variables": {}, "changes": 0})
+        entry = plan.setdefault(step.host, {"roles": [], "variables": {}, "changes": 0, "changes_of": {}})
         if step.role in entry["roles"]:
             raise ForecastError(
                 f"{step.role} on {step.host} stands twice in the remedies: give a role all its variables in one"
@@ -80,6 +86,7 @@ def change_plan(facts: t.Mapping[str, Facts], steps: t.Sequence[Step]) -> dict[s
         entry["roles"].append(step.role)
         entry["variables"].update(step.variables)
         entry["changes"] += len(changes)
+        entry["changes_of"][step.role] = len(changes)
     return plan
 
 

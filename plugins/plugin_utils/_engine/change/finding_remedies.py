@@ -5,7 +5,8 @@
 """Remedies for what findings tell of flows: large packets that stall (mss_clamp), hashes that differ (ecmp_hash).
 
 They stand beside the remedies for the paths of failing flows, and are no part of the proposed change: the clamp touches
-every TCP connection at its interface, the hash every flow that the routers spread. Whoever wants that runs the role.
+every TCP connection at its interface, the hash every flow that the routers spread. Whoever wants that names it
+(wide_remedies.py).
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.change.re
     Proposal,
     Rejected,
     Remedy,
+    with_what_is_declared,
 )
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.findings import mtu
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.findings.registry import Finding
@@ -57,8 +59,8 @@ def with_more(
     ``found`` are the findings: only flows of which they tell that large packets stall are looked at for that.
     """
     named = {flow for one in found if one.id == "SYM601" and one.severity == "critical" for flow in one.flows}
-    stalling = {told.name: (told, stalls) for told in verdicts if told.name in named
-                and (stalls := _stalls(network, told))}
+    stalling = {told.name: (told, seen) for told in verdicts if told.name in named
+                and (seen := stalls(network, told))}
     results = [*_for_stalls(network, verdicts, stalling, observed), *_for_hashes(network, verdicts, observed)]
     if not results:
         return proposal
@@ -73,7 +75,7 @@ def with_more(
 # ---- large packets that stall
 
 
-def _stalls(network: Network, told: FlowVerdict) -> list[Finding]:
+def stalls(network: Network, told: FlowVerdict) -> list[Finding]:
     """Where large packets of the flow are lost without its sender being told, while small ones arrive."""
     return [one for one in mtu.of_flow(network, told) if one.id == "SYM601" and one.severity == "critical"]
 
@@ -84,7 +86,9 @@ def _for_stalls(network: Network, verdicts: Verdicts, stalling: Stalling, observ
     aims = [told for told, _found in stalling.values()]
     results: Results = []
     # Another way first, which touches only what it is made for; then the clamp.
-    tried = [*_other_ways(network, stalling)[:LIMIT], *_clamps(network, stalling)]
+    clamps = [dataclasses.replace(one, step=with_what_is_declared(network, one.step))
+              for one in _clamps(network, stalling)]
+    tried = [*_other_ways(network, stalling)[:LIMIT], *clamps]
     for candidate in tried:
         named = [told for told in aims if told.name in candidate.flows]
         results.append(_try(network, verdicts, named, candidate, observed))
@@ -119,10 +123,10 @@ def _interface(candidate: Candidate) -> str:
 def _clamps(network: Network, stalling: Stalling) -> list[Candidate]:
     """mss_clamp at each interface where large packets of TCP stall, with the least that fits there."""
     found: dict[tuple[str, str], Candidate] = {}
-    for told, stalls in stalling.values():
+    for told, seen in stalling.values():
         if told.named.flow.protocol != "tcp":
             continue
-        for one in stalls:
+        for one in seen:
             if one.host in network.declared.facts:
                 continue  # nothing of it is ours to change
             key = (one.host, one.interface)
@@ -166,7 +170,7 @@ def _try(
         after = planned(network, [step])
         outlook = forecast(network, aims, [step], observed)
         fixes = [flow.before.name for flow in outlook.flows
-                 if flow.after.verdict in ("symmetric", "asymmetric_harmless") and not _stalls(after, flow.after)]
+                 if flow.after.verdict in ("symmetric", "asymmetric_harmless") and not stalls(after, flow.after)]
         if fixes:
             outlook = forecast(network, verdicts, [step], observed)
     except ForecastError as error:
@@ -183,8 +187,8 @@ def _try(
 def _still(after: Network, outlook: Forecast) -> str:
     """What still happens to the first of the flows."""
     flow = outlook.flows[0]
-    stalls = _stalls(after, flow.after)
-    return f"{flow.before.name}: {stalls[0].text if stalls else flow.after.summary()}"
+    seen = stalls(after, flow.after)
+    return f"{flow.before.name}: {seen[0].text if seen else flow.after.summary()}"
 
 
 def _source(outlook: Forecast, fixes: t.Sequence[str]) -> tuple[str, str]:

@@ -156,20 +156,19 @@ def _addresses(text: str) -> tuple[str, str]:
 
 
 def judge_proof(probes: t.Sequence[Data], captures: t.Sequence[Data]) -> dict[str, t.Any]:
-    """What the packets showed. ``probes``: {name, host, ok, error?, seconds?}; ``captures``: {name, host, symmetric,
+    """What the packets showed. ``probes``: {name, host, ok, error?, seconds?, sent?, received?, size?, all?, expect?};
+    ``captures``: {name, host, symmetric,
     counts: [{interface, direction, way, packets}], error?}, as collected by the playbook.
 
-    A flow has failed when no probe got an answer, when a host could not watch it, or when a flow that is expected to be
-    symmetric was seen to leave by one interface of a watching host and to come back by another.
+    A flow has failed when no probe got an answer (with ``all``: when one got none), when a host could not watch it, or
+    when a flow that is expected to be symmetric was seen to leave by one interface of a watching host and to come back
+    by another. A probe that expects a ``stall`` or a ``loss`` has failed when it did not see that fault.
     """
     lines, failed = [], []
     for probe in probes:
         seen = [_split(capture) for capture in captures if capture["name"] == probe["name"]]
-        problem = "" if probe["ok"] else f"no answer ({probe.get('error') or 'lost'})"
+        problem, answered = _fault(probe) if probe.get("expect") else _answer(probe)
         problem = problem or next((text for text in seen if text.startswith(("split", "unseen"))), "")
-        answered = (
-            f"answered in {probe['seconds'] * 1000:.1f} ms" if probe["ok"] and probe.get("seconds") is not None else ""
-        )
         lines.append(
             {
                 "name": probe["name"],
@@ -180,8 +179,35 @@ def judge_proof(probes: t.Sequence[Data], captures: t.Sequence[Data]) -> dict[st
         )
         if problem:
             failed.append(probe["name"])
-    text = [f"{'ok  ' if line['ok'] else 'FAIL'} {line['name']}: {line['text']}" for line in lines]
+    for line in lines:
+        line["line"] = f"{line['name']}: {line['text']}"
+    text = [f"{'ok  ' if line['ok'] else 'FAIL'} {line['line']}" for line in lines]
     return {"flows": lines, "failed_flows": failed, "lines": text}
+
+
+def _answer(probe: Data) -> tuple[str, str]:
+    """What is wrong with what a probe saw, and what it saw where nothing is."""
+    if not probe["ok"]:
+        return f"no answer ({probe.get('error') or 'lost'})", ""
+    if probe.get("all"):
+        told = f"{probe['received']} of {probe['sent']} answered"
+        return (told, "") if probe["received"] < probe["sent"] else ("", told)
+    if probe.get("seconds") is None:
+        return "", ""
+    what = f"{probe['size']} bytes arrived" if probe.get("size") else "answered"
+    return "", f"{what} in {probe['seconds'] * 1000:.1f} ms"
+
+
+def _fault(probe: Data) -> tuple[str, str]:
+    """Why the fault that a probe looked for was not seen, and what it saw where it was."""
+    sent, received = probe.get("sent") or 0, probe.get("received") or 0
+    if probe["expect"] == "loss":
+        told = f"{received} of {sent} answered"
+        some = 0 < received < sent
+        return ("", f"{told}, so some of it breaks") if some else (f"{told}, not some and not others", "")
+    if probe.get("error") == "stalled" and not received:
+        return "", f"{probe['size']} bytes stall"
+    return (f"{probe['size']} bytes arrive" if probe["ok"] else f"no answer ({probe.get('error') or 'lost'})"), ""
 
 
 def left_out(unprovable: t.Sequence[Data]) -> list[str]:

@@ -30,6 +30,8 @@ _LISTS: dict[str, dict[str, str]] = {
     "source_routing": {"source_routing_uplinks": "name"},
     "symmetric_return": {"symmetric_return_uplinks": "name"},
     "rp_filter": {"rp_filter_interfaces": "name"},
+    "mss_clamp": {"mss_clamp_edges": "interface"},
+    "ecmp_hash": {},
 }
 
 
@@ -92,7 +94,7 @@ def propose(network: Network, verdicts: t.Sequence[FlowVerdict], observed: Obser
     rejected: list[Rejected] = []
     found = candidates(network, failing)
     tried = [
-        dataclasses.replace(candidate, step=_with_what_is_declared(network, candidate.step))
+        dataclasses.replace(candidate, step=with_what_is_declared(network, candidate.step))
         for candidate in found[:LIMIT]
     ]
     for candidate in tried:
@@ -213,6 +215,8 @@ def merge_steps(steps: t.Iterable[Step]) -> list[Step] | None:
 
 def _merge_variables(role: str, one: Facts, other: Facts) -> dict[str, t.Any] | None:
     variables = {**one, **other}
+    if any(one[name] != other[name] for name in one.keys() & other.keys() if name not in _LISTS[role]):
+        return None
     for name, key in _LISTS[role].items():
         entries: dict[str, t.Any] = {}
         for entry in (*one.get(name, ()), *other.get(name, ())):
@@ -223,7 +227,7 @@ def _merge_variables(role: str, one: Facts, other: Facts) -> dict[str, t.Any] | 
     return variables
 
 
-def _with_what_is_declared(network: Network, step: Step) -> Step:
+def with_what_is_declared(network: Network, step: Step) -> Step:
     """A role removes what it is not told of: entries that the inventory already declares for the host stay."""
     declared = network.variables.get(step.host, {})
     already = {name: declared[name] for name in _LISTS[step.role] if declared.get(name)}

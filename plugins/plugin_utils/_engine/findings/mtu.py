@@ -47,6 +47,13 @@ def of_flow(network: Network, told: FlowVerdict) -> t.Iterator[Finding]:
         yield from _different(network, told, pair)
 
 
+def lost_there(network: Network, told: FlowVerdict) -> list[Finding]:
+    """Where large packets that the flow's source sends are lost, and its sender is not told."""
+    found = [one for pair in told.journey.pairs if pair.result == "ok"
+             for one in _lost(network, told, pair, pair.forward, told.named.flow)]
+    return [one for one in found if one.id == "SYM601"]
+
+
 def _lost(network: Network, told: FlowVerdict, pair: Pair, path: Path, first: Flow) -> t.Iterator[Finding]:
     """Where a packet as large as its sender makes them is lost, and smaller ones do not come in its place."""
     whole = size = _largest(network, told, pair, path)

@@ -9,7 +9,12 @@ import types
 
 import pytest
 
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.change.batches import batches, cut, read_sizes
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.change.batches import (
+    batches,
+    cut,
+    joined,
+    read_sizes,
+)
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.change.comparison import compare, verdicts_of
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.change.forecast import ForecastError, Step
 
@@ -64,6 +69,17 @@ def test_batches_between_which_a_flow_would_be_worse_are_one():
     nothing = batches({"a": {"changes": 0}}, steps[:1], read_sizes(1, 1, [], []), forecast, last)
     assert [batch.hosts for batch in nothing] == [("a",)]
     assert batches({}, [], read_sizes(1, 1, [], []), forecast, last) == []
+
+
+@pytest.mark.parametrize(("together", "groups", "expected"), [
+    ([], [("a", "c")], ["ac", "b", "d", "e"]),
+    ([["a", "b"]], [("b", "c")], ["abc", "d", "e"]),
+    ([["a", "b"], ["d", "e"]], [("b", "d")], ["abde", "c"]),
+    ([["a", "b"]], [], ["ab", "c", "d", "e"]),
+])
+def test_what_is_of_use_together_only_joins_the_sets_that_are_given(together, groups, expected):
+    sizes = joined(read_sizes(1, 1, together, HOSTS), groups)
+    assert ["".join(batch) for batch in cut(HOSTS, sizes)] == expected
 
 
 def verdict(name, word, share="", broken=0.0, live=False):

@@ -32,6 +32,10 @@ def test_remedies_become_steps():
     ([{"role": "rp_filter", "host": 5, "variables": {}}], "remedies[1]: host is missing or of a wrong type"),
     ([{"role": "rp_filter", "host": "gw", "variables": {}}], "(rp_filter on gw): rp_filter_interfaces is missing"),
     ([{"role": "policy_route", "host": "gw", "variables": {"policy_route_pin": []}}], "'policy_route_pin' is not carr"),
+    ([{"role": "ecmp_hash", "host": "r", "variables": {"ecmp_hash_fields": ["source"], "ecmp_hash_seed": "7"}}],
+     "(ecmp_hash on r): ecmp_hash_seed is missing or is no number"),
+    ([{"role": "ecmp_hash", "host": "r", "variables": {"ecmp_hash_fields": [], "ecmp_hash_seed": True}}], "no number"),
+    ([{"role": "mss_clamp", "host": "r", "variables": {"mss_clamp_edges": 5}}], "mss_clamp_edges is missing or is no"),
 ])
 def test_remedies_that_are_none_are_refused_with_the_entry(remedies, message):
     with pytest.raises(ForecastError) as error:

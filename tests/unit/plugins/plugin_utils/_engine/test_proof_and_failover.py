@@ -120,6 +120,24 @@ def test_a_probe_without_an_answer_fails_and_names_the_error() -> None:
     assert "timeout" in judged["flows"][0]["text"]
 
 
+@pytest.mark.parametrize(("probe", "ok", "text"), [
+    ({"ok": True, "seconds": 0.02, "size": 65536}, True, "65536 bytes arrived in 20.0 ms"),
+    ({"ok": False, "error": "stalled", "size": 65536}, False, "no answer (stalled)"),
+    ({"ok": True, "seconds": 0.02, "all": True, "sent": 24, "received": 23}, False, "23 of 24 answered"),
+    ({"ok": True, "seconds": 0.02, "all": True, "sent": 24, "received": 24}, True, "24 of 24 answered"),
+    ({"ok": False, "error": "stalled", "size": 9, "expect": "stall", "received": 0}, True, "9 bytes stall"),
+    ({"ok": True, "size": 9, "expect": "stall", "received": 1}, False, "9 bytes arrive"),
+    ({"ok": False, "error": "timeout", "size": 9, "expect": "stall", "received": 0}, False, "no answer (timeout)"),
+    ({"ok": True, "expect": "loss", "sent": 24, "received": 11}, True, "11 of 24 answered, so some of it breaks"),
+    ({"ok": True, "expect": "loss", "sent": 24, "received": 24}, False, "24 of 24 answered, not some and not others"),
+    ({"ok": False, "expect": "loss", "sent": 24, "received": 0}, False, "0 of 24 answered, not some and not others"),
+])
+def test_a_probe_is_judged_by_what_it_is_sent_for(probe: dict[str, object], ok: bool, text: str) -> None:
+    judged = proof.judge_proof([{"name": "api", "host": "client", **probe}], [])
+    assert (judged["flows"][0]["ok"], judged["flows"][0]["text"]) == (ok, text)
+    assert judged["failed_flows"] == ([] if ok else ["api"])
+
+
 def test_each_kind_of_failure_is_made_where_it_belongs() -> None:
     faults = failover.plan_faults(verdict(), "gw", "wan_a")
     assert [(f["kind"], f["host"], f["interface"], f["fault"]) for f in faults] == [
