@@ -19,6 +19,11 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._persist.files im
 NAME = "symmetry-journal"
 UNITS = "/etc/systemd/system"
 SCRIPT_PATH = f"{STATE_DIR}/symmetry-restore"  # of what is persisted; not there where nothing ever was
+# Programs that stay on a host. What the revert puts back of them is there too late for systemd's plan of this boot.
+RESIDENTS = ("symmetry-uplink-watch", "symmetry-lease-routing")
+_START = "; ".join(
+    f"[ ! -f {UNITS}/{name}.service ] || systemctl start --no-block {name}.service" for name in RESIDENTS
+)
 MANAGERS = "systemd-networkd.service NetworkManager.service networking.service"
 FIREWALLS = "nftables.service firewalld.service ufw.service netfilter-persistent.service"
 _UNIT = f"""# {WRITTEN_BY}
@@ -36,6 +41,7 @@ Conflicts=shutdown.target
 Type=oneshot
 ExecStart=/bin/sh {STATE_DIR}/symmetry-guard revert
 ExecStopPost=/bin/sh -c '[ ! -f {SCRIPT_PATH} ] || exec /bin/sh {SCRIPT_PATH} units'
+ExecStopPost=/bin/sh -c 'systemctl daemon-reload; {_START}'
 
 [Install]
 WantedBy=sysinit.target
