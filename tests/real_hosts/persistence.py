@@ -367,7 +367,7 @@ def main(argv: t.Sequence[str] = ()) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", default="", help="rows whose name begins so")
     parser.add_argument("--event", default="", help="events whose name begins so")
-    parser.add_argument("--hosts", type=int, default=3, help="hosts that run at a time (3)")
+    parser.add_argument("--hosts", type=int, default=4, help="hosts that run at a time (4)")
     options = parser.parse_args(argv or None)
     rows = [row for row in ROWS if row.name.startswith(options.only)]
     events = [event for event in EVENTS if event.name.startswith(options.event)]

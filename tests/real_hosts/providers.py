@@ -3,14 +3,20 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Providers that give a real host its address and gateway, at the far end of an uplink: by DHCP and by RA.
 
-The DHCP server is dnsmasq of the hosts' userland, run in the network namespace of the neighbour.
+The DHCP server is dnsmasq of the hosts' userland, run in the network namespace of the neighbour; prefixes are delegated
+by Kea.
 """
 
 from __future__ import annotations
 
 import ipaddress
+import json
+import os
+import pathlib
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 
 from ansible_collections.netpath.symmetry.tests.real_hosts import userland
@@ -88,6 +94,67 @@ class Router:
         self.stop()
         words = [sys.executable, "-c", _ADVERTISE, self._far, prefix, str(VALID_SECONDS)]
         self._process = subprocess.Popen(self._host.neighbour.command(*words), stdin=subprocess.DEVNULL)
+
+    def stop(self) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            process.terminate()
+            process.wait(10)
+
+
+class Delegator:
+    """A Kea server at one link of a host's neighbour that delegates prefixes by DHCPv6. Use it as a context manager.
+
+    It remembers nothing: what was delegated before is not known to it.
+    """
+
+    def __init__(self, host: RealHost, link: str) -> None:
+        self._host = host
+        self._far = f"{link}_far"
+        self._process: subprocess.Popen[bytes] | None = None
+        self._place = pathlib.Path()
+
+    def __enter__(self) -> Delegator:
+        self._place = pathlib.Path(tempfile.mkdtemp(prefix=f"run-{os.getpid()}-kea-", dir=userland.CACHE))
+        for part in ("upper", "work", "root"):
+            (self._place / part).mkdir()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.stop()
+        shutil.rmtree(self._place, ignore_errors=True)
+
+    def delegate(self, prefix: str) -> None:
+        """Delegate a /56 out of this /48 from now on, and nothing of before."""
+        self.stop()
+        on_link = ipaddress.IPv6Interface(self._host.neighbour.output(
+            f"ip -6 -o address show dev {self._far} scope global | awk '{{ print $4; exit }}'").strip()).network
+        pool = {"prefix": prefix, "prefix-len": 48, "delegated-len": 56}
+        settings = {
+            "interfaces-config": {"interfaces": [self._far]},
+            "lease-database": {"type": "memfile", "persist": False},
+            **{"renew-timer": 3, "rebind-timer": 5, "preferred-lifetime": 8, "valid-lifetime": VALID_SECONDS},
+            "subnet6": [{"subnet": str(on_link), "interface": self._far, "pd-pools": [pool]}],
+        }
+        (self._place / "upper" / "kea.json").write_text(json.dumps({"Dhcp6": settings}))
+        lower = f"{userland.layer('delegation')}:{userland.ready()}"
+        where = f"lowerdir={lower},upperdir={self._place}/upper,workdir={self._place}/work"
+        script = (
+            f"mount -t overlay overlay -o {where} {self._place}/root; mount -t tmpfs tmpfs {self._place}/root/run; "
+            f"mkdir -p {self._place}/root/run/kea {self._place}/root/var/lib/kea; "
+            f"exec chroot {self._place}/root /usr/sbin/kea-dhcp6 -c /kea.json"
+        )
+        self._process = subprocess.Popen(
+            self._host.neighbour.command("unshare", "-m", "sh", "-ec", script),
+            stdin=subprocess.DEVNULL, stdout=(self._place / "log").open("ab"), stderr=subprocess.STDOUT,
+        )
+        time.sleep(1)
+        if self._process.poll() is not None:
+            raise HostError(f"kea-dhcp6 ended at once: {self.log()}")
+
+    def log(self) -> str:
+        """The end of what the server has said."""
+        return "\n".join((self._place / "log").read_text().splitlines()[-15:])
 
     def stop(self) -> None:
         process, self._process = self._process, None

@@ -16,12 +16,13 @@ import typing as t
 import pytest
 
 from ansible_collections.netpath.symmetry.tests.real_hosts.host import PARTNER, RealHost
+from ansible_collections.netpath.symmetry.tests.real_hosts.leases import LEASES, PREFIXES, await_lease, source_rules
 from ansible_collections.netpath.symmetry.tests.real_hosts.managers import managers
-from ansible_collections.netpath.symmetry.tests.real_hosts.providers import VALID_SECONDS, Provider, Router
+from ansible_collections.netpath.symmetry.tests.real_hosts.providers import VALID_SECONDS, Delegator, Provider, Router
 
 SECONDS = 2.0  # from the new address to the new way
 FOLLOWER = "sh /var/lib/netpath-symmetry/symmetry-lease-routing"
-FIRST, SECOND = ("198.51.100.1/30", "198.51.100.2"), ("192.0.2.1/24", "192.0.2.77")
+FIRST, SECOND = LEASES
 SETTINGS = {
     "networkd": {
         "/etc/systemd/network/10-wan_a.network": "[Match]\nName=wan_a\n[Network]\nDHCP=ipv4\n"
@@ -96,15 +97,6 @@ def renew(host: RealHost, provider: Provider, lease: tuple[str, str]) -> float:
     """Give the host another lease; returns the seconds until packets with it take the right way."""
     provider.offer(*lease)
     return followed(host, lease[1], lease[0].partition("/")[0])
-
-
-def source_rules(host: RealHost, family: int = 4) -> list[str]:
-    lines = host.output(f"ip -{family} rule show | grep 'proto 83' | grep -v suppress || true").splitlines()
-    return [line.split()[2] for line in lines]
-
-
-def await_lease(host: RealHost, family: int = 4) -> None:
-    host.ssh(f"timeout 40 sh -c 'until ip -{family} route show default dev wan_a | grep -q via; do sleep 0.1; done'")
 
 
 def test_rules_follow_a_lease_and_go_with_the_one_that_is_there() -> None:
@@ -229,7 +221,7 @@ def _static_host() -> t.Iterator[RealHost]:
 def test_rules_follow_the_prefix_of_a_router() -> None:
     files = {"/etc/systemd/network/10-wan_a.network": RA}
     uplink = {"name": "fibre", "interface": "wan_a", "from_lease": True, "families": ["ipv6"]}
-    first, second = "2001:db8:c::", "2001:db8:d::"
+    first, second = PREFIXES
     with leased_host("networkd", files) as host, Router(host, "wan_a") as router:
         untouched = host.output(STATE)
         refused = run_role(host, {"source_routing_uplinks": [uplink]})
@@ -264,7 +256,40 @@ def test_rules_follow_the_prefix_of_a_router() -> None:
         assert host.output(STATE) == before
 
 
-def own_address(host: RealHost, prefix: str) -> str:
+def test_rules_follow_the_prefix_that_is_delegated_to_a_network_behind() -> None:
+    files = {
+        "/etc/systemd/network/10-wan_a.network": RA.replace("DHCPv6Client=no", "DHCPv6Client=always")
+        + "[DHCPv6]\nPrefixDelegationHint=::/56\n",
+        "/etc/systemd/network/20-lan.netdev": "[NetDev]\nName=lan\nKind=veth\n[Peer]\nName=desk\n",
+        "/etc/systemd/network/20-desk.network": "[Match]\nName=desk\n[Network]\nLinkLocalAddressing=no\n",
+        "/etc/systemd/network/20-lan.network": "[Match]\nName=lan\n[Network]\nDHCPPrefixDelegation=yes\n"
+        "[DHCPPrefixDelegation]\nUplinkInterface=wan_a\nSubnetId=1\nAnnounce=no\n",
+    }
+    uplink = {"name": "fibre", "interface": "wan_a", "from_lease": True, "families": ["ipv6"], "delegated_to": ["lan"]}
+    with leased_host("networkd", files) as host, Router(host, "wan_a") as router, Delegator(host, "wan_a") as server:
+        router.announce(PREFIXES[0])
+        server.delegate("2001:db8:f1::")
+        await_lease(host, 6)
+        source = own_address(host, "2001:db8:f1:1::", "lan")
+        assert host.uplink_of_ping(6, source) == "wan_b"
+        play(host, "first", {"source_routing_uplinks": [uplink]})
+        assert sorted(source_rules(host, 6)) == [f"{PREFIXES[0]}/64", "2001:db8:f1:1::/64"]
+        assert host.uplink_of_ping(6, source) == "wan_a"
+        server.delegate("2001:db8:f2::")
+        source = own_address(host, "2001:db8:f2:1::", "lan")
+        time.sleep(SECONDS)
+        assert "2001:db8:f2:1::/64" in source_rules(host, 6)
+        assert host.uplink_of_ping(6, source) == "wan_a"
+        deadline = time.monotonic() + 4 * VALID_SECONDS  # the kernel drops its route some time after that has expired
+        wanted = [f"{PREFIXES[0]}/64", "2001:db8:f2:1::/64"]
+        while sorted(source_rules(host, 6)) != wanted:
+            assert time.monotonic() < deadline, f"{source_rules(host, 6)}\n{server.log()}"
+            time.sleep(0.5)
+        play(host, "last", {"source_routing_state": "absent"})
+        assert source_rules(host, 6) == []
+
+
+def own_address(host: RealHost, prefix: str, link: str = "wan_a") -> str:
     """The address of the host in a prefix, once it has one."""
-    shown = f"ip -o -6 address show dev wan_a scope global | grep -o '{prefix[:-1]}[0-9a-f:]*'"
+    shown = f"ip -o -6 address show dev {link} scope global -tentative | grep -o '{prefix[:-1]}[0-9a-f:]*'"
     return host.output(f"timeout 20 sh -c \"until {shown}; do sleep 0.02; done\"").split()[0]
