@@ -259,7 +259,12 @@ kept:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._guard.journal import GuardError
-from ansible_collections.netpath.symmetry.plugins.module_utils._linux.apply import ApplyError, Guarding, carry_out
+from ansible_collections.netpath.symmetry.plugins.module_utils._linux.apply import (
+    ApplyError,
+    Guarding,
+    carry_out,
+    check_host,
+)
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux.command import CommandError
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux.live_host import read_host
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux.netlink import NetlinkError
@@ -331,6 +336,7 @@ def main() -> None:
         fixed = [table.id for table in desired.tables if table.id is not None]
         refuse_while_failed_over()
         planned = plan(read_host(fixed), desired, options)
+        check_host(planned.changes)
         if planned.changes and not module.check_mode:
             guarding = Guarding(params["require_guard"], params["change_id"])
             carry_out(planned, lambda: text_of(read_host(fixed), options, planned.changes), guarding)

@@ -171,7 +171,7 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._linux.apply impo
     ApplyError,
     Guarding,
     carry_out,
-    check_nft,
+    check_host,
 )
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux.command import CommandError, find
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux.live_host import read_host, read_rp_filter
@@ -236,7 +236,7 @@ def main() -> None:
         values = read_rp_filter()
         wishes += ended(values, expired, register.read(ROLE))
         planned = plan(read_host(), values, wishes, params["allow_management_cut"], standing(wishes))
-        check_nft(planned.changes)
+        check_host(planned.changes)
         if planned.changes and not module.check_mode:
             guarding = Guarding(params["require_guard"], params["change_id"])
             carry_out(planned, lambda: text_of(read_rp_filter(), wishes, standing(wishes)), guarding)

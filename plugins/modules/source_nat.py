@@ -172,7 +172,7 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._linux.apply impo
     ApplyError,
     Guarding,
     carry_out,
-    check_nft,
+    check_host,
     delete_connection,
 )
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux.command import CommandError
@@ -223,7 +223,7 @@ def run(params: dict[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
         found = plan(table, entries, read_connections(prefixes), existing)
     acknowledged = {entry["name"] for entry in declared if entry["acknowledge_source"]}
     report = source_report(found, acknowledged, params["unacknowledged"] == "refuse")
-    check_nft(found.plan.changes)
+    check_host(found.plan.changes)
     deleted = found.deletions
     if found.plan.changes and not check_mode:
         guarding = Guarding(params["require_guard"], params["change_id"])

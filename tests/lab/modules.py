@@ -27,10 +27,14 @@ def words(module: str, arguments: t.Mapping[str, t.Any], check_mode: bool = Fals
 
 
 def run_module(
-    netns: Netns, module: str, arguments: t.Mapping[str, t.Any], check_mode: bool = False
+    netns: Netns, module: str, arguments: t.Mapping[str, t.Any], check_mode: bool = False, prepare: str = ":"
 ) -> dict[str, t.Any]:
-    """The result of the module, whether it failed or not (``failed``). Arguments may be large: they go by a file."""
+    """The result of the module, whether it failed or not (``failed``). Arguments may be large: they go by a file.
+
+    ``prepare`` is a shell command that is run before, in the mount namespace that only the module has.
+    """
     *command, told = words(module, arguments, check_mode)
+    command = ["sh", "-ec", f'{prepare}\nexec "$@"', "sh", *command]
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         file.write(told)
         file.flush()

@@ -87,6 +87,8 @@ def test_dead_beyond_a_live_link_and_home_again(lab: Lab, home: str, talks: list
     assert lab.asks(BLOCKED) == "", "what must not leave by another uplink does"
     refused = run_module(lab.gw, "policy_routing", {"scope": "policy_route", "state": "absent"}, check_mode=True)
     assert refused.get("failed") and "has failed over on this host" in refused["msg"]
+    told = run_module(lab.gw, "host_facts", {})["ansible_facts"]["symmetry"]["parts"]["applied"]
+    assert not told["complete"] and told["why"].startswith("uplink_watch has failed over (a-4"), told
     # killed meanwhile, and started anew, it knows what it has switched
     switched = lab.state()
     lab.kill()

@@ -34,6 +34,7 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._guard.journal im
 from ansible_collections.netpath.symmetry.plugins.module_utils._guard.script import SCRIPT
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux.command import PACKAGES, find
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.ownership import STATE_DIR
+from ansible_collections.netpath.symmetry.plugins.module_utils._persist.files import why_not_written
 
 COMMAND = "/usr/local/sbin/symmetry-guard"
 SCRIPT_NEEDS = ("flock", "setsid", "timeout", "readlink", "ip")
@@ -59,7 +60,7 @@ def control(request: Request, state_dir: str = STATE_DIR, check_mode: bool = Fal
     """Do what is requested. Raises GuardError where it is refused or fails."""
     decision = decide(request, read_pending(state_dir), read_ended(state_dir))
     if decision.action == "arm":
-        _check_tools(request.needs)
+        _check_host(state_dir, request.needs)
     before, after = _text(decision.change), _text_after(decision, request)
     change = decision.change
     at_reboot = boot_unit.at_reboot(state_dir) if request.state == "armed" else ""
@@ -90,8 +91,11 @@ def install(state_dir: str) -> str:
     return path
 
 
-def _check_tools(needs: t.Sequence[str]) -> None:
-    """What the inverses will call must be there before anything is armed. Raises GuardError."""
+def _check_host(state_dir: str, needs: t.Sequence[str]) -> None:
+    """The journal can be written, and what the inverses will call is there. Raises GuardError."""
+    why = why_not_written(state_dir)
+    if why:
+        raise GuardError(f"{why}. Nothing was armed")
     missing = [tool for tool in (*SCRIPT_NEEDS, *needs) if not find(tool)]
     if missing:
         told = ", ".join(f"{tool} (package {PACKAGES.get(tool, tool)})" for tool in dict.fromkeys(missing))

@@ -21,6 +21,7 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._guard.journal im
 )
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux import command, register
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.routing import Route, Rule
+from ansible_collections.netpath.symmetry.plugins.module_utils._persist.files import why_not_written
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.change import (
     Change,
     Connection,
@@ -29,8 +30,9 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._plan.change impo
     conntrack_arguments,
     undo_of,
 )
+from ansible_collections.netpath.symmetry.plugins.module_utils._plan.errors import PlanError
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.plan import Plan
-from ansible_collections.netpath.symmetry.plugins.module_utils._plan.register import RegisterEntry
+from ansible_collections.netpath.symmetry.plugins.module_utils._plan.register import DIRECTORY, RegisterEntry
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.touched import touched
 
 
@@ -68,6 +70,26 @@ def carry_out(plan: Plan, reread: t.Callable[[], str], guarding: Guarding) -> No
                 f"time, or the kernel did not do what was asked{_taken_back(plan.changes)}\n"
                 f"{difference(plan.after, found)}"
             )
+
+
+def check_host(changes: t.Sequence[Change]) -> None:
+    """See, changing nothing, that this host can take the changes, and back. Raises PlanError and CommandError.
+
+    The tools must be there, and what is written must not be mounted read-only, as /proc/sys is in many containers;
+    nft and the kernel check our transaction without committing it (``nft -c``).
+    """
+    subjects = [change.subject for change in changes]
+    for kind, tool in (((Rule, Route), "ip"), (NftObject, "nft"), (Connection, "conntrack")):
+        if any(isinstance(subject, kind) for subject in subjects):
+            command.require(tool)
+    paths = [f"/proc/sys/{subject.path}" for subject in subjects if isinstance(subject, Sysctl)]
+    if any(isinstance(subject, RegisterEntry) for subject in subjects):
+        paths.append(DIRECTORY)
+    for why in filter(None, map(why_not_written, paths)):
+        raise PlanError(f"{why}. Nothing was changed")
+    lines = [line for change in changes if change.kind == "nft" for line in change.nft_lines()]
+    if lines:
+        command.run(["nft", "-c", "-f", "-"], input="\n".join(lines) + "\n")
 
 
 def armed(guarding: Guarding) -> t.Optional[Pending]:
@@ -110,13 +132,6 @@ def take_back(changes: t.Sequence[Change]) -> str:
         if done.rc != 0:
             failures.append((done.stdout + done.stderr).strip() or line)
     return "; ".join(failures)
-
-
-def check_nft(changes: t.Sequence[Change]) -> None:
-    """Let nft and the kernel check a transaction without committing it (``nft -c``); raises CommandError."""
-    lines = [line for change in changes if change.kind == "nft" for line in change.nft_lines()]
-    if lines:
-        command.run(["nft", "-c", "-f", "-"], input="\n".join(lines) + "\n")
 
 
 def difference(planned: str, found: str) -> str:

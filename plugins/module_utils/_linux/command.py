@@ -57,7 +57,7 @@ def run(argv: t.Sequence[str], input: str | None = None, check: bool = True) -> 
     With ``check`` a non-zero exit raises CommandError. MissingToolError and PermissionDeniedError
     (both are CommandErrors) tell the two causes apart that a user can mend.
     """
-    path = _path_of(argv[0])
+    path = require(argv[0])
     try:
         done = subprocess.run(
             [path, *argv[1:]],
@@ -85,7 +85,7 @@ def run_bounded(argv: t.Sequence[str], limit: int) -> str:
 
     For tools that print little on standard error. Raises CommandError as ``run`` does.
     """
-    path = _path_of(argv[0])
+    path = require(argv[0])
     with subprocess.Popen(
         [path, *argv[1:]],
         stdin=subprocess.DEVNULL,
@@ -106,7 +106,8 @@ def run_bounded(argv: t.Sequence[str], limit: int) -> str:
     return completed.stdout
 
 
-def _path_of(tool: str) -> str:
+def require(tool: str) -> str:
+    """The path of a tool; raises MissingToolError."""
     path = find(tool)
     if path is None:
         raise MissingToolError(f"{tool} is not installed on this host (package {PACKAGES.get(tool, tool)})")

@@ -290,9 +290,12 @@ def _will_undo(gathering: Gathering) -> t.Optional[Dict]:
 
 
 def _applied(gathering: Gathering) -> t.Optional[Dict]:
-    from ansible_collections.netpath.symmetry.plugins.module_utils._linux import systemd
+    from ansible_collections.netpath.symmetry.plugins.module_utils._linux import systemd, uplink_watch
     from ansible_collections.netpath.symmetry.plugins.module_utils._persist import upkeep
 
+    switched = uplink_watch.failed_over()
+    if switched:
+        return {"why": f"uplink_watch has failed over ({', '.join(switched)}): routes of ours are out until it is home"}
     if not all(gathering.wants(subset) for subset in ("routing", "netfilter", "sysctls")):
         return {"why": "what is in force is known with gather_subset routing, netfilter and sysctls only"}
     gathering.facts["applied"] = upkeep.read_missing(gathering.facts) if systemd.is_process_1() else []

@@ -15,7 +15,7 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._linux.apply impo
     ApplyError,
     Guarding,
     carry_out,
-    check_nft,
+    check_host,
 )
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux.command import CommandError
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux.netlink import NetlinkError
@@ -43,7 +43,7 @@ def run(module: t.Any, make_plan: t.Callable[[Params], Planned]) -> None:
     params = module.params
     try:
         planned = make_plan(params)
-        check_nft(planned.plan.changes)
+        check_host(planned.plan.changes)
         if planned.plan.changes and not module.check_mode:
             carry_out(planned.plan, planned.reread, Guarding(params["require_guard"], params["change_id"]))
     except (PlanError, ApplyError, GuardError, CommandError, NetlinkError) as error:

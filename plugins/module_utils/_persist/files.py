@@ -81,10 +81,23 @@ def read(path: str) -> t.Optional[File]:
         raise PersistError(f"{path} cannot be read: {error}") from error
 
 
+def why_not_written(path: str) -> str:
+    """Why nothing can be written at this path, which need not exist; empty where nothing speaks against it."""
+    folder = os.path.abspath(path)
+    while not os.path.isdir(folder):
+        folder = os.path.dirname(folder)
+    if not os.statvfs(folder).f_flag & os.ST_RDONLY:
+        return ""
+    while not os.path.ismount(folder):
+        folder = os.path.dirname(folder)
+    return f"{path} cannot be written: {folder} is mounted read-only; make it writable (mount -o remount,rw {folder})"
+
+
 def plan(wanted: t.Iterable[File], present: t.Iterable[str]) -> list[FileChange]:
     """The changes that make the files as wanted, in the order of their names.
 
     ``present`` are the paths of ours that there may be: what is not wanted of them goes.
+    Raises PersistError where a file cannot be read, or its place cannot be written.
     """
     by_path = {file.path: file for file in wanted}
     changes = []
@@ -92,6 +105,10 @@ def plan(wanted: t.Iterable[File], present: t.Iterable[str]) -> list[FileChange]
         before, after = read(path), by_path.get(path)
         if before != after:
             changes.append(FileChange(path, before, after))
+    for change in changes:
+        why = why_not_written(change.path)
+        if why:
+            raise PersistError(f"{why}. Nothing was changed")
     return changes
 
 

@@ -226,7 +226,14 @@ def _addresses_of(uplink: Data, interfaces: Data) -> list[str]:
             for one in interfaces[name].get("addresses", ())
             if one.get("scope", "global") == "global" and not {"tentative", "dadfailed"} & set(one.get("flags", ()))
         ]
-    return [one for one in dict.fromkeys(found) if not gateway or family_of(one) == family_of(str(gateway))]
+    usable = [one for one in dict.fromkeys(found) if not gateway or family_of(one) == family_of(str(gateway))]
+    if not usable:
+        kind = f"IPv{family_of(str(gateway))} address" if gateway else "address"
+        raise PlanError(
+            f"uplink {uplink['name']}: interface {name} has no {kind} that replies could come from (link-local and "
+            "tentative ones do not count); give it one, name addresses, or take from_lease where it comes by a lease"
+        )
+    return usable
 
 
 def _connected_routes(interface: str, interfaces: Data, family: int) -> list[Dict]:

@@ -90,6 +90,13 @@ def _table_ids(host: Host, desired: Desired, options: Options) -> dict[str, int]
     Tables with the same routes share an id: there would be no telling which is which the next time.
     """
     ids = {table.name: _declared_id(host, table, options) for table in desired.tables if table.id is not None}
+    owner: dict[int, str] = {}
+    for name, number in ids.items():
+        if owner.setdefault(number, name) != name:
+            raise PlanError(
+                f"tables: {owner[number]!r} and {name!r} both have id {number}, and a lookup would not tell which is "
+                "meant; put the routes into one entry, or give each an id of its own"
+            )
     looked_up = {rule.table for rule in host.rules}
     by_content: dict[frozenset[Route], int] = {}
     contents = _contents(host, options)

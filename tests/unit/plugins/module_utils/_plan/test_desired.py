@@ -30,6 +30,7 @@ INTERFACES = {
     },
     "wan_b": {"addresses": [{"family": 4, "address": "198.51.100.6", "prefixlen": 30}]},
 }
+LINK_LOCAL = {"family": 6, "address": "fe80::2", "prefixlen": 64, "scope": "link"}
 
 
 def test_all_pins_share_one_table_and_one_rule_per_family() -> None:
@@ -126,8 +127,10 @@ def test_named_addresses() -> None:
         ([{"name": "a", "interface": "eth9"}], "interface 'eth9' does not exist"),
         ([{"name": "a", "interface": "wan_a", "gateway": "x"}], "'x' is not an IPv4 or IPv6 address"),
         ([UPLINKS[0], {"name": "a", "interface": "wan_b"}], "two interfaces"),
+        ([{"name": "l", "interface": "bare"}], "interface bare has no address that replies could come from"),
+        ([{"name": "l", "interface": "bare", "gateway": "192.0.2.1"}], "interface bare has no IPv4 address"),
     ],
 )
 def test_bad_uplinks(uplinks: list, message: str) -> None:
     with pytest.raises(PlanError, match=message):
-        source_rules_desired(uplinks, INTERFACES)
+        source_rules_desired(uplinks, {**INTERFACES, "bare": {"addresses": [LINK_LOCAL]}})
