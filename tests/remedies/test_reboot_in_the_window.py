@@ -64,5 +64,7 @@ def test_without_the_unit_it_stays_pending(host: RealHost) -> None:
 def test_a_masked_unit_is_respected_and_said(host: RealHost) -> None:
     host.ssh(f"ln -sf /dev/null {UNIT}")
     assert f"a reboot  leaves it pending until 'symmetry-guard revert': {UNIT} is a link" in change(host, "third")
+    done = host.play([{"netpath.symmetry.persistence": {"interfaces": [{"name": "wan_b", "mode": "strict"}]}}])
+    assert done.returncode == 0 and "changed=1" in done.stdout, done.stdout + done.stderr
     assert host.output(f"readlink {UNIT}").strip() == "/dev/null"
     host.output("symmetry-guard revert")

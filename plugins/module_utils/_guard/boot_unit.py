@@ -61,6 +61,11 @@ def files_of_unit() -> list[File]:
     return unit_files(NAME, _UNIT)
 
 
+def is_masked() -> bool:
+    """Whether somebody has masked the unit, or put another one in its place: that is respected."""
+    return os.path.islink(f"{UNITS}/{NAME}.service")
+
+
 def at_reboot(state_dir: str) -> str:
     """What becomes of a change that is pending in this journal when the host reboots, in words."""
     why = _why_not(state_dir)
@@ -88,7 +93,7 @@ def _why_not(state_dir: str) -> str:
         return f"the unit that takes it back at boot reads {STATE_DIR} only"
     if not systemd.is_process_1():
         return "process 1 of this host is not systemd, or runs in another network namespace"
-    if os.path.islink(f"{UNITS}/{NAME}.service"):
+    if is_masked():
         return f"{UNITS}/{NAME}.service is a link, so somebody has masked or replaced the unit"
     folder = UNITS if os.path.isdir(UNITS) else "/etc"
     return "" if os.access(folder, os.W_OK) else f"{UNITS} cannot be written"

@@ -206,9 +206,11 @@ def programs() -> list[File]:
     """The script, and the unit that takes back before the network is set up what was pending when the host went down.
 
     They are no part of a change: they stand before the first file of it and stay, for a revert must not remove what
-    finishes it. Without other files they do nothing. The unit is there already where the guard has armed a change.
+    finishes it. Without other files they do nothing. The unit is there already where the guard has armed a change. One
+    that somebody has masked stays so, as whoever armed the change was told.
     """
-    return [File(SCRIPT_PATH, _filled(SCRIPT), 0o755), *boot_unit.files_of_unit()]
+    unit = [] if boot_unit.is_masked() else boot_unit.files_of_unit()
+    return [File(SCRIPT_PATH, _filled(SCRIPT), 0o755), *unit]
 
 
 def restore_unit() -> list[File]:
