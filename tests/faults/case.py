@@ -29,6 +29,8 @@ class Case:
     hosts: int
     seed: int
     guarded: bool = True
+    without: str = ""  # what a negative control leaves out, of whole.WITHOUT
+    alone: bool = False  # the playbook is killed first: nobody but the host itself can settle the change
 
 
 @dataclasses.dataclass
@@ -55,16 +57,19 @@ class Outcome:
         what = "HALF" if self.half else "/".join(sorted(set(self.states.values())))
         lost = f" UNREACHABLE {' '.join(self.unreachable)}" if self.unreachable else ""
         case = self.case
-        return (f"{case.number:4} {case.fault} at {case.step}, {case.hosts} hosts: {self.did or 'TOO LATE'}; "
+        control = f"control, without {case.without}: " if case.without else ""
+        return (f"{case.number:4} {control}{case.fault} at {case.step}, {case.hosts} hosts: {self.did or 'TOO LATE'}; "
                 f"{what}{lost} after {self.seconds:.1f} s")
 
 
 class Stage:
     """A lab with the states in which a change may end there."""
 
+    faults: t.ClassVar[t.Mapping[str, inject.Fault]] = inject.FAULTS
+
     def __init__(self, directory: str, name: str) -> None:
         self.directory, self.name = directory, name
-        self.lab = FaultLab(directory, name)
+        self.lab = self._make_lab()
         self.count = 0
         self.references: dict[str, dict[str, t.Any]] = {}
         try:
@@ -73,23 +78,34 @@ class Stage:
             self.lab.remove()
             raise
 
+    def _make_lab(self) -> t.Any:
+        return FaultLab(self.directory, self.name)
+
+    def hosts_of(self, case: Case) -> tuple[t.Any, ...]:
+        """The hosts that a case changes."""
+        return tuple(self.lab.hosts[name] for name in (HOSTS if case.hosts > 1 else HOSTS[:1]))
+
     def _record(self) -> None:
         """Both states of every host, each without and with what the third party does, from a change left in peace."""
         hosts = list(self.lab.hosts.values())
         for host in hosts:
             third_party.settle_in(host)
         self._both("old")
+        self._undisturbed(hosts)
+        self._both("new")
+        self.clear("undisturbed")
+        for host in hosts:
+            if host.observe() != self.references["old"][host.name]:
+                raise Stuck(f"{host.name} is not in the old state after a rollback that nobody disturbed")
+
+    def _undisturbed(self, hosts: t.Sequence[t.Any]) -> None:
+        """The change as it is when nothing happens; raises Stuck where it is not kept."""
         folder = pathlib.Path(self.directory, f"{self.name}.undisturbed")
         control = Control(self.lab, folder, "undisturbed", HOSTS)
         control.start()
         wait_for("the end of the undisturbed run", control.ended)
         if {host.standing("undisturbed") for host in hosts} != {"confirmed"}:
             raise Stuck(f"a change that nobody disturbs is not confirmed:\n{control.told()}")
-        self._both("new")
-        self.clear("undisturbed")
-        for host in hosts:
-            if host.observe() != self.references["old"][host.name]:
-                raise Stuck(f"{host.name} is not in the old state after a rollback that nobody disturbed")
 
     def _both(self, state: str) -> None:
         for suffix, move in (("", None), ("+", third_party.act)):
@@ -110,7 +126,7 @@ class Stage:
     def renew(self) -> None:
         """Another lab in place of one that a fault has left in a state that nobody knows."""
         self.lab.remove()
-        self.lab = FaultLab(self.directory, self.name)
+        self.lab = self._make_lab()
         for host in self.lab.hosts.values():
             third_party.settle_in(host)
 
@@ -134,7 +150,7 @@ class Stage:
         began = time.monotonic()
         outcome = Outcome(case)
         rng = random.Random(f"{case.seed} {case.number} {attempt}")
-        hosts = tuple(self.lab.hosts[name] for name in (HOSTS if case.hosts > 1 else HOSTS[:1]))
+        hosts = self.hosts_of(case)
         victims = hosts if len(hosts) > 1 and rng.random() < 0.2 else (rng.choice(hosts),)
         self.count += 1
         change_id = f"fault{case.number}-{self.count}"
@@ -149,7 +165,9 @@ class Stage:
         control.start()
         try:
             control.await_step(case.step)
-            outcome.did = inject.FAULTS[case.fault](scene) or ""
+            if case.alone:
+                control.kill(True)
+            outcome.did = self.faults[case.fault](scene) or ""
             scene.go()
             self._await_end(case, control, hosts, scene)
         except Stuck as error:
@@ -170,13 +188,16 @@ class Stage:
         wait_for("the end of the run", control.ended)
         for heal in scene.heal:
             heal()
-        if not case.guarded:
+        if not case.guarded or case.without:
             return
         wait_for("the settling of what the run left", lambda: not control.settling(), 120)
         # Whoever could still confirm has gone.
         for host in hosts:
-            inject.overdue(host)
+            self.overdue(host)
         wait_for("the end of every pending change", lambda: not any(host.pending() for host in hosts), 60)
+
+    def overdue(self, host: t.Any) -> None:
+        inject.overdue(host)
 
     def _judge(self, outcome: Outcome, control: Control, hosts: t.Sequence[Host]) -> None:
         others = outcome.case.fault == "third party" and outcome.injected
@@ -185,6 +206,8 @@ class Stage:
         status = control.process.returncode if control.process else None
         if outcome.case.guarded and status == 0 and set(outcome.states.values()) != {"new"}:
             outcome.wrong.append(f"the run ended with status 0 and the hosts are {outcome.states}")
+        if outcome.case.guarded:
+            outcome.wrong += [f"on {host.name} the change is still pending" for host in hosts if host.pending()]
         if others and set(outcome.states.values()) == {"old"}:
             outcome.wrong += self._untold(outcome, control, hosts)
 

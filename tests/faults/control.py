@@ -13,12 +13,12 @@ import sys
 import time
 import typing as t
 
-from ansible_collections.netpath.symmetry.tests.faults.lab import HERE, FaultLab, kill
+from ansible_collections.netpath.symmetry.tests.faults.lab import HERE, kill
 
 PLAYBOOK = str(pathlib.Path(sys.executable).with_name("ansible-playbook"))
 COLLECTIONS = HERE.parents[1] / "build" / "collections"
 GUARD_SECONDS = 60
-RUN_WITHIN = 240.0  # seconds; a busy machine and a host that is waited for
+RUN_WITHIN = 900.0  # seconds; a busy machine, an emulated one, and a host that is waited for
 
 
 class Stuck(AssertionError):
@@ -34,11 +34,21 @@ def wait_for(what: str, holds: t.Callable[[], t.Any], seconds: float = RUN_WITHI
         time.sleep(pause)
 
 
+class Lab(t.Protocol):
+    """Hosts that the playbook reaches: by which inventory, and with which variables."""
+
+    @property
+    def inventory(self) -> pathlib.Path: ...
+
+    @property
+    def variables(self) -> t.Mapping[str, t.Any]: ...
+
+
 class Control:
     """A run of the playbook. What it prints is in ``output`` of its folder."""
 
     def __init__(
-        self, lab: FaultLab, folder: pathlib.Path, change_id: str, hosts: t.Sequence[str], **variables: t.Any
+        self, lab: Lab, folder: pathlib.Path, change_id: str, hosts: t.Sequence[str], **variables: t.Any
     ) -> None:
         self.folder = folder
         self.keeper = folder / "keeper"
@@ -46,11 +56,10 @@ class Control:
         for name in ("hold", "keeper"):
             (folder / name).mkdir(parents=True, exist_ok=True)
         told = {
-            "lab_dir": lab.paths.dir, "lab_name": lab.paths.lab, "change_id": change_id,
-            "guard_seconds": GUARD_SECONDS, "change_hosts": ",".join(hosts), "keeper_directory": str(self.keeper),
-            **variables,
+            "change_id": change_id, "guard_seconds": GUARD_SECONDS, "change_hosts": ",".join(hosts),
+            "keeper_directory": str(self.keeper), **lab.variables, **variables,
         }
-        self._command = [PLAYBOOK, "-i", str(HERE / "hosts.yml"), str(HERE / "change.yml")]
+        self._command = [PLAYBOOK, "-i", str(lab.inventory), str(HERE / "change.yml")]
         for name, value in told.items():
             self._command += ["-e", f"{name}={value}"]
         self._environment = {

@@ -231,8 +231,3 @@ FAULTS: dict[str, Fault] = {
     "third party": others_change,
 }
 CLOCK = "clock jump"  # in an emulated machine, see clock.py
-# Rows of the matrix for which there is no cell here, and why.
-NOT_COVERED = {
-    "reboot": "the lab's hosts are namespaces; see the persistence tests",
-    "power cut": "needs a machine of its own with a disk",
-}

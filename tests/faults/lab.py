@@ -129,6 +129,14 @@ class FaultLab:
         self.management = f"nps-{name}-mgmt"
         self.hosts = {host: Host(self, host) for host in HOSTS}
 
+    @property
+    def inventory(self) -> pathlib.Path:
+        return HERE / "hosts.yml"
+
+    @property
+    def variables(self) -> dict[str, str]:
+        return {"lab_dir": self.paths.dir, "lab_name": self.paths.lab}
+
     def remove(self) -> None:
         ensure.ensure(self.paths, "absent", "")
 

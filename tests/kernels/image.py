@@ -55,21 +55,20 @@ class Image:
 
 def stock_image() -> Image:
     """The image of this distribution's stock kernel; raises ImageError."""
-    _check_programs()
-    packages = _packages()
-    fingerprint = _fingerprint(packages)
-    place = CACHE / fingerprint
+    check_programs()
+    wanted = packages()
+    place = CACHE / fingerprint([*wanted, pathlib.Path(__file__).read_text()])
     if not (place / "release").exists():
         CACHE.mkdir(parents=True, exist_ok=True)
         for old in CACHE.iterdir():  # of other versions
             shutil.rmtree(old)
         with tempfile.TemporaryDirectory(dir=CACHE) as work:
-            made = _make(packages, pathlib.Path(work))
+            made = _make(wanted, pathlib.Path(work))
             made.rename(place)
     return Image((place / "release").read_text().strip(), place / "kernel", place / "files.cpio")
 
 
-def _check_programs() -> None:
+def check_programs() -> None:
     missing = [name for name in (EMULATOR, *_NEEDED) if shutil.which(name) is None]
     if missing:
         raise ImageError(
@@ -81,7 +80,7 @@ def _output(*words: str) -> str:
     return subprocess.run(words, check=True, capture_output=True, text=True).stdout
 
 
-def _packages() -> list[str]:
+def packages() -> list[str]:
     """The packages with the stock kernel and its modules, as ``name=version``."""
     if _output("dpkg", "--print-architecture").strip() != "amd64":
         raise ImageError("the emulated machine is an x86-64 one and runs programs of this machine, which is another")
@@ -123,27 +122,20 @@ def _interpreter() -> pathlib.Path:
     return pathlib.Path(getattr(sys, "_base_executable", sys.executable)).resolve()
 
 
-def _fingerprint(packages: t.Sequence[str]) -> str:
-    parts = [*packages, sys.version, pathlib.Path(__file__).read_text()]
+def fingerprint(parts: t.Sequence[str]) -> str:
+    """Of these texts and of the programs that go into an image: made anew when one of them is another."""
+    parts = [*parts, sys.version]
     parts += [f"{path} {path.stat().st_size} {path.stat().st_mtime}" for path in (*_programs(), _interpreter())]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
-def _make(packages: t.Sequence[str], work: pathlib.Path) -> pathlib.Path:
+def _make(wanted: t.Sequence[str], work: pathlib.Path) -> pathlib.Path:
     """Make the image in ``work`` and return the directory that holds it."""
-    unpacked, made = work / "unpacked", work / "made"
+    made = work / "made"
     made.mkdir()
-    for package in packages:
-        done = subprocess.run(
-            ["apt-get", "-q", "download", package], cwd=work, capture_output=True, text=True, check=False
-        )
-        if done.returncode:
-            raise ImageError(f"apt-get download {package}: {done.stderr.strip()}")
-    for package in work.glob("*.deb"):
-        subprocess.run(["dpkg-deb", "-x", package, unpacked], check=True)
-    (modules,) = (path for path in unpacked.glob("**/lib/modules/*") if path.is_dir())
+    kernel, modules = unpack(wanted, work)
     release = modules.name
-    shutil.copyfile(next(unpacked.glob("boot/vmlinuz-*")), made / "kernel")
+    shutil.copyfile(kernel, made / "kernel")
     with open(made / "files.cpio", "wb") as file, Archive(file) as archive:
         for folder in ("proc", "sys", "dev", "tmp", "run", "etc", "root"):
             archive.folder(folder)
@@ -157,14 +149,32 @@ def _make(packages: t.Sequence[str], work: pathlib.Path) -> pathlib.Path:
     return made
 
 
+def unpack(wanted: t.Sequence[str], work: pathlib.Path) -> tuple[pathlib.Path, pathlib.Path]:
+    """Fetch the packages into ``work``; returns the kernel and the directory of its modules. Raises ImageError."""
+    for package in wanted:
+        done = subprocess.run(
+            ["apt-get", "-q", "download", package], cwd=work, capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise ImageError(f"apt-get download {package}: {done.stderr.strip()}")
+    for package in work.glob("*.deb"):
+        subprocess.run(["dpkg-deb", "-x", package, work / "unpacked"], check=True)
+    (modules,) = (path for path in work.glob("unpacked/**/lib/modules/*") if path.is_dir())
+    return next(work.glob("unpacked/boot/vmlinuz-*")), modules
+
+
+def base_of(modules: pathlib.Path) -> pathlib.Path:
+    """Where depmod and modprobe find lib/modules with these."""
+    return next(above for above in modules.parents if (above / "lib" / "modules").is_dir() and above.name != "usr")
+
+
 def _add_modules(archive: Archive, modules: pathlib.Path) -> None:
     """The modules of networking, with the index by which the kernel asks for them."""
     for path in modules.glob("kernel/**/*.ko*"):
         kept = str(path.relative_to(modules)).startswith(_MODULES) and not _UNUSED_MODULES.intersection(path.parts)
         if not kept:
             path.unlink()
-    base = next(parent for parent in modules.parents if (parent / "lib" / "modules").is_dir() and parent.name != "usr")
-    subprocess.run(["depmod", "-b", base, modules.name], check=True)
+    subprocess.run(["depmod", "-b", base_of(modules), modules.name], check=True)
     for path in modules.glob("**/*"):
         if path.is_file() and not path.is_symlink():
             archive.copy(path, f"usr/lib/modules/{modules.name}/{path.relative_to(modules)}")

@@ -28,7 +28,6 @@ import typing as t
 from ansible_collections.netpath.symmetry.tests.lab.netns import Netns
 from ansible_collections.netpath.symmetry.tests.real_hosts import userland
 
-BOOT_SECONDS = 90  # a boot takes 3 to 10 s; other tests may keep the processors
 # Link of the host: addresses of the host, addresses of the neighbour at the other end.
 LINKS = {
     "mgmt0": (("10.99.0.2/24",), ("10.99.0.1/24",)),
@@ -58,6 +57,10 @@ def gateways(link: str) -> list[str]:
 
 class RealHost:
     """One host and its neighbour. Use it as a context manager; ``boot`` starts it."""
+
+    boot_seconds = 90  # a boot takes 3 to 10 s; other tests may keep the processors
+    connect_seconds = 3
+    silent_seconds = 10  # after which a connection has ended
 
     def __init__(self, name: str, files: t.Mapping[str, str], enable: t.Sequence[str], layer: str = "") -> None:
         """``files`` are written below / before the first boot, a text "LINK target" as a symbolic link.
@@ -137,6 +140,11 @@ class RealHost:
 
     def boot(self) -> None:
         """Make a fresh namespace and its links, start the host and wait until it is up."""
+        self.start()
+        self.wait_up()
+
+    def start(self) -> None:
+        """The same without the waiting. The host ends with the thread that calls this."""
         self.netns.create()
         for link in LINKS:
             self.plug(link)
@@ -159,10 +167,9 @@ class RealHost:
                 env={**os.environ, "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "network", "LC_ALL": "C"},
                 stdin=subprocess.DEVNULL, stdout=console, stderr=subprocess.STDOUT, start_new_session=True,
             )
-        self._wait_up()
 
-    def _wait_up(self) -> None:
-        deadline = time.monotonic() + BOOT_SECONDS
+    def wait_up(self) -> None:
+        deadline = time.monotonic() + self.boot_seconds
         said = ""
         while time.monotonic() < deadline:
             if self._process is None or self._process.poll() is not None:
@@ -173,7 +180,7 @@ class RealHost:
                 if said in ("running", "degraded"):
                     return
             time.sleep(0.2)
-        raise HostError(f"{self.name} is not up after {BOOT_SECONDS} s, systemd says {said!r}:\n{self.console()}")
+        raise HostError(f"{self.name} is not up after {self.boot_seconds} s, systemd says {said!r}:\n{self.console()}")
 
     def stop(self) -> None:
         """Power off in order; by force where that takes too long. The namespace goes."""
@@ -233,6 +240,11 @@ class RealHost:
             ["ip", "link", "add", link, "netns", self.netns.name, "type", "veth",
              "peer", "name", far, "netns", self.neighbour.name], check=True,
         )
+        self.set_up_far(link)
+
+    def set_up_far(self, link: str) -> None:
+        """Addresses for the neighbour's end of a link."""
+        far = f"{link}_far"
         for address in LINKS[link][1]:
             self.neighbour.run(f"ip address add {address} dev {far}{' nodad' if ':' in address else ''}")
         self.neighbour.run(f"ip link set {far} up")
@@ -289,7 +301,8 @@ class RealHost:
         return [
             *("-i", f"{self._dir}/user_key", "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes"),
             *("-o", "StrictHostKeyChecking=yes", "-o", f"UserKnownHostsFile={self._dir}/known_hosts"),
-            *("-o", "ConnectTimeout=3", "-o", "ServerAliveInterval=2", "-o", "ServerAliveCountMax=5"),
+            *("-o", f"ConnectTimeout={self.connect_seconds}"),
+            *("-o", "ServerAliveInterval=2", "-o", f"ServerAliveCountMax={self.silent_seconds // 2}"),
         ]
 
     def ssh(self, script: str, check: bool = True, timeout: float = 60) -> subprocess.CompletedProcess[str]:
