@@ -19,10 +19,12 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._persist.files im
 NAME = "symmetry-journal"
 UNITS = "/etc/systemd/system"
 SCRIPT_PATH = f"{STATE_DIR}/symmetry-restore"  # of what is persisted; not there where nothing ever was
-# Programs that stay on a host. What the revert puts back of them is there too late for systemd's plan of this boot.
+# Programs that stay on a host. What the revert puts back of them is there too late for systemd's plan of this boot. One
+# that somebody has disabled was not to run.
 RESIDENTS = ("symmetry-uplink-watch", "symmetry-lease-routing")
 _START = "; ".join(
-    f"[ ! -f {UNITS}/{name}.service ] || systemctl start --no-block {name}.service" for name in RESIDENTS
+    f"[ ! -e {UNITS}/multi-user.target.wants/{name}.service ] || systemctl start --no-block {name}.service"
+    for name in RESIDENTS
 )
 MANAGERS = "systemd-networkd.service NetworkManager.service networking.service"
 FIREWALLS = "nftables.service firewalld.service ufw.service netfilter-persistent.service"

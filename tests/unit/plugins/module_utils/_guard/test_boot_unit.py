@@ -13,7 +13,9 @@ def test_programs_that_the_revert_has_put_back_are_started_in_this_boot():
     (text,) = [file.text for file in boot_unit.files_of_unit() if file.link is None]
     start = [line for line in text.splitlines() if line.startswith("ExecStopPost=")][-1]
     assert sorted(boot_unit.RESIDENTS) == sorted((lease_routing.NAME, uplink_watch.NAME))
+    for unit in (lease_routing.UNIT, uplink_watch.UNIT):
+        assert "WantedBy=multi-user.target\n" in unit
     for name in boot_unit.RESIDENTS:
-        path = f"/etc/systemd/system/{name}.service"
-        assert f"[ ! -f {path} ] || systemctl start --no-block {name}.service" in start
+        enabled = f"/etc/systemd/system/multi-user.target.wants/{name}.service"
+        assert f"[ ! -e {enabled} ] || systemctl start --no-block {name}.service" in start
     assert start.index("daemon-reload") < start.index("start --no-block")
