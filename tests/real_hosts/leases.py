@@ -155,7 +155,7 @@ SUBJECT = Subject(
     events=("reload of the manager", "carrier flap", "restart of the manager", "interface anew",
             *(event.name for event in EVENTS), "reboot", "power cut", "expiry", "unconfirmed, reboot",
             "unconfirmed, power cut"),
-    why_not="nothing of it is in the nft table, in sysctls or in files of ours that are put back",
+    why_not="nothing of it is in the nft table or in sysctls; of the rule, another event is about the follower's own",
     prepare=_await_leases, settle=40.0,  # of another prefix, the one of before ends with its lifetime
     unkept="systemctl disable --now symmetry-lease-routing.service || :",
 )
@@ -163,7 +163,7 @@ SUBJECT = Subject(
 
 def rows() -> list[Row]:
     """A host of each network manager, and one where nobody follows."""
-    told = [(f"leases, {name}", f"{name}, leases", "auto") for name in
+    told = [(f"leases on {name}", f"{name}, leases", "auto") for name in
             ("networkd", "networkmanager", "ifupdown", "netplan, networkd", "netplan, NetworkManager")]
-    told.append(("leases, control, nobody follows", "networkd, leases", None))
+    told.append(("control with leases, nobody follows", "networkd, leases", None))
     return [Row(name, manager, provider, SUBJECT, "leases", host=LeasedHost) for name, manager, provider in told]

@@ -320,18 +320,21 @@ def run_row(row: Row, name: str, events: t.Sequence[Event], outcomes: dict[str, 
 
 
 def matrix(table: t.Mapping[str, t.Mapping[str, str]], events: t.Sequence[Event]) -> str:
-    """Provider x event x outcome as text, with the number of cells of each row; below, why cells do not apply."""
+    """Provider x event x outcome as text, with the number of cells of each row.
+
+    The events are numbered, with their names above; below, why cells do not apply.
+    """
     rows = {row.name: row for row in ROWS}
     width = max(len(name) for name in table)
-    lines = [f"{'':{width}}  " + "  ".join(event.name for event in events) + "  kept"]
+    names = [f"{number:>{width}}  {event.name}" for number, event in enumerate(events, 1)]
+    lines = [*names, "", f"{'':{width}}  " + "".join(f"{number:<6}" for number in range(1, len(events) + 1)) + "kept"]
     for name, outcomes in table.items():
         empty = ["-" if rows[name].has(e) else "n/a" for e in events]
         cells = [("LOST" if outcomes[e.name] else "kept") if e.name in outcomes else none
                  for e, none in zip(events, empty, strict=True)]
-        kept = sum(cell == "kept" for cell in cells)
-        line = "  ".join(f"{cell:{len(event.name)}}" for cell, event in zip(cells, events, strict=True))
-        lines.append(f"{name:{width}}  {line}  {kept}/{len(cells) - cells.count('n/a')}")
-    return "\n".join([*lines, *_reasons([rows[name] for name in table], events)])
+        line = "".join(f"{cell:<6}" for cell in cells)
+        lines.append(f"{name:{width}}  {line}{cells.count('kept')}/{len(cells) - cells.count('n/a')}")
+    return "\n".join([*lines, "", *_reasons([rows[name] for name in table], events)])
 
 
 def _reasons(rows: t.Sequence[Row], events: t.Sequence[Event]) -> list[str]:
@@ -339,12 +342,12 @@ def _reasons(rows: t.Sequence[Row], events: t.Sequence[Event]) -> list[str]:
     found: dict[tuple[str, str], list[str]] = {}
     for row in rows:
         by_reason: dict[str, list[str]] = {}
-        for event in events:
+        for number, event in enumerate(events, 1):
             if row.not_for(event):
-                by_reason.setdefault(row.not_for(event), []).append(event.name)
-        for reason, names in by_reason.items():
-            found.setdefault((reason, ", ".join(names)), []).append(row.name)
-    return [f"n/a: {reason}: {names}\n     in {', '.join(where)}" for (reason, names), where in found.items()]
+                by_reason.setdefault(row.not_for(event), []).append(str(number))
+        for reason, numbers in by_reason.items():
+            found.setdefault((reason, ", ".join(numbers)), []).append(row.name)
+    return [f"n/a {numbers}: {reason} ({'; '.join(where)})" for (reason, numbers), where in found.items()]
 
 
 def judge(table: t.Mapping[str, t.Mapping[str, str]], rows: t.Sequence[Row], events: t.Sequence[Event]) -> list[str]:
@@ -378,6 +381,8 @@ def main(argv: t.Sequence[str] = ()) -> int:
     began = time.monotonic()
     try:
         userland.ready()
+        for name in sorted({row.about for row in rows} & set(userland.LAYERS)):
+            userland.layer(name)
     except userland.UserlandError as error:
         print(error, file=sys.stderr)
         return 2
