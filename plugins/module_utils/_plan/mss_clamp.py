@@ -97,6 +97,20 @@ def _rules(edge: Edge, way: str) -> t.Iterator[PartRule]:
         yield PartRule(f"{MARK}mss:{way}:{edge.interface}:{family}", form)
 
 
+def standing_edges(live: Part) -> list[dict[str, t.Any]]:
+    """The edges at which the part clamps, as the option ``edges`` has them."""
+    found: dict[str, dict[str, t.Any]] = {}
+    start = f"{MARK}mss:out:"
+    for rule in (rule for chain in live.chains for rule in chain.rules if rule.comment.startswith(start)):
+        name, _colon, family = rule.comment[len(start) :].rpartition(":")
+        if family not in HEADERS:
+            found[rule.comment[len(start) :]] = {"interface": rule.comment[len(start) :]}
+        elif family == "ipv4":  # of IPv6 the size may have been raised
+            value = next(one["value"] for one in rule.form["statements"] if one["do"] == "set_mss")
+            found[name] = {"interface": name, "mtu": int(value) + HEADERS[family]}
+    return list(found.values())
+
+
 def plan(live: Part, edges: t.Sequence[Edge]) -> Plan:
     """The changes that clamp at exactly these edges; raises PlanError, changes nothing."""
     wanted = wanted_part(edges)

@@ -15,8 +15,9 @@ import dataclasses
 import typing as t
 import zlib
 
-from ansible_collections.netpath.symmetry.plugins.module_utils._plan import ecmp_hash
+from ansible_collections.netpath.symmetry.plugins.module_utils._plan import ecmp_hash, mss_clamp
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.errors import PlanError
+from ansible_collections.netpath.symmetry.plugins.module_utils._plan.nft_part import live_part
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.remedy import plan_remedy
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.change.candidates import (
     NO_COST,
@@ -86,7 +87,7 @@ def _for_stalls(network: Network, verdicts: Verdicts, stalling: Stalling, observ
     aims = [told for told, _found in stalling.values()]
     results: Results = []
     # Another way first, which touches only what it is made for; then the clamp.
-    clamps = [dataclasses.replace(one, step=with_what_is_declared(network, one.step))
+    clamps = [dataclasses.replace(one, step=_with_what_stands(network, with_what_is_declared(network, one.step)))
               for one in _clamps(network, stalling)]
     tried = [*_other_ways(network, stalling)[:LIMIT], *clamps]
     for candidate in tried:
@@ -137,6 +138,16 @@ def _clamps(network: Network, stalling: Stalling) -> list[Candidate]:
                 fits = min(fits, before) if before else fits
             found[key] = _clamp(network, one, fits, (*(known.flows if known else ()), told.name))
     return list(found.values())
+
+
+def _with_what_stands(network: Network, step: Step) -> Step:
+    """The role removes what it is not told of: clamps of an earlier change at other interfaces stay."""
+    edges = list(step.variables["mss_clamp_edges"])
+    named = {edge["interface"] for edge in edges}
+    live = live_part(network.facts[step.host].get("netfilter") or {}, mss_clamp.PREFIX)
+    stays = [edge for edge in mss_clamp.standing_edges(live)
+             if edge["interface"] not in named and edge["interface"] in network.hosts[step.host].interfaces]
+    return dataclasses.replace(step, variables={"mss_clamp_edges": [*stays, *edges]}) if stays else step
 
 
 def _fits(network: Network, told: FlowVerdict, stall: Finding) -> int:

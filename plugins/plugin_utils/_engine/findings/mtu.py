@@ -24,7 +24,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.journey.t
     turned_back,
 )
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.journey.verdict import FlowVerdict
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.journey.walk import Path
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.journey.walk import Hop, Path
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.network import Network
 
 
@@ -116,15 +116,26 @@ def _largest(network: Network, told: FlowVerdict, pair: Pair, path: Path) -> int
     if size is None or told.named.flow.protocol != "tcp" or pair.back is None:
         return size
     limits = [size, *(other for one in (pair.forward, pair.back) if (other := first_size(network, one)))]
-    if any(_clamps(network, hop.host) for one in (pair.forward, pair.back) for hop in one.hops):
+    if any(_clamps(network, hop) for one in (pair.forward, pair.back) for hop in one.hops):
         limits += [mtu for one in (pair.forward, pair.back) if (mtu := narrowest(network, one))]
     return min(limits)
 
 
-def _clamps(network: Network, host: str) -> bool:
+def _clamps(network: Network, hop: Hop) -> bool:
     return any(
-        statement.get("do") == "set_mss" for chain in network.hosts[host].ruleset.chains for rule in chain.rules
+        statement.get("do") == "set_mss" and _passes(rule, hop)
+        for chain in network.hosts[hop.host].ruleset.chains for rule in chain.rules
         for statement in rule.get("statements", ())
+    )
+
+
+def _passes(rule: t.Mapping[str, t.Any], hop: Hop) -> bool:
+    """Whether packets of the hop come by the interfaces that the rule names; one that names none is for all."""
+    ends = {"meta iifname": hop.iif, "meta oifname": hop.oif}
+    return all(
+        match["right"] == ends[match["left"]] for match in rule.get("matches", ())
+        if match.get("left") in ends and match.get("op") == "==" and isinstance(match.get("right"), str)
+        and not match["right"].endswith("*")
     )
 
 

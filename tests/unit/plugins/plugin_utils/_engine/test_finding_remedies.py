@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.netpath.symmetry.plugins.module_utils._plan.remedy import plan_remedy
+from ansible_collections.netpath.symmetry.plugins.module_utils._plan.remedy import (
+    apply_to_facts,
+    plan_remedy,
+)
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.diagnose import diagnose
 from ansible_collections.netpath.symmetry.tests.unit.plugins.plugin_utils._engine.networks import (
     chain,
@@ -65,6 +68,16 @@ def test_tcp_that_stalls_is_clamped_where_it_does(mtu, of_route, edge):
     assert not remedy.recommended and not told.proposal.change, "it touches more than these flows"
     assert next(one for one in told.findings if one.id == "SYM601").remedy.startswith("mss_clamp on near: clamp TCP")
     assert plan_remedy(hosts["near"], "mss_clamp", remedy.variables), "the role takes them as they are"
+
+
+def test_a_clamp_of_before_at_another_interface_stays():
+    hosts = narrow(second=True)
+    before = [{"interface": "wide", "mtu": 1400}]
+    hosts["near"] = apply_to_facts(hosts["near"], plan_remedy(hosts["near"], "mss_clamp", {"mss_clamp_edges": before}))
+    _told, found = remedies(hosts, [TCP])
+    assert [one[2] for one in found] == [{"mss_clamp_edges": [*before, {"interface": "right"}]}]
+    hosts["near"] = apply_to_facts(hosts["near"], plan_remedy(hosts["near"], "mss_clamp", found[0][2]))
+    assert not remedies(hosts, [TCP])[1]
 
 
 def test_udp_is_not_helped_by_it_and_that_is_said():
