@@ -335,10 +335,14 @@ class RealHost:
         """Run tasks on the host by ansible-playbook over SSH; its output is the last thing in an error."""
         playbook = self._dir / "play.json"
         playbook.write_text(json.dumps([{"hosts": "all", "gather_facts": False, "tasks": list(tasks)}]))
+        return self.playbook(str(playbook), self.inventory(), "--diff", *options)
+
+    def playbook(self, playbook: str, inventory: pathlib.Path, *options: str) -> subprocess.CompletedProcess[str]:
+        """Run a playbook from the neighbour, where the host can be reached, and which is local to it."""
         executable = os.path.join(os.path.dirname(sys.executable), "ansible-playbook")
         environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_PIPELINING": "1",
                        "ANSIBLE_SSH_CONTROL_PATH_DIR": str(self._dir / "cp"), "ANSIBLE_INJECT_FACT_VARS": "false"}
-        words = [executable, "-i", str(self.inventory()), "--diff", str(playbook), *options]
+        words = [executable, "-i", str(inventory), playbook, *options]
         return subprocess.run(
             self.neighbour.command(*words), env=environment, stdin=subprocess.DEVNULL,
             capture_output=True, text=True, timeout=300, check=False,
