@@ -106,6 +106,21 @@ def test_http(pair: Pair) -> None:
     assert not closed["ok"] and closed["error"] in ("closed", "reset") and closed["http_status"] is None
 
 
+def test_bytes_that_are_acknowledged(pair: Pair) -> None:
+    """Small packets pass where large ones do not: only the bytes tell. That a service hangs up does not matter."""
+    for port in (80, 81):  # one reads what is there before it closes, the other resets after the first byte
+        for size in (100, 65536):
+            answer = pair.probe(destination=THERE, dport=port, size=size, count=20, interval=0)
+            assert answer["summary"]["received"] == 20, (port, size, answer["summary"])
+    pair.there.run("nft add table inet f; nft add chain inet f i '{ type filter hook input priority 0; }'; "
+                   "nft add rule inet f i meta length gt 1200 drop")
+    assert pair.probe(destination=THERE, dport=80)["tries"][0]["ok"], "it connects"
+    assert pair.probe(destination=THERE, dport=80, size=500)["tries"][0]["ok"]
+    (lost,) = pair.probe(destination=THERE, dport=80, size=65536)["tries"]
+    assert (lost["ok"], lost["error"]) == (False, "stalled") and "only 0 of 65536 bytes" in lost["detail"], lost
+    assert 0.9 < lost["seconds"] < 3
+
+
 @pytest.mark.parametrize(
     ("prepare", "options", "error"),
     [

@@ -235,6 +235,18 @@ def test_a_hash_that_mends_nothing_is_taken_back_on_both_routers(spread: Lab, tm
     assert {router: hashes(spread, router) for router in ROUTERS} == before
 
 
+def test_a_control_node_that_dies_leaves_no_hash_on_either_router(spread: Lab, tmp_path: pathlib.Path) -> None:
+    before = {router: hashes(spread, router) for router in ROUTERS}
+    with mending(spread, tmp_path, "orphan", *HASH, "-e", "symmetry_guard_seconds=30") as running:
+        for router in ROUTERS:
+            wait_for("applied", lambda router=router: hashes(spread, router) != before[router])
+        running.send_signal(signal.SIGKILL)
+        running.wait()
+    for router in ROUTERS:
+        wait_for("reverted", lambda router=router: standing(spread, router, "orphan") == "reverted", 40)
+    assert {router: hashes(spread, router) for router in ROUTERS} == before
+
+
 @pytest.mark.parametrize(("given", "said"), [
     ({"symmetry_wide": "rp_filter"}, "symmetry_wide: 'rp_filter' is not one of mss_clamp, ecmp_hash"),
     ({"symmetry_wide": 1}, "symmetry_wide: expected names of roles, such as mss_clamp, not 1"),
@@ -249,3 +261,13 @@ def test_what_is_wrong_is_refused_before_anything_is_armed(
     done = play(narrow, tmp_path, "remediate", *options("refused"), "-e", json.dumps(given), status=2)
     assert said in messages(done.output), done.output
     assert standing(narrow, "near", "refused") == "unknown" and hashes(narrow, "near") == before
+
+
+def test_a_trial_of_a_clamp_measures_transfers_and_returns(narrow: Lab, tmp_path: pathlib.Path) -> None:
+    before = kernel(narrow, "near")
+    done = play(narrow, tmp_path, "trial", *options("tried"), *CLAMP, "-e", "trial_seconds=5")
+    answer = done.data("trial.json")
+    (flow,) = answer["flows"]
+    assert (answer["answer"], flow["change"], flow["sent"], flow["received"]) == ("held", "better", 5, 5), done.output
+    assert standing(narrow, "near", "tried") == "reverted" and kernel(narrow, "near") == before
+    assert sent(narrow, 200_000) == "stalled"
