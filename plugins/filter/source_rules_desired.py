@@ -31,8 +31,8 @@ options:
     description:
       - With V(main), routes of the main table other than its default keep working for all sources.
       - With V(uplink), the uplink's table alone decides.
-    type: str
-    choices: [main, uplink]
+      - With a list of prefixes, routes of the main table keep working to these destinations.
+    type: raw
     default: main
 """
 
@@ -60,7 +60,9 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._plan.errors impo
 
 
 def _filter(
-    uplinks: t.Sequence[t.Mapping[str, t.Any]], interfaces: t.Mapping[str, t.Any], specifics: str = "main"
+    uplinks: t.Sequence[t.Mapping[str, t.Any]],
+    interfaces: t.Mapping[str, t.Any],
+    specifics: t.Union[str, t.Sequence[str]] = "main",
 ) -> dict[str, t.Any]:
     try:
         return source_rules_desired(uplinks, interfaces, specifics)

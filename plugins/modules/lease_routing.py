@@ -55,9 +55,10 @@ options:
     description:
       - With V(main), routes of the main table other than its default keep working for all sources.
       - With V(uplink), the uplink's table alone decides.
-    type: str
-    choices: [main, uplink]
-    default: main
+      - With prefixes, routes of the main table keep working to these destinations.
+    type: list
+    elements: str
+    default: [main]
   state:
     description: With V(absent), the follower ends, takes away what is there of it at that time, and is removed.
     type: str
@@ -120,7 +121,7 @@ UPLINK = {
 }
 ARGUMENTS = {
     "uplinks": {"type": "list", "elements": "dict", "default": [], "options": UPLINK},
-    "specifics": {"type": "str", "choices": ["main", "uplink"], "default": "main"},
+    "specifics": {"type": "list", "elements": "str", "default": ["main"]},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     **GUARDED,
 }

@@ -23,7 +23,7 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._plan.lease_routi
 from ansible_collections.netpath.symmetry.tests.lab.modules import run_module
 from ansible_collections.netpath.symmetry.tests.lab.netns import Netns
 
-SECONDS = 2.0
+PATIENCE = 20.0  # seconds: how fast it is depends on the machine and is measured elsewhere, that it happens does not
 UPLINKS = [{"name": "cable", "interface": "wan", "families": ["ipv4", "ipv6"], "delegated_to": ["lan"]}]
 LEASE = """
 ip link add wan type veth peer name far; ip link set wan up; ip link set far up
@@ -53,9 +53,12 @@ class Follower:
         self.host = host
         self.path = place / "symmetry-lease-routing"
         self.path.write_text(SCRIPT)
-        text = read_leases({"uplinks": UPLINKS, "specifics": "main"}).text()
-        (place / "lease-routing.conf").write_text(text)
         self.process: subprocess.Popen[str] | None = None
+        self.declare("main")
+
+    def declare(self, *specifics: str) -> None:
+        text = read_leases({"uplinks": UPLINKS, "specifics": specifics}).text()
+        self.path.with_name("lease-routing.conf").write_text(text)
 
     def start(self) -> None:
         self.process = self.host.start("sh", str(self.path), "run", stdout=None, stderr=None, stdin=subprocess.DEVNULL)
@@ -87,9 +90,20 @@ class Follower:
         return found
 
     def await_ways(self, wanted: set[str]) -> None:
-        deadline = time.monotonic() + SECONDS
-        while (found := self.ways()) != wanted:
-            assert time.monotonic() < deadline, f"after {SECONDS} s there is {found}, not {wanted}"
+        self._await(self.ways, wanted)
+
+    def await_looks(self, wanted: set[str]) -> None:
+        """``wanted`` are the rules that look into main, as ip prints them without their number."""
+        self._await(self._looks, wanted)
+
+    def _looks(self) -> set[str]:
+        printed = self.host.output("ip rule show pref 10450; ip -6 rule show pref 10450")
+        return {line.partition(":")[2].strip() for line in printed.splitlines()}
+
+    def _await(self, look: t.Callable[[], set[str]], wanted: set[str]) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while (found := look()) != wanted:
+            assert time.monotonic() < deadline, f"after {PATIENCE} s there is {found}, not {wanted}"
             time.sleep(0.05)
 
     def ours(self) -> str:
@@ -126,6 +140,20 @@ def test_both_families_follow_and_all_goes_in_the_end(follower: Follower) -> Non
     assert went.returncode == 0, went.stdout + went.stderr
     assert follower.ours() == ""
     assert FOREIGN in host.output("ip rule show"), "a rule of others in the range stays"
+
+
+def test_main_is_asked_for_what_is_declared(follower: Follower) -> None:
+    rest = "lookup main suppress_prefixlength 0 proto 83"
+    follower.await_looks({f"from all {rest}"})
+    follower.kill()
+    follower.declare("10.50.0.0/16", "192.0.2.9/32", "2001:db8:50::/48")
+    follower.start()
+    follower.await_looks({f"from all to {one} {rest}" for one in ("10.50.0.0/16", "192.0.2.9", "2001:db8:50::/48")})
+    follower.kill()
+    follower.declare("uplink")
+    follower.start()
+    follower.await_looks(set())
+    follower.await_ways(FIRST)
 
 
 def test_where_no_systemd_would_start_it_again_it_is_refused() -> None:

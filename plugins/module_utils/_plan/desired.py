@@ -24,7 +24,7 @@ Dict = dict[str, t.Any]
 PINS_TABLE = "pins"
 BLOCK_METRIC = 4_000_000  # worse than any metric in use: it answers only where the uplink's route is gone
 LOSS = ("failover", "block")
-SPECIFICS = ("main", "uplink")
+SPECIFICS = ("main", "uplink")  # or prefixes
 
 
 def pins_to_desired(uplinks: t.Sequence[Data], pins: t.Sequence[Data]) -> Dict:
@@ -98,16 +98,39 @@ def _pins_to_source_nat(uplinks: t.Sequence[Data], pins: t.Sequence[Data]) -> li
     return entries
 
 
-def source_rules_desired(uplinks: t.Sequence[Data], interfaces: Data, specifics: str = "main") -> Dict:
+def read_specifics(given: t.Union[str, t.Iterable[str]]) -> tuple[str, ...]:
+    """``main``, ``uplink``, or the prefixes to which the main table's routes go on working; raises PlanError."""
+    found = tuple(str(one) for one in ([given] if isinstance(given, str) else given))
+    if len(found) == 1 and found[0] in SPECIFICS:
+        return found
+    words = [one for one in found if one in SPECIFICS]
+    if words or not found:
+        told = f"{words[0]} stands beside others" if words else "it is empty"
+        raise PlanError(f"specifics: {told}; say {' or '.join(SPECIFICS)} alone, or list prefixes")
+    return tuple(dict.fromkeys(parse_prefix(one, "specifics") for one in found))
+
+
+def main_first(specifics: t.Sequence[str], families: t.Iterable[int]) -> list[Dict]:
+    """The rules in front of those by source: what main knows better than its default goes on working."""
+    look = {"table": "main", "suppress_prefixlength": 0}
+    if specifics == ("main",):
+        return [{"family": family, **look} for family in families]
+    prefixes = [prefix for prefix in specifics if prefix not in SPECIFICS]
+    return [{"dst": prefix, **look} for family in families for prefix in prefixes if family_of(prefix) == family]
+
+
+def source_rules_desired(
+    uplinks: t.Sequence[Data], interfaces: Data, specifics: t.Union[str, t.Iterable[str]] = "main"
+) -> Dict:
     """``tables`` and ``rules`` of policy_routing so that replies leave by the uplink of their source; raises PlanError.
 
     ``interfaces`` are those of the facts schema: addresses and connected prefixes come from them. With specifics
-    "main", the main table's routes other than the default keep working: one rule looks there first. Uplinks with
-    ``from_lease`` are left to lease_routing (source_leases).
+    "main", the main table's routes other than the default keep working: one rule looks there first. With prefixes, they
+    do to these destinations only; with "uplink", the uplink's table alone decides. Uplinks with ``from_lease`` are left
+    to lease_routing (source_leases).
     """
     uplinks = [uplink for uplink in uplinks if not uplink.get("from_lease")]
-    if specifics not in SPECIFICS:
-        raise PlanError(f"specifics {specifics!r} is not one of {', '.join(SPECIFICS)}")
+    wanted = read_specifics(specifics)
     tables: list[Dict] = []
     rules: list[Dict] = []
     owner: dict[str, str] = {}
@@ -128,9 +151,7 @@ def source_rules_desired(uplinks: t.Sequence[Data], interfaces: Data, specifics:
         if routes:
             tables.append({"name": name, "routes": _unique(routes)})
     families = sorted({family_of(rule["src"]) for rule in rules})
-    if specifics == "main":
-        rules = [{"family": family, "table": "main", "suppress_prefixlength": 0} for family in families] + rules
-    return {"tables": tables, "rules": _unique(rules)}
+    return {"tables": tables, "rules": _unique([*main_first(wanted, families), *rules])}
 
 
 def source_leases(uplinks: t.Sequence[Data]) -> list[Dict]:

@@ -11,6 +11,7 @@ import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.ownership import PROTOCOL, SCOPES, STATE_DIR
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.routing import NextHop, Route
+from ansible_collections.netpath.symmetry.plugins.module_utils._plan.desired import read_specifics
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.errors import PlanError
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.host import Host
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.lease_routing_script import SCRIPT
@@ -26,7 +27,6 @@ RUN_DIR = f"{STATE_DIR}/lease-routing"
 MOST = (SCOPES["lease_routing"][1] - SCOPES["lease_routing"][0]) // 2
 WHO = "follower"
 MAIN = 254
-SPECIFICS = ("main", "uplink")
 FAMILIES = {"ipv4": 4, "ipv6": 6}
 _INTERFACE = re.compile(r"^[^\s/:]{1,15}$")
 Data = t.Mapping[str, t.Any]
@@ -67,11 +67,13 @@ class Leases:
     """All whose leases are followed."""
 
     uplinks: tuple[Uplink, ...]
-    specifics: str  # main or uplink, as in source_routing
+    specifics: tuple[str, ...]  # main, uplink or prefixes, as in source_routing
 
     def text(self) -> str:
         """The follower's configuration."""
-        lines = [HEAD, f"specifics {self.specifics}", *(one.line() for one in self.uplinks)]
+        # As the kernel tells of a rule to a single address.
+        specifics = [one.removesuffix("/32").removesuffix("/128") for one in self.specifics]
+        lines = [HEAD, f"specifics {' '.join(specifics)}", *(one.line() for one in self.uplinks)]
         return "".join(f"{line}\n" for line in lines)
 
 
@@ -93,7 +95,7 @@ def read_leases(params: Data) -> Leases:
                     f"uplinks {other.name!r} and {lease.name!r} are both on {lease.interface}; its leases cannot be "
                     "told from each other, declare one of them"
                 )
-    return Leases(tuple(uplinks), str(params["specifics"]))
+    return Leases(tuple(uplinks), read_specifics(params["specifics"]))
 
 
 def _read(data: Data, where: str) -> list[Uplink]:

@@ -41,7 +41,7 @@ load() { # the declared uplinks, as variables with their numbers
         # shellcheck disable=SC2086
         set -- $rest
         case $key in
-            specifics) SPECIFICS=$1 ;;
+            specifics) SPECIFICS=$rest ;;
             uplink)
                 COUNT=$((COUNT + 1))
                 eval "id_$COUNT=\$1 family_$COUNT=\$2 interface_$COUNT=\$3 told_$COUNT="
@@ -242,18 +242,32 @@ choose_table() { # the one that holds the routes already, else one that no rule 
     there=$(rules)
 }
 
-look_into_main() { # FAMILY: what main knows better than its default stays so for all sources
-    asked=0
+look_into_main() { # FAMILY: what main knows better than its default stays so for all sources, to all or some prefixes
+    asked=0 places=
     for n in $(numbers); do
         uplink "$n"
         [ "$FAMILY" != "$1" ] || asked=1
     done
-    has=$(ip "-$1" rule show pref "$BASE" 2>/dev/null)
-    if [ "$asked$SPECIFICS" = 1main ]; then
-        [ -n "$has" ] || ip "-$1" rule add pref "$BASE" lookup main suppress_prefixlength 0 protocol "$PROTO"
-    elif [ -n "$has" ]; then
-        ip "-$1" rule del pref "$BASE" protocol "$PROTO"
-    fi
+    [ "$asked" = 0 ] || for each in $SPECIFICS; do
+        case $1$each in
+            4main | 6main) places="$places all" ;;
+            4*.* | 6*:*) places="$places $each" ;;
+        esac
+    done
+    has=$(ip -N "-$1" rule show pref "$BASE" 2>/dev/null | awk '
+        { to = "all"; for (i = 1; i < NF; i++) if ($i == "to") to = $(i + 1); print to }')
+    for each in $places; do
+        case "$NL$has$NL" in
+            *"$NL$each$NL"*) ;;
+            *) ip "-$1" rule add pref "$BASE" to "$each" lookup main suppress_prefixlength 0 protocol "$PROTO" ;;
+        esac
+    done
+    for each in $has; do
+        case " $places " in
+            *" $each "*) ;;
+            *) ip "-$1" rule del pref "$BASE" to "$each" protocol "$PROTO" ;;
+        esac
+    done
 }
 
 drop_from() { # FAMILY NUMBER: our rules and tables from this one on

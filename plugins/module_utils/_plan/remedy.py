@@ -73,7 +73,7 @@ def _policy_route(facts: Data, given: Data) -> list[Change]:
 def _source_routing(facts: Data, given: Data) -> list[Change]:
     wanted: Dict = {"tables": [], "rules": []}
     if given.get("state", "present") == "present":
-        specifics = str(given.get("specifics") or "main")
+        specifics = given.get("specifics") or "main"
         uplinks = [uplink for uplink in given.get("uplinks") or [] if not uplink.get("from_lease")]
         leased = source_leases(given.get("uplinks") or [])
         if leased:  # the follower's rules do what these would

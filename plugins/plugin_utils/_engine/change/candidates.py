@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
+import ipaddress
 import itertools
 import re
 import typing as t
@@ -18,6 +19,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.n
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.site import Uplink, family_of
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import ReversePath
 
+MAIN = 254  # the number of the main routing table
 NO_COST = "none: no packet passes that would not have passed before"
 
 
@@ -173,12 +175,41 @@ def _source_rules(network: Network, told: FlowVerdict) -> t.Iterator[Candidate]:
     for host in dict.fromkeys(host for host in hosts if host in network.hosts):
         uplinks = [entry for name in network.topology.interfaces(host)
                    if (entry := _uplink_with_addresses(network, host, name, family, told))]
-        if len(uplinks) > 1:
-            names = ", ".join(entry["name"] for entry in uplinks)
+        if len(uplinks) < 2:
+            continue
+        names = ", ".join(entry["name"] for entry in uplinks)
+        for specifics, told_of in _specifics(network, host, family, uplinks, told):
             yield Candidate(
-                Step("source_routing", host, {"source_routing_uplinks": uplinks}), 0, NO_COST,
+                Step("source_routing", host, {"source_routing_uplinks": uplinks, **specifics}), 0, NO_COST,
                 f"packets from an address of {host} then leave by the uplink that the address belongs to",
-                f"give every uplink of {host} ({names}) a table of its own, chosen by the source address")
+                f"give every uplink of {host} ({names}) a table of its own, chosen by the source address{told_of}")
+
+
+def _specifics(
+    network: Network, host: str, family: int, uplinks: t.Sequence[t.Mapping[str, t.Any]], told: FlowVerdict
+) -> t.Iterator[tuple[dict[str, t.Any], str]]:
+    """Which routes of main shall go on working, as a variable and in words: the least change first.
+
+    All of them, unless the inventory says otherwise. To an address that is on link at another uplink they lead by that
+    one, whatever the source is: there, only those that lead beyond the links of the uplinks shall.
+    """
+    declared = network.variables.get(host, {}).get("source_routing_specifics")
+    if declared:
+        yield {"source_routing_specifics": [declared] if isinstance(declared, str) else list(declared)}, ""
+        return
+    yield {}, ""
+    links = [listed.network for uplink in uplinks
+             for listed in network.topology.addresses(host, uplink["interface"], family)]
+    ends = [ipaddress.ip_address(one) for one in (told.named.flow.source, told.named.flow.destination)]
+    if sum(any(end in link for link in links) for end in ends) < 2:
+        return
+    prefixes = sorted({
+        str(route["dst"]) for route in network.facts[host].get("routes", ())
+        if route.get("table") == MAIN and route["family"] == family and not str(route["dst"]).endswith("/0")
+        and ipaddress.ip_network(route["dst"]) not in links and route.get("type", "unicast") == "unicast"
+    })
+    yield ({"source_routing_specifics": prefixes or ["uplink"]},
+           f"; only to {', '.join(prefixes)} as the main table says" if prefixes else "; it alone decides")
 
 
 def _returns(network: Network, told: FlowVerdict) -> t.Iterator[Candidate]:

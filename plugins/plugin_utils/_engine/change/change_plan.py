@@ -27,6 +27,7 @@ CARRIED = {
     "mss_clamp": ("mss_clamp_edges",),
     "ecmp_hash": ("ecmp_hash_fields", "ecmp_hash_seed"),
 }
+OPTIONAL = {"source_routing": ("source_routing_specifics",)}
 _NUMBERS = ("ecmp_hash_seed",)
 
 
@@ -49,13 +50,14 @@ def _read_step(where: str, item: t.Any) -> Step:
             raise ForecastError(f"{where}: {key} is missing or of a wrong type; an entry has role, host and variables")
     role, variables = item["role"], item["variables"]
     needed = CARRIED.get(role, tuple(variables))  # the planner refuses a role that it does not know
+    optional = OPTIONAL.get(role, ())
     for name in variables:
-        if name not in needed:
+        if name not in (*needed, *optional):
             raise ForecastError(
                 f"{where} ({role} on {item['host']}): variable {name!r} is not carried by a change; "
-                f"use {' and '.join(needed)} here, or run the role itself"
+                f"use {' and '.join((*needed, *optional))} here, or run the role itself"
             )
-    for name in needed:
+    for name in (*needed, *(one for one in optional if one in variables)):
         number = name in _NUMBERS
         value, word = variables.get(name), "number" if number else "list"
         if not isinstance(value, int if number else list) or isinstance(value, bool):

@@ -113,6 +113,31 @@ def test_source_rules() -> None:
     assert alone == wanted["rules"][2:]
 
 
+def test_main_is_looked_into_for_the_prefixes_that_are_named() -> None:
+    wanted = source_rules_desired(UPLINKS, INTERFACES, ["10.50.0.0/16", "2001:db8:50::/48", "10.50.0.0/16"])["rules"]
+    assert wanted[:2] == [
+        {"dst": "10.50.0.0/16", "table": "main", "suppress_prefixlength": 0},
+        {"dst": "2001:db8:50::/48", "table": "main", "suppress_prefixlength": 0},
+    ]
+    assert all("src" in rule for rule in wanted[2:])
+    only_four = source_rules_desired(UPLINKS[:2], INTERFACES, ["2001:db8:50::/48"])["rules"]
+    assert all("src" in rule for rule in only_four), "no rule of a family that has no source rules"
+
+
+@pytest.mark.parametrize(
+    ("specifics", "message"),
+    [
+        ([], "it is empty"),
+        (["main", "10.50.0.0/16"], "main stands beside others"),
+        ("mian", "'mian' is not an IPv4 or IPv6"),
+        (["10.50.0.1/16"], "has host bits set"),
+    ],
+)
+def test_bad_specifics(specifics: list | str, message: str) -> None:
+    with pytest.raises(PlanError, match=message):
+        source_rules_desired(UPLINKS, INTERFACES, specifics)
+
+
 def test_named_addresses() -> None:
     uplink = {**UPLINKS[1], "addresses": ["192.0.2.20"]}
     assert source_rules_desired([uplink], INTERFACES)["rules"][1:] == [{"src": "192.0.2.20", "table": "b"}]

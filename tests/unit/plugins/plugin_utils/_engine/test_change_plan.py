@@ -43,6 +43,16 @@ def test_remedies_that_are_none_are_refused_with_the_entry(remedies, message):
     assert message in str(error.value)
 
 
+def test_a_variable_with_a_default_may_be_left_out_but_is_checked():
+    variables = {"source_routing_uplinks": []}
+    (step,) = read_steps([{"role": "source_routing", "host": "r", "variables": variables}])
+    assert "source_routing_specifics" not in step.variables
+    for wrong in ("main", None):
+        one = {"role": "source_routing", "host": "r", "variables": {**variables, "source_routing_specifics": wrong}}
+        with pytest.raises(ForecastError, match="source_routing_specifics is missing or is no list"):
+            read_steps([one])
+
+
 def test_a_variable_that_would_count_in_the_forecast_only_is_refused():
     absent = remedy()
     absent["variables"]["policy_route_state"] = "absent"
