@@ -394,7 +394,7 @@ def main(argv: t.Sequence[str] = ()) -> int:
             print(f"{row.name}: {error}", flush=True)
 
     with concurrent.futures.ThreadPoolExecutor(options.hosts) as pool:  # a host mostly waits
-        list(pool.map(run, rows))
+        list(pool.map(run, sorted(rows, key=lambda row: row.provider is not None)))  # controls wait for what is lost
     wrong = judge(table, rows, events)
     persisted = [row for row in rows if row.provider is not None]
     print(f"\n{matrix(table, events)}\n")
