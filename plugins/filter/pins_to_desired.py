@@ -15,13 +15,14 @@ description:
   - Turns pins, prefixes that shall leave by one uplink, into what M(netpath.symmetry.policy_routing) and
     M(netpath.symmetry.source_nat) take.
   - All pins are routes of one table behind one rule per address family, so that of overlapping prefixes the longest
-    wins.
+    wins. A pin of some protocols or ports has a table of its own.
 positional: uplinks
 options:
   _input:
     description:
       - The pins, each with C(name), C(prefixes) and C(uplink), and optionally C(source_nat) (an address, or one for
-        each address family), C(acknowledge_source) and C(on_uplink_loss) (V(failover) or V(block)).
+        each address family), C(acknowledge_source), C(protocols) and C(ports) (of those only) and C(on_uplink_loss)
+        (V(failover) or V(block)).
     type: list
     elements: dict
     required: true

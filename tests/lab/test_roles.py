@@ -98,6 +98,31 @@ def test_overlapping_pins_go_by_the_longest_prefix(host: Host) -> None:
     assert host.way("10.2.0.1") == "wan_a" and host.way("10.1.0.1") == "wan_b"
 
 
+@pytest.mark.long
+def test_a_pin_of_some_ports_leaves_the_others_alone(host: Host) -> None:
+    """Seen by the far side: which interface a SYN comes in by, and with which source, forwarded and of the host."""
+    pin = {**PIN, "protocols": ["tcp"], "ports": ["443", "8000-8010"], "on_uplink_loss": "failover"}
+    general = {"name": "rest", "prefixes": ["203.0.113.0/24"], "uplink": "wan_b"}
+    variables = {**POLICY_ROUTE, "policy_route_pins": [pin, general]}
+    before = host.state()
+    four_runs(host, "policy_route", variables, changed=2)
+    rules = host.netns.output("ip rule; ip -6 rule")
+    assert rules.count("ipproto tcp dport 443 ") == 2 and rules.count("ipproto tcp dport 8000-8010 ") == 2
+    host.far.run("nft 'add table ip seen; add chain ip seen c { type filter hook prerouting priority 0; }; "
+                 "add set ip seen syns { type ifname . ipv4_addr . inet_service; flags dynamic; }; "
+                 "add rule ip seen c tcp flags syn add @syns { iifname . ip saddr . tcp dport }'")
+    for port in (443, 8005, 80):
+        for one in (host.netns, host.client):
+            one.run(f"nc -z -w 1 203.0.113.10 {port}", check=False)
+    seen = host.far.output("nft list set ip seen syns")
+    for port in (443, 8005):
+        assert f'"pa" . 198.51.100.2 . {port}' in seen, seen
+    assert '"pb" . 198.51.100.6 . 80' in seen and '"pb" . 192.0.2.20 . 80' in seen, seen
+    assert seen.count('"pa"') == 2 and seen.count('"pb"') == 2, seen
+    four_runs(host, "policy_route", {**variables, "policy_route_state": "absent"}, changed=2)
+    assert host.state() == before
+
+
 def test_a_source_that_the_far_end_does_not_expect_is_refused(host: Host) -> None:
     host.client.run("ping -n -c 1 -W 2 203.0.113.10")
     variables = {**POLICY_ROUTE, "policy_route_pins": [{**PIN, "acknowledge_source": False}]}

@@ -27,7 +27,10 @@ AUTO = -1  # a priority or table id that the planner chooses
 IPV6_METRIC = 1024  # what the kernel gives an IPv6 route without a metric (IP6_RT_PRIO_USER)
 ROUTE_TYPES = ("unicast", "unreachable", "blackhole", "prohibit", "throw")
 ACTIONS = ("lookup", "unreachable", "blackhole", "prohibit")
-IPPROTO = {"icmp": 1, "tcp": 6, "udp": 17, "esp": 50, "ah": 51, "icmpv6": 58, "ipv6-icmp": 58, "sctp": 132}
+IPPROTO = {
+    "icmp": 1, "tcp": 6, "udp": 17, "dccp": 33, "gre": 47, "esp": 50, "ah": 51, "icmpv6": 58, "ipv6-icmp": 58,
+    "sctp": 132, "udplite": 136,
+}  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,6 +12,11 @@ import ipaddress
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.errors import PlanError
+from ansible_collections.netpath.symmetry.plugins.module_utils._plan.nat_entry import (
+    PORT_PROTOCOLS,
+    PROTOCOLS,
+    read_ports,
+)
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.prefixes import (
     ANY,
     family_of,
@@ -21,6 +26,8 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._plan.prefixes im
 
 Data = t.Mapping[str, t.Any]
 Dict = dict[str, t.Any]
+Selection = tuple[tuple[str, ...], tuple[tuple[int, int], ...]]  # protocols, spans of destination ports
+ALL: Selection = ((), ())
 PINS_TABLE = "pins"
 BLOCK_METRIC = 4_000_000  # worse than any metric in use: it answers only where the uplink's route is gone
 LOSS = ("failover", "block")
@@ -36,32 +43,65 @@ def _pins_to_routing(uplinks: t.Sequence[Data], pins: t.Sequence[Data]) -> Dict:
     """Tables and rules.
 
     All pins are routes of one table behind one rule per family, so that of overlapping prefixes the longest wins,
-    whichever uplinks they are pinned to. On loss of its uplink a route goes by itself: failover is that the lookup then
-    falls through to the main table; block is an unreachable route that was hidden behind it.
+    whichever uplinks they are pinned to. A pin of some protocols or ports has a table of its own, behind rules of the
+    kernel that select them, in front of the others: no mark is needed, which would come too late for the choice of the
+    source address of the host's own packets. On loss of its uplink a route goes by itself: failover is that the lookup
+    then falls through to the main table; block is an unreachable route that was hidden behind it.
     """
     by_name = uplinks_by_name(uplinks)
-    routes: dict[tuple[str, int], Dict] = {}
-    owner: dict[str, str] = {}
+    tables: dict[str, dict[tuple[str, int], Dict]] = {}
+    rules: list[Dict] = []
+    owner: dict[tuple[str, Selection], str] = {}
     for number, pin in enumerate(pins, 1):
         where = f"pins[{number}] ({pin.get('name')})"
         loss = str(pin.get("on_uplink_loss") or "failover")
         if loss not in LOSS:
             raise PlanError(f"{where}: on_uplink_loss {loss!r} is not one of {', '.join(LOSS)}")
+        selected = _selection(pin, where)
+        table = PINS_TABLE if selected == ALL else f"{PINS_TABLE}.{pin['name']}"
+        if selected != ALL and table in tables:
+            raise PlanError(f"{where}: there is another pin of this name with protocols; give each its own name")
+        routes = tables.setdefault(table, {})
         for prefix in _prefixes(pin, where):
-            if owner.get(prefix, where) != where:
-                raise PlanError(f"{where}: {prefix} is pinned by {owner[prefix]}, too; leave it in one of them")
-            owner[prefix] = where
+            if owner.get((prefix, selected), where) != where:
+                told = owner[prefix, selected]
+                raise PlanError(f"{where}: {prefix} is pinned by {told}, too; leave it in one of them")
+            owner[prefix, selected] = where
             uplink = _uplink_of(by_name, pin, family_of(prefix), where)
             routes[prefix, 0] = {"dst": prefix, **_way(uplink, family_of(prefix), where)}
             if loss == "block":
                 routes[prefix, 1] = {"dst": prefix, "type": "unreachable", "metric": BLOCK_METRIC}
-    if not routes:
-        return {"tables": [], "rules": []}
-    families = sorted({family_of(prefix) for prefix in owner})
-    return {
-        "tables": [{"name": PINS_TABLE, "routes": list(routes.values())}],
-        "rules": [{"family": family, "table": PINS_TABLE} for family in families],
-    }
+        if selected != ALL:
+            for family in sorted({family_of(prefix) for prefix, _block in routes}):
+                rules += [{"family": family, "table": table, **one} for one in _selecting(selected)]
+    families = sorted({family_of(prefix) for prefix, _block in tables.get(PINS_TABLE, ())})
+    rules += [{"family": family, "table": PINS_TABLE} for family in families]
+    return {"tables": [{"name": name, "routes": list(routes.values())} for name, routes in tables.items()],
+            "rules": rules}
+
+
+def _selection(pin: Data, where: str) -> Selection:
+    """The protocols and the spans of destination ports that a pin is about; raises PlanError."""
+    protocols = tuple(dict.fromkeys(str(one).lower() for one in pin.get("protocols") or ()))
+    ports = read_ports(pin.get("ports") or (), where)
+    for one in protocols:
+        if one not in PROTOCOLS:
+            raise PlanError(f"{where}: protocol {one!r} is not one of {', '.join(PROTOCOLS)}")
+        if ports and one not in PORT_PROTOCOLS:
+            raise PlanError(f"{where}: {one} has no ports; leave ports out, or make another pin for it")
+    if ports and not protocols:
+        raise PlanError(f"{where}: ports need protocols, such as [tcp]")
+    return protocols, ports
+
+
+def _selecting(selected: Selection) -> t.Iterator[Dict]:
+    """The selectors of the rules; a rule of the kernel holds one protocol and one span of ports."""
+    protocols, spans = selected
+    for protocol in protocols:
+        if not spans:
+            yield {"ipproto": protocol}
+        for low, high in spans:
+            yield {"ipproto": protocol, "dport": str(low) if low == high else f"{low}-{high}"}
 
 
 def _pins_to_source_nat(uplinks: t.Sequence[Data], pins: t.Sequence[Data]) -> list[Dict]:
@@ -93,6 +133,7 @@ def _pins_to_source_nat(uplinks: t.Sequence[Data], pins: t.Sequence[Data]) -> li
                     "interface": uplink["interface"],
                     "address": address,
                     "acknowledge_source": bool(pin.get("acknowledge_source")),
+                    **{key: list(pin[key]) for key in ("protocols", "ports") if pin.get(key)},
                 }
             )
     return entries

@@ -146,7 +146,15 @@ def _contents(host: Host, options: Options) -> dict[int, set[Route]]:
 
 
 def _checked(host: Host, table: Table) -> Table:
-    return dataclasses.replace(table, routes=tuple(checked_routes(host, table.routes, f"tables ({table.name})")))
+    routes = checked_routes(host, table.routes, f"tables ({table.name})")
+    for name in {str(leg.device) for route in routes for leg in route.nexthops} if table.id is None else ():
+        vrf = host.interfaces[name].get("vrf")
+        if vrf:
+            raise PlanError(
+                f"tables ({table.name}): interface {name} is in VRF {vrf}, whose own table is asked before any rule of "
+                "ours; put its routes into that table (scope manual, with id), or take an interface outside of VRFs"
+            )
+    return dataclasses.replace(table, routes=tuple(routes))
 
 
 def _numbered(desired: Desired, ids: t.Mapping[str, int]) -> list[Route]:

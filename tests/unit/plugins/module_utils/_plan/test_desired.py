@@ -48,6 +48,22 @@ def test_all_pins_share_one_table_and_one_rule_per_family() -> None:
     ]
 
 
+def test_a_pin_of_some_ports_has_a_table_and_rules_of_its_own_in_front() -> None:
+    web = {"name": "web", "prefixes": ["10.0.0.0/8", "2001:db8:5::/48"], "uplink": "a", "protocols": ["TCP", "udp"],
+           "ports": ["443", "8000-8010"], "source_nat": "198.51.100.2"}
+    dns = {"name": "dns", "prefixes": ["10.0.0.0/8"], "uplink": "b", "protocols": ["udp"], "ports": ["53"]}
+    rest = {"name": "rest", "prefixes": ["10.0.0.0/8"], "uplink": "b"}
+    wanted = pins_to_desired(UPLINKS, [rest, web, dns])
+    assert [(table["name"], len(table["routes"])) for table in wanted["tables"]] == [
+        ("pins", 1), ("pins.web", 2), ("pins.dns", 1)]
+    four = [rule for rule in wanted["rules"] if rule["family"] == 4]
+    assert [(rule["table"], rule.get("ipproto"), rule.get("dport")) for rule in four] == [
+        ("pins.web", "tcp", "443"), ("pins.web", "tcp", "8000-8010"), ("pins.web", "udp", "443"),
+        ("pins.web", "udp", "8000-8010"), ("pins.dns", "udp", "53"), ("pins", None, None)]
+    (entry,) = wanted["entries"]
+    assert (entry["protocols"], entry["ports"]) == (["TCP", "udp"], ["443", "8000-8010"])
+
+
 def test_no_pins_desire_nothing() -> None:
     assert pins_to_desired(UPLINKS, []) == {"tables": [], "rules": [], "entries": []}
 
@@ -81,6 +97,10 @@ def test_source_nat_of_both_families() -> None:
         ({"source_nat": "2001:db8:a::2"}, "source_nat 2001:db8:a::2 is IPv6, no prefix"),
         ({"source_nat": ["198.51.100.2", "198.51.100.3"]}, "several IPv4 addresses"),
         ({"name": ""}, "name is missing"),
+        ({"ports": ["443"]}, "ports need protocols"),
+        ({"protocols": ["icmp"], "ports": ["443"]}, "icmp has no ports"),
+        ({"protocols": ["http"]}, "protocol 'http' is not one of tcp"),
+        ({"protocols": ["tcp"], "ports": ["0"]}, "port 0 is not within 1 to 65535"),
     ],
 )
 def test_bad_pins(pin: dict, message: str) -> None:

@@ -290,6 +290,14 @@ def test_a_change_that_cuts_its_own_session_is_refused(tables: list, rules: list
     assert planned(tables, rules, elsewhere).changes
 
 
+def test_an_interface_of_a_vrf_is_refused_where_its_table_would_be_asked_first() -> None:
+    enslaved = {**INTERFACES, "wan_a": {**INTERFACES["wan_a"], "vrf": "blue"}}
+    host = dataclasses.replace(HOST, interfaces=enslaved)
+    with pytest.raises(PlanError, match="interface wan_a is in VRF blue"):
+        planned([PINS], [{"table": "pins"}], host)
+    assert planned([{**PINS, "id": "far"}], [], host).changes, "the VRF's own table may be written"
+
+
 def test_a_thousand_prefixes() -> None:
     routes = [{"dst": f"10.{n // 256}.{n % 256}.0/24", "gateway": "198.51.100.1"} for n in range(1000)]
     found = planned([{"name": "t", "routes": routes}], [{"table": "t"}])
