@@ -47,22 +47,28 @@ class RegisterEntry(Value):
         return "".join(f"{key}: {value}\n" for key, value in fields.items() if value)
 
     def write_commands(self) -> list[str]:
-        """Shell commands that enter it, and start its timer."""
+        """Shell commands that enter it, durably, and start its timer."""
         removal = "".join(f"{command}\n" for command in self.removal)
         path = f"{DIRECTORY}/{self.id}"
+        new = shlex.quote(f"{path}.new")
         writes = [
-            f"printf %s {shlex.quote(text)} >{shlex.quote(f'{path}.new')} && "
-            f"mv -f {shlex.quote(f'{path}.new')} {shlex.quote(f'{path}.{kind}')}"
+            f"printf %s {shlex.quote(text)} >{new} && {_sync(new)} && mv -f {new} {shlex.quote(f'{path}.{kind}')}"
             for kind, text in (("sh", removal), ("entry", self.text()))
         ]
         start = [f"sh {SCRIPT} start {shlex.quote(self.id)}"] if self.until else []
         stop = [] if self.until else [f"sh {SCRIPT} stop {shlex.quote(self.id)}"]
-        return [" && ".join([f"mkdir -p {DIRECTORY}", *writes, *stop, *start])]
+        return [" && ".join([f"mkdir -p {DIRECTORY}", *writes, _sync(DIRECTORY), *stop, *start])]
 
     def delete_commands(self) -> list[str]:
         """Shell commands that strike it out, and stop its timer; what it allows stays as it is."""
         files = " ".join(shlex.quote(f"{DIRECTORY}/{self.id}.{kind}") for kind in ("entry", "sh"))
-        return [f"[ ! -e {SCRIPT} ] || sh {SCRIPT} stop {shlex.quote(self.id)}; rm -f {files}"]
+        return [f"[ ! -e {SCRIPT} ] || sh {SCRIPT} stop {shlex.quote(self.id)}; rm -f {files}; "
+                f"[ ! -d {DIRECTORY} ] || {_sync(DIRECTORY)}"]
+
+
+def _sync(path: str) -> str:
+    """The command that has a file, or the names in a directory, on disk; older tools can only sync everything."""
+    return f"{{ sync {path} || sync; }}"
 
 
 def read_entry(text: str, removal: str) -> RegisterEntry:

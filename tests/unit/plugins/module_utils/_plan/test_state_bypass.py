@@ -6,6 +6,10 @@
 from __future__ import annotations
 
 import datetime
+import os
+import pathlib
+import shutil
+import subprocess
 import typing as t
 
 import pytest
@@ -14,6 +18,8 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._plan.change impo
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.errors import PlanError
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.nft_part import Part
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.register import (
+    DIRECTORY,
+    SCRIPT,
     RegisterEntry,
     canonical_time,
     read_entry,
@@ -91,3 +97,24 @@ def test_an_entry_is_read_as_it_was_written() -> None:
     assert read_entry(entry.text(), "true\n:\n") == entry
     with pytest.raises(PlanError, match="no role or no name"):
         read_entry("garbage", "")
+
+
+def test_an_entry_is_on_disk_when_its_commands_end(tmp_path: pathlib.Path) -> None:
+    """An empty file of the register, as a power cut left it, would be in the way of every later task."""
+    entry = RegisterEntry("rp_filter", "wan_b", reason="replies enter here")
+    log = tmp_path / "log"
+    for tool in ("sync", "mv"):  # the real ones, which tell what they are called with
+        real = shutil.which(tool)
+        (tmp_path / tool).write_text(f'#!/bin/sh\necho "{tool} $*" >>{log}\nexec {real} "$@"\n')
+        (tmp_path / tool).chmod(0o755)
+    place = tmp_path / "register"
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    for command in (*entry.write_commands(), *entry.delete_commands()):
+        script = command.replace(DIRECTORY, str(place)).replace(SCRIPT, str(tmp_path / "absent"))
+        subprocess.run(["sh", "-c", script.replace(f"sh {tmp_path}/absent", ":")], env=environment, check=True)
+    path = f"{place}/rp_filter.wan_b"
+    assert log.read_text().splitlines() == [
+        f"sync {path}.new", f"mv -f {path}.new {path}.sh", f"sync {path}.new", f"mv -f {path}.new {path}.entry",
+        f"sync {place}", f"sync {place}",
+    ]  # fmt: skip
+    assert list(place.iterdir()) == []
