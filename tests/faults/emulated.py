@@ -12,6 +12,7 @@ what was not synced is gone with the power, however long ago it was written.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import pathlib
 import shutil
@@ -71,17 +72,24 @@ def first_files() -> tuple[pathlib.Path, pathlib.Path]:
     image.check_programs()
     packages = image.packages()
     place = CACHE / image.fingerprint([*packages, pathlib.Path(__file__).read_text()])
-    if not place.exists():
-        CACHE.mkdir(parents=True, exist_ok=True)
-        for old in CACHE.iterdir():  # of other versions
-            shutil.rmtree(old)
-        with tempfile.TemporaryDirectory(dir=CACHE) as work:
-            _make_first_files(packages, pathlib.Path(work))
-            pathlib.Path(work, "made").rename(place)
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / "lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another run may be making them
+        if not place.exists():
+            _make_first_files(packages, place)
     return place / "kernel", place / "files.cpio"
 
 
-def _make_first_files(packages: t.Sequence[str], work: pathlib.Path) -> None:
+def _make_first_files(packages: t.Sequence[str], place: pathlib.Path) -> None:
+    for old in CACHE.iterdir():
+        if old.is_dir():  # of another version
+            shutil.rmtree(old)
+    with tempfile.TemporaryDirectory(dir=CACHE) as folder:
+        _fill(packages, pathlib.Path(folder))
+        pathlib.Path(folder, "made").rename(place)
+
+
+def _fill(packages: t.Sequence[str], work: pathlib.Path) -> None:
     made = work / "made"
     made.mkdir()
     kernel, modules = image.unpack(packages, work)

@@ -30,11 +30,13 @@ import typing as t
 from ansible_collections.netpath.symmetry.tests.faults import clock, whole
 from ansible_collections.netpath.symmetry.tests.faults.case import Case, Outcome, Stage
 from ansible_collections.netpath.symmetry.tests.faults.inject import CLOCK, FAULTS, STEPS
-from ansible_collections.netpath.symmetry.tests.faults.whole import EmulatedStage, WholeStage
+from ansible_collections.netpath.symmetry.tests.faults.whole import DiskStage, EmulatedStage, WholeStage
 
 LAB_CELLS = tuple(itertools.product(FAULTS, STEPS))
 CLOCK_CELLS = tuple((CLOCK, step) for step in STEPS)
-WHOLE_CELLS = tuple(itertools.product(WholeStage.faults, whole.STEPS))
+WHOLE_CELLS = (
+    *itertools.product((*WholeStage.faults, *DiskStage.faults), whole.STEPS),
+)
 CELLS = (*LAB_CELLS, *CLOCK_CELLS, *WHOLE_CELLS)
 # Faults that must be found to leave half a state where something is left out: number, seed and what is left out.
 CONTROLS = (
@@ -79,6 +81,7 @@ class Crew:
         self.threads: list[threading.Thread] = []
         self._engage(Stage, wanted, workers)
         self._engage(WholeStage, wanted, 1)
+        self._engage(DiskStage, wanted, 1)
         self._engage(EmulatedStage, wanted, 1)
         jumps = [case for case in wanted if case.fault == CLOCK]
         if jumps:
@@ -163,7 +166,7 @@ MEANING = {
 
 FAULT_MEANING = {
     fault: (function.__doc__ or "").splitlines()[0]
-    for kind in (Stage, WholeStage, EmulatedStage) for fault, function in kind.faults.items()
+    for kind in (Stage, WholeStage, DiskStage, EmulatedStage) for fault, function in kind.faults.items()
 } | {CLOCK: "The wall clock jumps, by minutes to a year (in an emulated machine)."}
 
 
@@ -177,7 +180,7 @@ def matrix(outcomes: t.Sequence[Outcome], cells: t.Collection[tuple[str, str]] =
     half = collections.Counter((one.case.fault, one.case.step) for one in injected if one.half)
     yield "Each cell: faults injected at that step of a change, and how many of these changes were kept (new on all"
     yield "hosts); the others were taken back (old on all hosts), but for those between the states: !N of them."
-    yield "-: a cell that is empty. n/a: no such step there, as nothing is persisted. Steps:"
+    yield "-: a cell that is empty. n/a: no such step there, or not made there, as a machine is slow. Steps:"
     for step, meaning in MEANING.items():
         yield f"  {step:12}  {meaning}"
     faults = list(dict.fromkeys(fault for fault, _step in cells))

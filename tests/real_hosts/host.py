@@ -156,17 +156,21 @@ class RealHost:
             *("--console=read-only", "--boot"),
             *(("--system-call-filter=add_key keyctl",) if self._layer == CONTAINERS else ()),
         ]
-        overlay = f"lowerdir={self._lower},upperdir={self._dir}/upper,workdir={self._dir}/work"
         # In a mount namespace of its own: nothing stays mounted on this machine, whatever becomes of us. In control
         # groups of its own: each host takes its root for the whole tree, and would end the services of another.
         groups = "".join(_ENTER_GROUP.replace("GROUP", group) for group in self._groups())
-        script = f'{groups}mount -t overlay overlay -o {overlay} {self._dir}/root && exec "$@"'
+        script = f'{groups}{self._mount()}; exec "$@"'
         with (self._dir / "console").open("ab") as console:
             self._process = subprocess.Popen(
                 ["setpriv", "--pdeathsig", "TERM", "unshare", "-m", "sh", "-ec", script, "sh", *nspawn],
                 env={**os.environ, "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "network", "LC_ALL": "C"},
                 stdin=subprocess.DEVNULL, stdout=console, stderr=subprocess.STDOUT, start_new_session=True,
             )
+
+    def _mount(self) -> str:
+        """The commands that put the host's files together."""
+        overlay = f"lowerdir={self._lower},upperdir={self._dir}/upper,workdir={self._dir}/work"
+        return f"mount -t overlay overlay -o {overlay} {self._dir}/root"
 
     def wait_up(self) -> None:
         deadline = time.monotonic() + self.boot_seconds
