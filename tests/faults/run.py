@@ -36,6 +36,7 @@ LAB_CELLS = tuple(itertools.product(FAULTS, STEPS))
 CLOCK_CELLS = tuple((CLOCK, step) for step in STEPS)
 WHOLE_CELLS = (
     *itertools.product((*WholeStage.faults, *DiskStage.faults), whole.STEPS),
+    *itertools.product(EmulatedStage.faults, whole.EMULATED_STEPS),
 )
 CELLS = (*LAB_CELLS, *CLOCK_CELLS, *WHOLE_CELLS)
 # Faults that must be found to leave half a state where something is left out: number, seed and what is left out.

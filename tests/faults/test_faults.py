@@ -26,7 +26,7 @@ from ansible_collections.netpath.symmetry.tests.faults.run import (
     judge,
     matrix,
 )
-from ansible_collections.netpath.symmetry.tests.faults.whole import WITHOUT
+from ansible_collections.netpath.symmetry.tests.faults.whole import EMULATED_STEPS, WITHOUT
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="makes network namespaces, which needs root")
 
@@ -58,7 +58,7 @@ def test_a_full_run_reaches_every_cell_and_enough_changes_of_two_hosts() -> None
     for fault in {fault for fault, _step in CELLS}:
         assert {case.hosts for case in wanted if case.fault == fault} == {1, 2}
     assert cases(200, 7) == wanted != cases(200, 8)
-    assert len(STEPS) == 8 and len(WHOLE_CELLS) == 5 * len(MEANING) == 55
+    assert len(STEPS) == 8 and len(WHOLE_CELLS) == 5 * len(MEANING) + len(EMULATED_STEPS)
 
 
 def test_an_empty_cell_and_a_control_that_finds_nothing_are_told() -> None:
