@@ -104,7 +104,7 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._guard.journal import GuardError
-from ansible_collections.netpath.symmetry.plugins.module_utils._linux.apply import ApplyError, Guarding
+from ansible_collections.netpath.symmetry.plugins.module_utils._linux.apply import ApplyError, guarding_of
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux.command import CommandError
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux.guarded_module import ARGUMENTS as GUARDED
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux.lease_routing import plan
@@ -131,7 +131,7 @@ def run(params: dict[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
     """Plan, and in the real mode carry out; returns the module's result."""
     planned = plan(read_leases(params) if params["state"] == "present" else None)
     if planned.changed and not check_mode:
-        carry_out(planned, Guarding(params["require_guard"], params["change_id"]))
+        carry_out(planned, guarding_of(params))
     return planned.result()
 
 

@@ -184,7 +184,7 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._guard.journal import GuardError
-from ansible_collections.netpath.symmetry.plugins.module_utils._linux.apply import Guarding, armed
+from ansible_collections.netpath.symmetry.plugins.module_utils._linux.apply import armed, guarding_of
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux.command import CommandError
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux.netlink import NetlinkError
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux.uplink_watch import refuse_while_failed_over
@@ -244,7 +244,7 @@ def run(params: dict[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
         owned = live.read_owned(params["planned"] if check_mode else (), wishes, params["ecmp_hash"])
     planned = plan(owned, provider, providers, live.beside(running), params["parts"])
     if planned.changes and not check_mode:
-        carry_out(planned, armed(Guarding(params["require_guard"], params["change_id"])), live.read_text)
+        carry_out(planned, armed(guarding_of(params)), live.read_text)
     return {
         "changed": bool(planned.changes),
         "persisted": params["state"] == "present",

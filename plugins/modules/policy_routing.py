@@ -196,6 +196,7 @@ options:
       - Allow a plan after which replies to the SSH session that Ansible runs over leave by another interface, or are
         dropped.
       - Without it such a plan is refused in check mode, too.
+      - With it nothing is changed unless a change guard is armed.
     type: bool
     default: false
   require_guard:
@@ -261,9 +262,9 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.netpath.symmetry.plugins.module_utils._guard.journal import GuardError
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux.apply import (
     ApplyError,
-    Guarding,
     carry_out,
     check_host,
+    guarding_of,
 )
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux.command import CommandError
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux.live_host import read_host
@@ -338,8 +339,7 @@ def main() -> None:
         planned = plan(read_host(fixed), desired, options)
         check_host(planned.changes)
         if planned.changes and not module.check_mode:
-            guarding = Guarding(params["require_guard"], params["change_id"])
-            carry_out(planned, lambda: text_of(read_host(fixed), options, planned.changes), guarding)
+            carry_out(planned, lambda: text_of(read_host(fixed), options, planned.changes), guarding_of(params))
     except (PlanError, ApplyError, GuardError, CommandError, NetlinkError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(**planned.result())

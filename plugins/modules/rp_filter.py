@@ -78,7 +78,9 @@ options:
     choices: [present, absent]
     default: present
   allow_management_cut:
-    description: Allow strict mode where it would drop the SSH session that Ansible runs over.
+    description: >-
+      Allow strict mode where it would drop the SSH session that Ansible runs over. With it nothing is changed unless a
+      change guard is armed.
     type: bool
     default: false
   require_guard:
@@ -169,9 +171,9 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._guard.journal im
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux import register, sysctl_files
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux.apply import (
     ApplyError,
-    Guarding,
     carry_out,
     check_host,
+    guarding_of,
 )
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux.command import CommandError, find
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux.live_host import read_host, read_rp_filter
@@ -238,8 +240,7 @@ def main() -> None:
         planned = plan(read_host(), values, wishes, params["allow_management_cut"], standing(wishes))
         check_host(planned.changes)
         if planned.changes and not module.check_mode:
-            guarding = Guarding(params["require_guard"], params["change_id"])
-            carry_out(planned, lambda: text_of(read_rp_filter(), wishes, standing(wishes)), guarding)
+            carry_out(planned, lambda: text_of(read_rp_filter(), wishes, standing(wishes)), guarding_of(params))
     except (PlanError, ApplyError, GuardError, CommandError, NetlinkError) as error:
         module.fail_json(msg=str(error))
     effect = [dataclasses.asdict(one) for one in effective(values, wishes)]

@@ -170,10 +170,10 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.netpath.symmetry.plugins.module_utils._guard.journal import GuardError
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux.apply import (
     ApplyError,
-    Guarding,
     carry_out,
     check_host,
     delete_connection,
+    guarding_of,
 )
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux.command import CommandError
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux.live_host import read_host
@@ -226,8 +226,7 @@ def run(params: dict[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
     check_host(found.plan.changes)
     deleted = found.deletions
     if found.plan.changes and not check_mode:
-        guarding = Guarding(params["require_guard"], params["change_id"])
-        carry_out(found.plan, lambda: table_text(read_table()), guarding)
+        carry_out(found.plan, lambda: table_text(read_table()), guarding_of(params))
         if existing != "keep":
             late = late_deletions(read_connections(prefixes), before, entries, existing)
             deleted += sum(delete_connection(change) for change in late)

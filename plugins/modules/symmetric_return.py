@@ -73,7 +73,9 @@ options:
     type: bool
     default: false
   allow_management_cut:
-    description: Allow a change after which replies to the session that Ansible runs over leave by another interface.
+    description: >-
+      Allow a change after which replies to the session that Ansible runs over leave by another interface. With it
+      nothing is changed unless a change guard is armed.
     type: bool
     default: false
 seealso:

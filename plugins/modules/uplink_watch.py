@@ -137,7 +137,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._guard.journal import GuardError
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux import systemd
-from ansible_collections.netpath.symmetry.plugins.module_utils._linux.apply import ApplyError, Guarding
+from ansible_collections.netpath.symmetry.plugins.module_utils._linux.apply import ApplyError, guarding_of
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux.command import CommandError
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux.guarded_module import ARGUMENTS as GUARDED
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux.resident import carry_out
@@ -170,7 +170,7 @@ def run(params: dict[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
     watch = read_watch(params) if params["state"] == "present" else None
     planned = plan(watch)
     if planned.changed and not check_mode:
-        carry_out(planned, Guarding(params["require_guard"], params["change_id"]))
+        carry_out(planned, guarding_of(params))
     runs_by = "" if watch is None else "systemd" if systemd.is_process_1() else "process"
     return {"runs_by": runs_by, **planned.result()}
 

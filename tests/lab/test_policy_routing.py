@@ -264,7 +264,7 @@ def with_session(gw: Gateway, peer: str, local: str, arguments: dict[str, t.Any]
 
     environment = {**os.environ, "SSH_CONNECTION": f"{peer} 50000 {local} 22"}
     done = subprocess.run(
-        gw.host.command(sys.executable, "-c", code, json.dumps(arguments)),
+        gw.host.with_state(sys.executable, "-c", code, json.dumps(arguments)),
         env=environment,
         capture_output=True,
         text=True,
@@ -283,8 +283,15 @@ def test_a_change_that_cuts_its_own_session_is_refused(gw: Gateway) -> None:
     assert answer["failed"] and "leave by wan_a instead of wan_b" in answer["msg"]
     assert not gw.own()
     assert not with_session(gw, "203.0.113.9", "198.51.100.6", moved).get("failed")
-    allowed = with_session(gw, "192.0.2.77", "198.51.100.6", {**options, "allow_management_cut": True})
-    assert allowed["changed"]
+    own = gw.own()
+    allowed = {**options, "allow_management_cut": True}
+    unguarded = with_session(gw, "192.0.2.77", "198.51.100.6", allowed)
+    assert unguarded["failed"] and "is made under a guard only" in unguarded["msg"] and gw.own() == own
+    guard = {"state": "armed", "change_id": "cut", "timeout": 300}
+    assert run_module(gw.host, "change_guard", guard)["changed"]
+    assert with_session(gw, "192.0.2.77", "198.51.100.6", allowed)["changed"] and gw.own() != own
+    assert run_module(gw.host, "change_guard", {**guard, "state": "reverted"})["state"] == "reverted"
+    assert gw.own() == own
 
 
 def test_a_guard_can_be_demanded_and_holds_the_inverse(gw: Gateway, tmp_path: pathlib.Path) -> None:

@@ -45,6 +45,12 @@ class Guarding(t.NamedTuple):
 
     required: bool = False
     change_id: t.Optional[str] = None
+    may_cut: bool = False  # the change may cut off the session that it is made over
+
+
+def guarding_of(params: t.Mapping[str, t.Any]) -> Guarding:
+    """What a module's options say: require_guard, change_id, and allow_management_cut where it has that."""
+    return Guarding(params["require_guard"], params["change_id"], bool(params.get("allow_management_cut")))
 
 
 def carry_out(plan: Plan, reread: t.Callable[[], str], guarding: Guarding) -> None:
@@ -95,6 +101,12 @@ def check_host(changes: t.Sequence[Change]) -> None:
 def armed(guarding: Guarding) -> t.Optional[Pending]:
     """The change that is armed here, None without one; raises GuardError where it is not what the module was told."""
     guard = pending()
+    if guard is None and guarding.may_cut:
+        raise GuardError(
+            "no change guard is armed on this host, nothing was changed: with allow_management_cut the change may cut "
+            "off its own session, and is made under a guard only; arm one with netpath.symmetry.change_guard "
+            "state=armed before"
+        )
     if guard is None and guarding.required:
         raise GuardError(
             "no change guard is armed on this host, nothing was changed: arm one with netpath.symmetry.change_guard "

@@ -13,9 +13,9 @@ import typing as t
 from ansible_collections.netpath.symmetry.plugins.module_utils._guard.journal import GuardError
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux.apply import (
     ApplyError,
-    Guarding,
     carry_out,
     check_host,
+    guarding_of,
 )
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux.command import CommandError
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux.netlink import NetlinkError
@@ -45,7 +45,7 @@ def run(module: t.Any, make_plan: t.Callable[[Params], Planned]) -> None:
         planned = make_plan(params)
         check_host(planned.plan.changes)
         if planned.plan.changes and not module.check_mode:
-            carry_out(planned.plan, planned.reread, Guarding(params["require_guard"], params["change_id"]))
+            carry_out(planned.plan, planned.reread, guarding_of(params))
     except (PlanError, ApplyError, GuardError, CommandError, NetlinkError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(**planned.plan.result(), **planned.more)
