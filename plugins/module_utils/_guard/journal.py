@@ -15,6 +15,7 @@ Layout of the state directory (``/var/lib/netpath-symmetry``)::
       NNNN.sh.done     it has been run
       before           the network when it was armed, by which changes of others are known later
       timer            who waits for the deadline
+      left_out         routes were not put back when an interface came up meanwhile; the end of the change does it
       prepared         this host has promised to take a confirm
       reverting        it is being taken back, since this boot; rollback: and it had been confirmed
       outcome.STATE    becomes "result" where a full disk takes no other

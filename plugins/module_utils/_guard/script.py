@@ -115,7 +115,13 @@ archive() { # ID: the one rename that ends the pending change
     mv -T "$PENDING" "$CHANGES/$1" || die "cannot rename $PENDING to $CHANGES/$1: the change is still pending"
     sync_path "$CHANGES"
     sync_path "$DIR"
+    make_up_for "$CHANGES/$1"
     stop_timer "$CHANGES/$1" "$1"
+}
+
+make_up_for() { # DIRECTORY: interfaces that came up meanwhile got no routes, as nobody knew yet which would last
+    [ -e "$1/left_out" ] && [ -f "$DIR/symmetry-restore" ] || return 0
+    /bin/sh "$DIR/symmetry-restore" routes >/dev/null 2>&1 9>&- || :
 }
 
 tell_failed() { # DIRECTORY

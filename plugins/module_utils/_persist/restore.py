@@ -53,8 +53,9 @@ batch() { # FAMILY: lines for ip; what is there already is right
     [ -z "$told" ] || { printf '%s\n' "$told" >&2; failed=1; }
 }
 
-pending() { # a change is being tried: what is persisted may not be what it wants
-    [ -d @STATE_DIR@/pending ]
+pending() { # a change is being tried: what is persisted may not be what it wants. Its end makes up for what is left out
+    [ -d @STATE_DIR@/pending ] || return 1
+    { true >@STATE_DIR@/pending/left_out; } 2>/dev/null || [ -d @STATE_DIR@/pending ]
 }
 
 do_rules() {
