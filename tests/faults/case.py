@@ -160,7 +160,7 @@ class Stage:
         if case.fault == "disk full":
             for host in hosts:
                 inject.small_disk(host)
-        scene = inject.Scene(self.lab, control, case.step, hosts, victims, rng, folder)
+        scene = inject.Scene(self.lab, control, case.step, hosts, victims, rng, folder, case.without)
         control.hold(case.step)
         control.start()
         try:

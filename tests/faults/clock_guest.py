@@ -32,7 +32,7 @@ HOSTS = ("left", "right")
 JUMPS = (86400, -86400, 3600, -3600, 400 * 86400, -600)  # seconds
 SECONDS = 600  # of the guard, in a slow machine
 OVERDUE = 4.0  # seconds that a change has left which is not to be confirmed
-LATE = 30.0  # seconds after the deadline by which a revert must have begun there: it is slow, and every jump is longer
+LATE = 240.0  # seconds after the deadline by which a revert must have begun there: it is slow, and every jump is longer
 _CLONE_NEWNET = 0x40000000
 ITEMS = {
     "routes": (
@@ -223,7 +223,7 @@ class Change:
         if self.step == "reverting":
             self.at("reverting")  # while somebody waits for the deadline, and then takes it back
         began: dict[str, float] = {}
-        while len(began) < len(self.hosts) and uptime() < max(dues.values()) + 60:
+        while len(began) < len(self.hosts) and uptime() < max(dues.values()) + LATE + 30:
             began.update({host.name: uptime() for host in self.hosts if host.begun(self.id) and host.name not in began})
             time.sleep(0.02)
         while not all(host.ended(self.id) for host in self.hosts) and uptime() < max(dues.values()) + 120:

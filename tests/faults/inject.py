@@ -34,6 +34,7 @@ class Scene:
     victims: tuple[Host, ...]
     rng: random.Random
     folder: pathlib.Path
+    without: str = ""  # what a negative control leaves out
     held: bool = True  # the playbook stands in front of the step
     heal: list[t.Callable[[], None]] = dataclasses.field(default_factory=list)  # before it is judged
 
