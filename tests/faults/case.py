@@ -51,10 +51,17 @@ class Outcome:
 
     @property
     def half(self) -> bool:
-        return bool(self.wrong) or len(set(self.states.values())) > 1 or "half" in self.states.values()
+        states = set(self.states.values())
+        return bool(self.wrong) or len(states) > 1 or "half" in states or self.confirmed_and_lost
+
+    @property
+    def confirmed_and_lost(self) -> bool:
+        """Before the run ends every host has confirmed: what a fault takes away from then on was never kept."""
+        return self.case.step == "ended" and "old" in self.states.values()
 
     def line(self) -> str:
         what = "HALF" if self.half else "/".join(sorted(set(self.states.values())))
+        what = "LOST THOUGH CONFIRMED" if self.confirmed_and_lost else what
         lost = f" UNREACHABLE {' '.join(self.unreachable)}" if self.unreachable else ""
         case = self.case
         control = f"control, without {case.without}: " if case.without else ""

@@ -71,5 +71,7 @@ def test_an_empty_cell_and_a_control_that_finds_nothing_are_told() -> None:
         "power cut without syncing left no half state, so the other cells show nothing",
     ]
     assert {case.without for case in CONTROLS} == set(WITHOUT)
+    gone = Outcome(Case(1, "power cut", "ended", 1, 1), "cut", {"left": "old"})
+    assert gone.half and "LOST THOUGH CONFIRMED" in gone.line() and not kept.half
     rows = {line.split("  ")[0]: line for line in matrix([kept], both)}
     assert "1, 1 kept" in rows["reboot"] and rows["power cut"].split()[-1] == "n/a" and " - " in rows["power cut"]
