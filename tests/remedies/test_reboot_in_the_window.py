@@ -13,6 +13,7 @@ from ansible_collections.netpath.symmetry.tests.real_hosts.host import RealHost
 from ansible_collections.netpath.symmetry.tests.real_hosts.managers import managers
 
 STATE_DIR = "/var/lib/netpath-symmetry"
+OURS = "ip route show table all proto 83"
 UNIT = "/etc/systemd/system/symmetry-journal.service"
 
 
@@ -68,3 +69,30 @@ def test_a_masked_unit_is_respected_and_said(host: RealHost) -> None:
     assert done.returncode == 0 and "changed=1" in done.stdout, done.stdout + done.stderr
     assert host.output(f"readlink {UNIT}").strip() == "/dev/null"
     host.output("symmetry-guard revert")
+
+
+def route(host: RealHost, change_id: str, *prefixes: str) -> str:
+    """Arm, route the prefixes by wan_a and persist it; returns our routes, which wan_a then loses."""
+    routes = [{"dst": dst, "gateway": "198.51.100.1", "device": "wan_a"} for dst in prefixes]
+    rules = [{"dst": dst, "table": "second"} for dst in prefixes]
+    wanted = {"tables": [{"name": "second", "routes": routes}], "rules": rules, "require_guard": True}
+    done = host.play([
+        {"netpath.symmetry.change_guard": {"state": "armed", "change_id": change_id, "timeout": 3600}},
+        {"netpath.symmetry.policy_routing": wanted},
+        {"netpath.symmetry.persistence": {"parts": ["routing"], "require_guard": True}},
+    ])  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    made = host.output(OURS)
+    host.output("ifdown --force wan_a; ifup wan_a")
+    assert host.output(OURS) == "", "nobody knows yet which state is kept"
+    return made
+
+
+def test_routes_that_an_interface_has_lost_come_back_when_the_change_ends(host: RealHost) -> None:
+    """Set up anew after the last proof, the interface has no routes: they are those of the state that is kept."""
+    kept = route(host, "fourth", "192.0.2.0/24")
+    host.output("symmetry-guard confirm")
+    assert "192.0.2.0/24" in kept and host.output(OURS) == kept
+    assert "198.18.0.0/24" in route(host, "fifth", "192.0.2.0/24", "198.18.0.0/24")
+    host.output("symmetry-guard revert")
+    assert host.output(OURS) == kept
