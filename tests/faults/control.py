@@ -18,6 +18,7 @@ from ansible_collections.netpath.symmetry.tests.faults.lab import HERE, kill
 PLAYBOOK = str(pathlib.Path(sys.executable).with_name("ansible-playbook"))
 COLLECTIONS = HERE.parents[1] / "build" / "collections"
 GUARD_SECONDS = 60
+KEEPER = b"/_change_set/keeper.py"  # in the command line of who watches over a run
 RUN_WITHIN = 900.0  # seconds; a busy machine, an emulated one, and a host that is waited for
 
 
@@ -98,12 +99,15 @@ class Control:
         return self.process is not None and self.process.poll() is not None
 
     def kill(self, everything: bool) -> int:
-        """kill -9 the playbook's own process, or also those that it has forked; returns how many."""
+        """kill -9 the playbook's own process, or also those that it has forked; returns how many.
+
+        Whoever watches over it is spared: he is none of them as soon as the task that started him has ended.
+        """
         if self.process is None or self.ended():
             return 0
         pids = [self.process.pid]
         if everything:
-            pids += descendants(self.process.pid)
+            pids += [pid for pid in descendants(self.process.pid) if not _is_keeper(pid)]
         count = kill(pids)
         self.process.wait()
         return count
@@ -116,6 +120,12 @@ class Control:
         with contextlib.suppress(FileNotFoundError):
             return (self.folder / "output").read_text(errors="replace")
         return ""
+
+
+def _is_keeper(pid: int) -> bool:
+    with contextlib.suppress(OSError):
+        return KEEPER in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()
+    return False
 
 
 def descendants(pid: int) -> list[int]:

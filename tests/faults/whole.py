@@ -181,15 +181,17 @@ def boot(hosts: t.Iterable[RealHost]) -> None:
 def stop_and(scene: inject.Scene, down: t.Callable[[RealHost], None]) -> str:
     """Take the victims down before the step begins or while it is made, and let them boot while the run goes on.
 
-    In some cases the run is killed with them, and only the hosts themselves can settle the change.
+    In some cases the run is killed with them, and only the hosts themselves can settle the change. In a negative
+    control they go down before the step, and the run goes on: it has to say that the change was kept, where it was
+    lost.
     """
     moment = "before it"
-    if scene.rng.random() < 0.5:
+    if scene.rng.random() < 0.5 and not scene.without:
         scene.go()
         time.sleep(scene.rng.uniform(0, 4))
         moment = "meanwhile"
-    waits = scene.held and scene.rng.random() < 0.5
-    killed = scene.rng.random() < 0.3 and scene.control.kill(True)
+    waits = scene.held and scene.rng.random() < 0.5 and not scene.without
+    killed = scene.rng.random() < 0.3 and not scene.without and scene.control.kill(True)
     with concurrent.futures.ThreadPoolExecutor() as pool:
         list(pool.map(down, [host.real for host in scene.victims]))
     if not waits:
