@@ -74,7 +74,7 @@ def firewall() -> t.Iterator[Firewall]:
         yield Firewall(client, fw)
     finally:
         for timer in fw.state.glob("register/*.timer"):
-            kind, pid = timer.read_text().split()
+            kind, pid, _boot = timer.read_text().split()
             if kind == "process":
                 subprocess.run(["kill", "--", f"-{pid}"], check=False)
         for one in (client, fw, server):

@@ -53,6 +53,46 @@ def test_it_is_settled_at_boot(host: RealHost) -> None:
     host.output("symmetry-guard revert")
 
 
+def exceptions(host: RealHost) -> str:
+    return host.output(f"sh {STATE_DIR}/symmetry-expiry list; cat /proc/sys/net/ipv4/conf/wan_[ab]/rp_filter")
+
+
+def test_entries_of_the_register_are_taken_back_too(host: RealHost) -> None:
+    """The exceptions are gone with the reboot, their entries are files."""
+    forever = {"name": "wan_a", "mode": "loose", "reason": "CHG1", "by": "bob"}
+    bounded = {"name": "wan_b", "mode": "off", "reason": "CHG2", "by": "eve", "until": "2100-01-01T00:00:00Z"}
+    host.play([{"netpath.symmetry.rp_filter": {"interfaces": [forever]}}])
+    before = exceptions(host)
+    assert "name: wan_a" in before and before.endswith("2\n0\n")
+    done = host.play([
+        {"netpath.symmetry.change_guard": {"state": "armed", "change_id": "entries", "timeout": 3600}},
+        {"netpath.symmetry.rp_filter": {"interfaces": [bounded, {"name": "wan_a", "mode": "strict"}]}},
+    ])  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    now = exceptions(host)
+    assert "name: wan_b" in now and "name: wan_a" not in now and now.endswith("1\n0\n")
+    host.reboot()
+    assert exceptions(host).replace("0\n0\n", "2\n0\n") == before
+    host.play([{"netpath.symmetry.rp_filter": {"interfaces": [{"name": "wan_a", "mode": "strict"}]}}])
+    assert "name: wan_a" not in exceptions(host)
+
+
+def test_an_exception_that_has_an_end_does_not_stand_without_its_timer(host: RealHost) -> None:
+    wish = {"name": "wan_b", "mode": "loose", "reason": "CHG2", "by": "eve", "until": "2100-01-01T00:00:00Z"}
+    task = {"netpath.symmetry.rp_filter": {"interfaces": [wish]}}
+    timer = "systemctl is-active symmetry-expiry-rp_filter.wan_b.timer"
+    host.play([task])
+    assert host.output(timer) == "active\n" and "over" not in exceptions(host)
+    host.reboot()
+    assert host.ssh(timer, check=False).returncode != 0
+    assert "over: the host has rebooted since" in exceptions(host)
+    host.play([task])
+    assert host.output(timer) == "active\n" and "over" not in exceptions(host)
+    assert "changed=0" in host.play([task]).stdout
+    host.play([{"netpath.symmetry.rp_filter": {"interfaces": [wish], "state": "absent"}}])
+    assert "name:" not in exceptions(host) and host.ssh(timer, check=False).returncode != 0
+
+
 def test_without_the_unit_it_stays_pending(host: RealHost) -> None:
     change(host, "second")
     host.ssh(f"rm {UNIT}")

@@ -37,13 +37,19 @@ is_timer() { # PID ID: the process waits for this entry's end
     return 1
 }
 
+boot() { cat /proc/sys/kernel/random/boot_id; }
+
+runs() { # ID: a timer was started for it in this boot; none outlives a reboot, and what it was to end does neither
+    read -r _ _ when _ 2>/dev/null <"$REGISTER/$1.timer" && [ "$when" = "$(boot)" ]
+}
+
 left() { # ID: seconds until its end
     deadline=$(field "$REGISTER/$1.entry" deadline)
     printf '%s' $((${deadline:-0} - $(date +%s)))
 }
 
 cmd_stop() { # ID
-    read -r kind name 2>/dev/null <"$REGISTER/$1.timer" || return 0
+    read -r kind name _ 2>/dev/null <"$REGISTER/$1.timer" || return 0
     rm -f "$REGISTER/$1.timer"
     case $kind in
         systemd) systemctl stop "$name.timer" 2>/dev/null ;;
@@ -58,12 +64,12 @@ cmd_start() { # ID
         unit=symmetry-expiry-$1
         systemd-run --quiet --collect --unit="$unit" --on-calendar="@$(field "$REGISTER/$1.entry" deadline)" \
             --timer-property=AccuracySec=1s /bin/sh "$SELF" expire "$1" || die "systemd-run cannot start a timer: $1"
-        printf 'systemd %s\n' "$unit" >"$REGISTER/$1.timer"
+        printf 'systemd %s %s\n' "$unit" "$(boot)" >"$REGISTER/$1.timer"
     else
         # A session of its own, no terminal, no inherited descriptor: neither sshd nor a module ends it.
         (cd / && exec setsid /bin/sh "$SELF" expire "$1" </dev/null >/dev/null 2>&1 9>&-) &
         tries=0
-        until read -r kind name 2>/dev/null <"$REGISTER/$1.timer" && is_timer "$name" "$1"; do
+        until read -r kind name _ 2>/dev/null <"$REGISTER/$1.timer" && is_timer "$name" "$1"; do
             tries=$((tries + 1))
             [ "$tries" -lt 100 ] || die "the timer of $1 does not start: is setsid installed?"
             sleep 0.05
@@ -90,7 +96,7 @@ end_entry() { # ID: the caller holds the lock
 cmd_expire() { # ID: wait for its end; a revert or a task that runs is waited for
     trap '' HUP
     read -r kind _ 2>/dev/null <"$REGISTER/$1.timer" || kind=process
-    [ "$kind" = systemd ] || printf 'process %s\n' "$$" >"$REGISTER/$1.timer"
+    [ "$kind" = systemd ] || printf 'process %s %s\n' "$$" "$(boot)" >"$REGISTER/$1.timer"
     while [ -e "$REGISTER/$1.entry" ]; do
         rest=$(left "$1")
         if [ "$rest" -le 0 ]; then
@@ -109,7 +115,11 @@ cmd_expire() { # ID: wait for its end; a revert or a task that runs is waited fo
 
 cmd_list() {
     for entry in "$REGISTER"/*.entry; do
-        [ -r "$entry" ] && cat "$entry" && echo
+        [ -r "$entry" ] || continue
+        cat "$entry"
+        id=${entry##*/}
+        [ -z "$(field "$entry" deadline)" ] || runs "${id%.entry}" || echo "over: the host has rebooted since"
+        echo
     done
     return 0
 }

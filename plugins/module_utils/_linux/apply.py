@@ -18,6 +18,7 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._guard.journal im
     Pending,
     applying,
     pending,
+    record,
 )
 from ansible_collections.netpath.symmetry.plugins.module_utils._linux import command, register
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.routing import Route, Rule
@@ -59,11 +60,7 @@ def carry_out(plan: Plan, reread: t.Callable[[], str], guarding: Guarding) -> No
     Raises ApplyError (the plan was taken back) and journal.GuardError (nothing was done).
     """
     guard = armed(guarding)
-    inverse = plan.undo()
-    recorded: t.ContextManager[None] = contextlib.nullcontext()
-    if guard is not None and inverse:
-        recorded = applying(guard, plan.subject, inverse, touches=touched(plan.changes))
-    with recorded:
+    with _recorded(guard, plan) if guard is not None else contextlib.nullcontext():
         apply(plan.changes)
         try:
             found = reread()
@@ -76,6 +73,25 @@ def carry_out(plan: Plan, reread: t.Callable[[], str], guarding: Guarding) -> No
                 f"time, or the kernel did not do what was asked{_taken_back(plan.changes)}\n"
                 f"{difference(plan.after, found)}"
             )
+
+
+def _recorded(guard: Pending, plan: Plan) -> t.ContextManager[None]:
+    """Have the inverses with the guard. Those of the register are apart: its files are there after a reboot."""
+    recorded: t.ContextManager[None] = contextlib.nullcontext()
+    parts = [(on_disk, list(part)) for on_disk, part in itertools.groupby(plan.changes, key=_is_on_disk)]
+    undone = [(on_disk, part, undo_of(part)) for on_disk, part in parts]
+    told = [(on_disk, part, inverse) for on_disk, part, inverse in undone if inverse]
+    for number, (on_disk, part, inverse) in enumerate(told, 1):
+        title = f"{plan.subject}: the register" if on_disk else plan.subject
+        if number < len(told):
+            record(guard, title, inverse, on_disk, touched(part))
+        else:
+            recorded = applying(guard, title, inverse, on_disk, touched(part))
+    return recorded
+
+
+def _is_on_disk(change: Change) -> bool:
+    return isinstance(change.subject, RegisterEntry)
 
 
 def check_host(changes: t.Sequence[Change]) -> None:

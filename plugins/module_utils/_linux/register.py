@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import pathlib
 
@@ -29,8 +30,17 @@ def read(role: str) -> dict[str, RegisterEntry]:
             continue
         removal = path.with_suffix(".sh")
         entry = read_entry(text, removal.read_text(encoding="utf-8") if removal.exists() else "")
-        found[entry.name] = entry
+        found[entry.name] = entry if _has_timer(path) or not entry.until else dataclasses.replace(entry, removal=())
     return found
+
+
+def _has_timer(entry: pathlib.Path) -> bool:
+    """Whether its end is waited for: a timer does not outlive a reboot. Without one it has to be entered again."""
+    try:
+        words = entry.with_suffix(".timer").read_text(encoding="ascii").split()
+    except FileNotFoundError:
+        return False
+    return words[2:] == [pathlib.Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()]
 
 
 def install() -> None:
