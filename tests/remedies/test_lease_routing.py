@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import itertools
 import math
 import re
 import subprocess
@@ -62,11 +63,14 @@ echo "$begin $end"
 """
 
 
+_NUMBERS = itertools.count(1)  # some of these hosts are up at the same time
+
+
 @contextlib.contextmanager
 def leased_host(name: str, files: t.Mapping[str, str]) -> t.Iterator[RealHost]:
     """A host of the network manager, which these files tell to take what there is at wan_a; without a lease yet."""
     manager = managers()[name]
-    with RealHost("lease", {**manager.files, **files}, manager.units) as host:
+    with RealHost(f"lease{next(_NUMBERS)}", {**manager.files, **files}, manager.units) as host:
         host.boot()
         yield host
 
