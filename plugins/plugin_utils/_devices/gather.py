@@ -1,0 +1,135 @@
+# Copyright (c) 2026 netpath.symmetry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: used by this collection only, may change without notice.
+"""Put the facts of one device together (schema ``netpath.symmetry/1``, docs/facts.schema.json).
+
+One login answers everything. What a device does not know, hides or says in an unknown way makes a part incomplete,
+with the reason; only interfaces must be there.
+"""
+
+from __future__ import annotations
+
+import time
+import typing as t
+
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.dialect import (
+    FIRST_TABLE,
+    MAIN_TABLE,
+    PARTS,
+    TOP,
+    Dialect,
+    Dict,
+    Reading,
+    Request,
+)
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.failures import (
+    DeviceError,
+    NotReadOnly,
+    Rejected,
+    SessionLost,
+)
+
+SCHEMA = "netpath.symmetry/1"
+MAX_KEPT = 40  # lines that were not understood, of one command
+MAX_WIDTH = 300  # of such a line
+
+
+class Answering(t.Protocol):
+    """What answers commands: a session, or transcripts."""
+
+    def ask(self, command: str, patience: float = 60) -> str: ...
+
+    def clean(self, text: str) -> str: ...
+
+
+class Gathering:
+    """Facts under construction; what dialects ask (dialect.Asking)."""
+
+    def __init__(self, answering: Answering, request: Request, sleep: t.Callable[[float], None] = time.sleep) -> None:
+        self.request = request
+        self.facts: Dict = {"device": {}}
+        self.tables: dict[str, int] = {"": MAIN_TABLE}
+        self.raw: dict[str, list[str]] = {}
+        self._answering = answering
+        self._sleep = sleep
+        self._answers: dict[str, str | Rejected] = {}
+
+    def ask(self, *commands: str, patience: float = 60) -> str:
+        refused: Rejected | None = None
+        for command in commands:
+            if command not in self._answers:
+                try:
+                    self._answers[command] = self._answering.ask(command, patience)
+                except Rejected as error:
+                    self._answers[command] = error
+            answer = self._answers[command]
+            if isinstance(answer, str):
+                return answer
+            refused = answer
+        raise refused or ValueError("no command to ask")
+
+    def ask_again(self, command: str, patience: float = 60) -> str:
+        return self._answering.ask(command, patience)
+
+    def wait(self, seconds: float) -> None:
+        self._sleep(seconds)
+
+    def keep(self, command: str, lines: t.Iterable[str]) -> None:
+        kept = self.raw.setdefault(command, [])
+        for line in lines:
+            if line.strip() and len(kept) < MAX_KEPT:
+                kept.append(self._answering.clean(line.rstrip())[:MAX_WIDTH])
+
+    def table(self, vrf: str) -> int:
+        return self.tables.setdefault(vrf, FIRST_TABLE + len(self.tables) - 1)
+
+
+def gather(
+    dialect: Dialect, answering: Answering, request: Request, sleep: t.Callable[[float], None] = time.sleep
+) -> Dict:
+    """The facts of one device; raises DeviceError where not even its interfaces can be read, or the session is lost."""
+    gathering = Gathering(answering, request, sleep)
+    parts: dict[str, Dict] = {}
+    for name in PARTS:
+        parts[name] = _part(dialect, gathering, name)
+        if name == "interfaces" and "interfaces" not in gathering.facts:
+            raise DeviceError(f"the interfaces cannot be read: {parts[name]['why']}")
+    return _finish(dialect, gathering, parts)
+
+
+def _part(dialect: Dialect, gathering: Gathering, name: str) -> Dict:
+    if name not in gathering.request.parts and name != "interfaces":
+        return {"complete": False, "why": f"not asked for (gather_subset without {name})"}
+    read = getattr(dialect, name, None)
+    if read is None:
+        return {"complete": False, "why": f"not read on {dialect.title}"}
+    try:
+        reading: Reading = read(gathering)
+    except (SessionLost, NotReadOnly):
+        raise
+    except DeviceError as error:
+        return {"complete": False, "why": str(error)}
+    place = gathering.facts if name in TOP else gathering.facts["device"]
+    place[name] = reading.value
+    if not reading.why:
+        return {"complete": True}
+    return {"complete": False, "why": reading.why, **({"covered": list(reading.covered)} if reading.covered else {})}
+
+
+def _finish(dialect: Dialect, gathering: Gathering, parts: dict[str, Dict]) -> Dict:
+    facts = gathering.facts
+    device = facts.pop("device")
+    try:
+        software = dialect.software(gathering)
+    except DeviceError:
+        software = ""
+    tables = {name: number for name, number in gathering.tables.items() if name}
+    raw = [{"command": command, "lines": lines} for command, lines in gathering.raw.items() if lines]
+    return {
+        "schema": SCHEMA, "platform": dialect.platform, "source": "ssh", "collected_at": round(time.time(), 3),
+        **({"software": software} if software else {}), **facts,
+        "device": {"tested": dialect.tier, "session_key": dialect.session_key, **({"tables": tables} if tables else {}),
+                   **device, **({"raw": raw} if raw else {})},
+        "parts": parts,
+    }

@@ -1,0 +1,165 @@
+# Copyright (c) 2026 netpath.symmetry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: used by this collection only, may change without notice.
+"""A session with a device over SSH: one login, questions, answers. netmiko speaks; this says what may be said.
+
+Host keys are checked unless the user says otherwise. netmiko changes no setting at login (``allow_auto_change``).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+import typing as t
+
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.dialect import Dialect
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.failures import (
+    DeviceError,
+    NoAnswer,
+    NotReadOnly,
+    Rejected,
+    Unreachable,
+    explain,
+)
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.redaction import redacted
+
+_PAGER = ("--More--", "-- More --", "---(more", "lines 1-", "<--- More --->")
+_ERROR_LINES = 6  # of an answer, in which the device says that it does not know the command
+
+
+@dataclasses.dataclass(frozen=True)
+class Login:
+    """Where a device is and who logs in. ``secret``: of the privileged mode, where there is one."""
+
+    name: str
+    address: str
+    port: int = 22
+    user: str = ""
+    password: str = dataclasses.field(default="", repr=False)
+    secret: str = dataclasses.field(default="", repr=False)
+    key_file: str = ""
+    passphrase: str = dataclasses.field(default="", repr=False)
+    host_key_checking: bool = True
+    known_hosts: str = ""  # a file; empty: that of the user
+    ssh_config: str = ""  # a file of OpenSSH, for jump hosts
+    timeout: float = 30.0
+
+    @property
+    def where(self) -> str:
+        return f"{self.name} ({self.address}:{self.port})"
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        return tuple(filter(None, (self.password, self.secret, self.passphrase)))
+
+
+class Session:
+    """One login. Every line that was sent is in ``sent``, in order and without secrets."""
+
+    def __init__(self, login: Login, dialect: Dialect, connection: t.Any, read_only: bool = True) -> None:
+        self.login = login
+        self.dialect = dialect
+        self.read_only = read_only
+        self.sent: list[str] = []
+        self._connection = connection
+
+    @classmethod
+    def open(cls, login: Login, dialect: Dialect, read_only: bool = True) -> Session:
+        """Log in; raises DeviceError."""
+        try:
+            from netmiko import ConnectHandler
+        except ImportError as error:
+            raise DeviceError(f"netmiko is missing on the control node ({error}): pip install netmiko") from error
+        try:
+            connection = ConnectHandler(**_arguments(login, dialect))
+        except Exception as error:  # netmiko, paramiko, socket and driver each raise their own, down to ValueError
+            raise explain(error, login.where) from error
+        session = cls(login, dialect, connection, read_only)
+        try:
+            session._privileged()
+            for line in dialect.opening:
+                session._send(line, 30)
+        except DeviceError:
+            session.close()
+            raise
+        return session
+
+    def _privileged(self) -> None:
+        connection = self._connection
+        if not self.login.secret or not hasattr(connection, "enable"):
+            return
+        try:
+            if not connection.check_enable_mode():
+                connection.enable()
+        except Exception as error:
+            raise explain(error, self.login.where, "enable") from error
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Log out. A session that has ended already is no error here."""
+        try:
+            for line in self.dialect.closing:
+                self._send(line, 10)
+            self._connection.disconnect()
+        except Exception:  # noqa: BLE001 - nothing can be done about it, and what was asked is answered
+            self._connection.remote_conn = None
+
+    def ask(self, command: str, patience: float = 60) -> str:
+        """The answer to a command that only reads. Raises NotReadOnly (nothing was sent), Rejected and DeviceError."""
+        if not self.dialect.reading.fullmatch(command) or "\n" in command:
+            raise NotReadOnly(f"{self.login.where}: {command!r} is not among the commands that only read on "
+                              f"{self.dialect.title}; it was not sent")
+        answer = self._send(command, patience)
+        head = "\n".join(answer.splitlines()[:_ERROR_LINES])
+        refused = self.dialect.errors.search(head)
+        if refused:
+            said = " ".join(head[refused.start():].split())
+            raise Rejected(f"{self.login.where}: {command!r} was refused: {self.clean(said)[:200]}", answer)
+        return answer
+
+    def clean(self, text: str) -> str:
+        """The text without secrets."""
+        return redacted(text, self.login.secrets)
+
+    def _send(self, command: str, patience: float) -> str:
+        self.sent.append(self.clean(command))
+        try:
+            answer = self._connection.send_command(command, read_timeout=patience, strip_prompt=True,
+                                                   strip_command=True)
+        except Exception as error:
+            raise explain(error, self.login.where, command) from error
+        text = str(answer).replace("\r\n", "\n").replace("\r", "\n")
+        if any(text.rstrip().rpartition("\n")[2].startswith(pager) for pager in _PAGER):
+            raise NoAnswer(f"{self.login.where}: the answer to {command!r} stops at a pager; the account may not turn "
+                           "paging off")
+        return text
+
+
+def _arguments(login: Login, dialect: Dialect) -> dict[str, t.Any]:
+    """For netmiko's ConnectHandler; each default of its own that would be unsafe or slow is stated."""
+    if not login.user:
+        raise Unreachable(f"{login.where}: no user to log in as; set ansible_user")
+    strict = login.host_key_checking
+    keys: dict[str, t.Any] = {"ssh_strict": strict, "system_host_keys": strict and not login.known_hosts}
+    if strict and login.known_hosts:
+        keys.update(alt_host_keys=True, alt_key_file=login.known_hosts)
+    if login.key_file:
+        keys.update(use_keys=True, key_file=login.key_file, passphrase=login.passphrase or None)
+    return {
+        "device_type": dialect.device_type, "host": login.address, "port": login.port, "username": login.user,
+        "password": login.password, "secret": login.secret, "conn_timeout": login.timeout,
+        "banner_timeout": login.timeout, "auth_timeout": login.timeout, "blocking_timeout": login.timeout,
+        "keepalive": 30, "allow_auto_change": False, "allow_agent": False,
+        "ssh_config_file": login.ssh_config or None, **keys, **dialect.connect_options,
+    }
+
+
+def pause(seconds: float) -> None:
+    """Between two readings of a counter."""
+    time.sleep(seconds)
