@@ -12,15 +12,15 @@ version_added: 1.0.0
 author:
   - netpath.symmetry contributors (@netpath)
 description:
-  - Logs in to a network device over SSH, once, and reads interfaces, routes of every VRF or virtual router, reverse-path
-    checks and their drops, policy routes, translation, sessions of named flows, settings that decide on packets without
-    a session, gateway redundancy, high availability and load sharing.
+  - Logs in to a network device over SSH, once, and reads interfaces, routes of every VRF or virtual router,
+    reverse-path checks and their drops, policy routes, translation, sessions of named flows, settings that decide on
+    packets without a session, gateway redundancy, high availability and load sharing.
   - Returns them in the schema of M(netpath.symmetry.host_facts), so that M(netpath.symmetry.diagnose) joins devices and
     hosts to one path.
   - Only commands that read are ever sent, and their list is returned as RV(sent). A session cannot enter configuration
     mode. The driver's own changes at login are turned off.
-  - What a device does not know or says in an unknown way never fails the module. C(parts) says of each part whether it is
-    complete and why not; lines that were not understood are kept, without secrets, in C(device.raw).
+  - What a device does not know or says in an unknown way never fails the module. C(parts) says of each part whether it
+    is complete and why not; lines that were not understood are kept, without secrets, in C(device.raw).
   - Runs on the control node, whatever the connection of the host is, and needs no C(delegate_to).
   - Address and login come from the variables of the host that Ansible itself uses - C(ansible_host), C(ansible_port),
     C(ansible_user), C(ansible_password), C(ansible_ssh_private_key_file), and C(ansible_become_password) for the
@@ -66,7 +66,7 @@ options:
     default: [interfaces, routes, neighbours, lookups, reverse_path, policy_routes, nat, sessions, drops, settings,
               load_sharing, fhrp, ha, logs]
   max_routes:
-    description: The largest table that is read whole. Of a larger one, the routes to addresses of interest are asked for.
+    description: The largest table that is read whole. Of a larger one, routes to addresses of interest are asked for.
     type: int
     default: 2000
   max_sessions:

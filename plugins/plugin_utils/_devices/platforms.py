@@ -19,7 +19,7 @@ def dialect_of(name: str) -> Dialect:
     """The dialect of a platform, or of a value of ansible_network_os; raises DeviceError."""
     found = _BY_NAME.get(name)
     if found is None:
-        known = ", ".join(f"{one.platform} ({', '.join(one.names)})" if one.names else one.platform for one in _DIALECTS)
+        known = ", ".join(f"{one.platform} ({', '.join(one.names)})" for one in _DIALECTS)
         raise DeviceError(f"{name!r} is no platform that can be read; there are {known}. Set the option platform, or "
                           "ansible_network_os")
     return found()

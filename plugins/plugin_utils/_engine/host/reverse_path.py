@@ -12,6 +12,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.routing import Rule
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.device import reverse_path as device_reverse_path
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host.fib import Key, number_of
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host.rules import Answer
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.packet import Packet, ReversePath
@@ -25,6 +26,8 @@ _NAMES = {0: "off", 1: "strict", 2: "loose"}
 
 def validate(host: Host, packet: Packet, iif: str, oif: str | None) -> ReversePath:
     """The verdict on a packet that arrives on ``iif`` and would leave by ``oif`` (None: it is for the host itself)."""
+    if "device" in host.facts:
+        return device_reverse_path.validate(host, packet, iif)
     if ":" in packet.flow.source:
         return ReversePath("pass", reason="IPv6 has no reverse-path filter outside netfilter")
     mode, origin = effective_mode(host, iif)

@@ -204,4 +204,6 @@ _READERS: dict[str, t.Callable[[list[str], Situation], t.Any]] = {
     "icmp": lambda words, now: _icmp(words, now, "icmp"),
     "icmpv6": lambda words, now: _icmp(words, now, "icmpv6"),
     "ct": _ct,
+    # not of netfilter: whether the packet opens the flow, which devices know by their policy (device/sessions.py)
+    "packet": lambda words, now: int(now.packet.first) if words == ["first"] else None,
 }

@@ -22,6 +22,7 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._model.routing im
     Value,
 )
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.connection.conntrack_tcp import TCP_STATES
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.device.as_host import as_host, is_device
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host.fib import SCOPES, number_of, prefix_of
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.site import Facts
 
@@ -45,6 +46,11 @@ def look_over(facts: t.Any) -> tuple[Facts | None, str]:
     if facts.get("schema") != SCHEMA:
         return None, (f"facts of schema {facts.get('schema')!r}, this version reads {SCHEMA!r}; gather them again with "
                       "the host_facts of this version")
+    if is_device(facts):
+        try:
+            facts = as_host(facts)
+        except (KeyError, ValueError, TypeError, AttributeError) as error:
+            return None, f"its facts are damaged ({type(error).__name__}: {error}); gather them again"
     wrong = _first_wrong("interfaces", facts.get("interfaces"), _PARTS["interfaces"])
     if not facts.get("interfaces"):
         wrong = "there are no interfaces"

@@ -1,0 +1,84 @@
+# Copyright (c) 2026 netpath.symmetry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: used by this collection only, may change without notice.
+"""Translation rules of a device as nat chains."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.device import ways
+
+Facts = t.Mapping[str, t.Any]
+Dict = dict[str, t.Any]
+
+
+def nat_chains(entries: t.Sequence[Facts], interfaces: t.Mapping[str, Dict], stateful: bool) -> list[Dict]:
+    """Chains for the translation of destinations, before routing, and of sources, after it; first match wins."""
+    listed = [one for one in entries if one.get("enabled", True)]
+    if not listed:
+        return []
+    before = [rule for one in listed for rule in _rules(one, interfaces, "destination")]
+    after = [rule for one in listed for rule in _rules(one, interfaces, "source")]
+    return [_chain("prerouting", -100, before), _chain("postrouting", 100, after)]
+
+
+def _chain(hook: str, priority: int, rules: list[Dict]) -> Dict:
+    return {"family": "inet", "table": "translation", "name": hook, "type": "nat", "hook": hook, "priority": priority,
+            "policy": "accept", "rules": rules}
+
+
+def _rules(entry: Facts, interfaces: t.Mapping[str, Dict], half: str) -> t.Iterator[Dict]:
+    """The entry's rule in the chain of its half; one that translates nothing only ends the search there."""
+    for family, word in ((4, "ip"), (6, "ip6")):
+        verdict = _verdict(entry, half, family)
+        if verdict is None:
+            continue
+        matches: list[Dict] = [{"left": "meta nfproto", "op": "==", "right": "ipv4" if family == 4 else "ipv6"}]
+        matches += _places(entry, interfaces, half)
+        for key, side in (("sources", "saddr"), ("destinations", "daddr")):
+            if entry.get(key):
+                # after translation of the destination, rules of sources see the new one
+                left = f"ct original {word} {side}" if half == "source" else f"{word} {side}"
+                matches.append({"left": left, "op": "in", "right": list(entry[key])})
+        if entry.get("protocol"):
+            matches.append({"left": "meta l4proto", "op": "==", "right": entry["protocol"]})
+        if entry.get("dports"):
+            ranges: list[t.Any] = [{"range": list(one)} for one in entry["dports"]]
+            matches.append({"left": "th dport", "op": "in", "right": ranges})
+        matches += [{"unknown": text} for text in entry.get("unknown", ())]
+        yield {"handle": 0, "text": entry["name"], "comment": entry["name"], "matches": matches, "statements": [],
+               "verdict": verdict}
+
+
+def _places(entry: Facts, interfaces: t.Mapping[str, Dict], half: str) -> t.Iterator[Dict]:
+    for side, left in (("in", "meta iifname"), ("out", "meta oifname")):
+        names = [ways.full_name(name, interfaces) for name in entry.get(f"interfaces_{side}", ())]
+        zones = entry.get(f"zones_{side}", ())
+        names += [name for name, one in interfaces.items() if one.get("zone") in zones] if zones else []
+        if not names and not entry.get(f"interfaces_{side}") and not zones:
+            continue
+        if side == "out" and half == "destination":
+            yield {"unknown": "the way out, which is not chosen yet"}
+        else:
+            yield {"left": left, "op": "in", "right": names}
+
+
+def _verdict(entry: Facts, half: str, family: int) -> Dict | None:
+    kind = entry["kind"]
+    if kind == "none":
+        return {"do": "accept"}
+    if half == "destination":
+        target = entry.get("to_destination")
+        if kind not in ("destination", "static") or not target or (":" in target) != (family == 6):
+            return None
+        return {"do": "dnat", "address": target, **({"port": entry["to_port"]} if "to_port" in entry else {})}
+    if kind not in ("source", "static"):
+        return None
+    if entry.get("to_interface"):
+        return {"do": "masquerade"}
+    sources = [one for one in entry.get("to_sources", ()) if (":" in one) == (family == 6)]
+    if not sources:
+        return None
+    return {"do": "snat", "address": sources[0] if len(sources) == 1 else None}
