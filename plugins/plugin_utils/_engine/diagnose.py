@@ -164,6 +164,10 @@ def _assumptions(
     told = [note for verdict in verdicts for note in verdict.journey.assumptions]
     yield from dict.fromkeys(told)
     yield from (balancer.assumption() for balancer in network.declared.balancers)
+    crossed = {boundary.host for verdict in verdicts for boundary in verdict.boundaries}
+    for host in sorted(crossed & network.foreign):
+        if network.facts[host].get("device", {}).get("session_key"):
+            yield f"the policy of {host} permits the first packet of every flow: its policy is not read"
     for uplink in network.site.uplinks:
         if not uplink.declared:
             yield f"inferred uplink {uplink.name} (gateway {', '.join(uplink.gateways) or 'on link'})"

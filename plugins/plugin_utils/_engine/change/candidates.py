@@ -42,7 +42,7 @@ def candidates(network: Network, failing: t.Sequence[FlowVerdict]) -> list[Candi
     for told in failing:
         for candidate in (*_pins(network, told), *_source_rules(network, told), *_returns(network, told),
                           *_loose(network, told)):
-            if candidate.step.host in network.declared.facts:
+            if candidate.step.host in network.foreign:
                 continue  # nothing of it is ours to change
             key = _identity(network, candidate)
             known = found.get(key)

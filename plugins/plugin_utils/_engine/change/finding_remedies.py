@@ -128,7 +128,7 @@ def _clamps(network: Network, stalling: Stalling) -> list[Candidate]:
         if told.named.flow.protocol != "tcp":
             continue
         for one in seen:
-            if one.host in network.declared.facts:
+            if one.host in network.foreign:
                 continue  # nothing of it is ours to change
             key = (one.host, one.interface)
             fits = _fits(network, told, one)
@@ -221,7 +221,7 @@ def _for_hashes(network: Network, verdicts: Verdicts, observed: Observed) -> Res
         if told.failing and "broken" in results and len(results) > 1:
             hosts = {hop.host for pair in told.journey.pairs for path in (pair.forward, pair.back) if path
                      for hop in path.hops if hop.ways > 1}
-            if hosts and not hosts & set(network.declared.facts):
+            if hosts and not hosts & network.foreign:
                 groups.setdefault(tuple(sorted(hosts)), []).append(told)
     found: Results = []
     for together, aims in list(groups.items())[:LIMIT]:

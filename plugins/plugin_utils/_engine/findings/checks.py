@@ -67,7 +67,7 @@ def _check(
     lacking = {host: why for need in kind.needs for host, why in missing[need].items()}
     for host, why in lacking.items():
         reasons.setdefault(why, []).append(host)
-    looked_at = len(network.hosts) - len(network.declared.facts) - len(lacking)
+    looked_at = len(network.hosts) - len(network.foreign) - len(lacking)
     status = "raised" if raised else ("clean" if looked_at or id == "SYM901" else "not checked")
     return Check(id, kind.title, status, raised, looked_at, {why: tuple(hosts) for why, hosts in reasons.items()})
 
@@ -86,7 +86,7 @@ def _missing(network: Network) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     for need in needs:
         reasons = ((host, _why_missing(facts, need)) for host, facts in network.facts.items()
-                   if host not in network.declared.facts)
+                   if host not in network.foreign)
         found[need] = {host: why for host, why in reasons if why}
     return found
 

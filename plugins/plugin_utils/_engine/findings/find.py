@@ -13,6 +13,7 @@ import dataclasses
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.findings import awaiting as findings_awaiting
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.findings import device as findings_device
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.findings import mtu as findings_mtu
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.findings import reboot as findings_reboot
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.findings import redirect as findings_redirect
@@ -39,8 +40,10 @@ def find(network: Network, verdicts: t.Sequence[FlowVerdict]) -> list[Finding]:
     for told in verdicts:
         raised += flow_findings(network, told)
     for host in network.hosts:
-        if host not in network.declared.facts:
+        if host not in network.foreign:
             raised += host_findings(network, host)
+        elif "device" in network.facts[host]:
+            raised += findings_device.of_host(network, host)
     raised += _unread_hosts(network)
     return merge(raised)
 

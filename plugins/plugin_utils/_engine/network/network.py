@@ -77,6 +77,11 @@ class Network:
         hosts = {**self.hosts, **{host: Host.from_facts(host, values) for host, values in changed.items()}}
         return dataclasses.replace(self, hosts=hosts, facts=facts, site=site, topology=Topology(facts, site))
 
+    @functools.cached_property
+    def foreign(self) -> frozenset[str]:
+        """Hosts that are no Linux hosts, or were only declared: no remedy of ours can be made there."""
+        return frozenset(name for name, host in self.hosts.items() if host.platform != "linux")
+
     def new_tracker(self, host: str) -> Tracker:
         """The connection table with which an analysis begins: empty, with the host's own settings."""
         found = self._trackers.get(host)

@@ -244,3 +244,23 @@ def test_damaged_facts_are_not_read(damage: Facts) -> None:
     facts = mixed(("u", "u"), back="10.3.0.2")
     facts["r2"] = {**facts["r2"], **damage}
     assert "r2" in judge(facts).unread or verdict(facts)[0] == "unknown"
+
+
+def test_no_remedy_of_linux_is_proposed_for_a_device() -> None:
+    found = judge(mixed()).to_dict()
+    assert not {one["host"] for one in found["remedies"]} & {"r1", "r2", "fw"}
+    assert "the policy of fw permits the first packet of every flow: its policy is not read" in found["assumptions"]
+
+
+@pytest.mark.parametrize(("told", "expected"), [
+    ({"drops": [{"name": "flow_tcp_non_syn_drop", "packets": 9, "growth": 4, "meaning": "out_of_state"}]}, "SYM302"),
+    ({"drops": [{"name": "unicast RPF", "packets": 9, "growth": 4, "meaning": "reverse_path"}]}, "SYM201"),
+    ({"load_sharing": {"mode": "per_packet", "interfaces": ["Gi1"]}}, "SYM503"),
+    ({"ha": {"mode": "active_passive", "peer": "fw2", "synchronised": False}}, "SYM701"),
+    ({"ha": {"mode": "active_passive", "synchronised": True, "growth": {"tcp conn rerr": 3}}}, "SYM701"),
+    ({"ha": {"mode": "none"}, "drops": [{"name": "x", "packets": 9, "growth": 0, "meaning": "zone"}]}, None),
+    ({"ha": {"mode": "cluster", "synchronised": True}, "load_sharing": {"mode": "per_flow"}}, None),
+])  # fmt: skip
+def test_what_a_device_tells_of_itself(told: Facts, expected: str | None) -> None:
+    found = {one.id for one in judge(mixed(back="10.3.0.2", **told)).findings if one.host == "fw"}
+    assert found == ({expected} if expected else set())
