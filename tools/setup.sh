@@ -67,7 +67,7 @@ install_packages() {
     done
     [ ${#missing[@]} = 0 ] && return
     say "installing Debian packages: ${missing[*]}"
-    hold_back_sshd "${missing[@]}"
+    hold_back "${missing[@]}"
     local apt=(env DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install "${missing[@]}")
     # Package lists are fetched only when apt cannot do without: they are slow, and often fresh already.
     as_root "${apt[@]}" >>"$LOG" 2>&1 </dev/null || {
@@ -75,23 +75,30 @@ install_packages() {
         quietly as_root "${apt[@]}" || fail "apt-get could not install: ${missing[*]}" \
             "see the lines above and $LOG; check the machine's apt sources and its network"
     }
-    release_sshd
+    release
 }
 
-# The lab needs the sshd program, not an SSH server on this machine: where the package is new and systemd would
-# start it, its units are masked while it is installed and left disabled.
-sshd_held_back=no
-hold_back_sshd() {
-    case " $* " in *" openssh-server "*) ;; *) return 0 ;; esac
+# The lab needs programs, not services of this machine: where such a package is new and systemd would start it, its units
+# are masked while it is installed and left disabled.
+held_back=()
+hold_back() { # PACKAGE...
     [ -d /run/systemd/system ] || return 0
-    quietly as_root systemctl mask --runtime ssh.service ssh.socket && sshd_held_back=yes
+    local package
+    for package in "$@"; do
+        case $package in
+            openssh-server) held_back+=(ssh.service ssh.socket) ;;
+            frr) held_back+=(frr.service) ;;
+        esac
+    done
+    [ ${#held_back[@]} = 0 ] || quietly as_root systemctl mask --runtime "${held_back[@]}"
 }
 
-release_sshd() {
-    [ "$sshd_held_back" = yes ] || return 0
-    quietly as_root systemctl unmask --runtime ssh.service ssh.socket || true
-    quietly as_root systemctl disable ssh.service ssh.socket || true
-    say "openssh-server is new here: this machine's own SSH service was left disabled"
+release() {
+    [ ${#held_back[@]} = 0 ] && return 0
+    quietly as_root systemctl unmask --runtime "${held_back[@]}" || true
+    quietly as_root systemctl disable "${held_back[@]}" || true
+    say "new here, and left disabled as services of this machine: ${held_back[*]}"
+    held_back=()
 }
 
 debian_packages() {

@@ -37,8 +37,10 @@ READY_WITHIN = 60.0  # seconds, for all hosts together
 
 def digest(topology: model.Topology) -> str:
     """What a lab was built from: the topology and everything of ours that goes into a host or leads to it."""
-    client = ssh.client_config(Paths(state.DEFAULT_DIR, "any"), topology)
-    parts = [repr(topology), scripts.NETWORK, scripts.BOOT, scripts.SSHD_CONFIG, inspect.getsource(init), client]
+    anywhere = Paths(state.DEFAULT_DIR, "any")
+    client = ssh.client_config(anywhere, topology) + ssh.netmiko_config(anywhere, topology)
+    ours = [scripts.NETWORK, scripts.BOOT, scripts.FRR, scripts.SSHD_CONFIG, inspect.getsource(init)]
+    parts = [repr(topology), *ours, client]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
@@ -87,8 +89,13 @@ def _host_json(topology: model.Topology, host: model.Host) -> dict[str, t.Any]:
     return {
         "interfaces": [model.MANAGEMENT_INTERFACE, *(port.interface for port in ports)],
         "without_checksum_offload": [port.interface for port in ports if not port.checksum_offload],
-        "services": [dataclasses.asdict(service) for service in host.services],
+        "services": [dataclasses.asdict(service) for service in _services(host)],
     }
+
+
+def _services(host: model.Host) -> list[model.Service]:
+    routing = [model.Service("exec", command=("sh", "/run/netpath-lab/frr.sh"))] if host.frr else []
+    return [*host.services, *routing]
 
 
 def _record(paths: Paths, topology: model.Topology, topology_path: str) -> dict[str, t.Any]:

@@ -47,6 +47,8 @@ def ensure(paths: Paths, wanted: str, topology_path: str, check_mode: bool = Fal
     """Make a lab present, absent or recreated; raises LabError. In check mode nothing on disk is touched."""
     tools.require()
     topology = parse.read(topology_path) if wanted != "absent" else None
+    if topology and any(host.frr for host in topology.hosts):
+        tools.require(["vtysh"])
     if check_mode:
         return _ensure(paths, wanted, topology, topology_path, check_mode)
     with locked(paths):

@@ -58,9 +58,9 @@ def _host(name: str, node: Node) -> model.Host:
         raise TopologyError(node.key, f"host name {name!r}: expected lower-case letters, digits, '-', '_', 32 at most")
     what = f"host {name}"
     fields = node.mapping(
-        what, ("forwarding", "loopback", "routes", "rules", "neighbours", "sysctls", "nft", "services")
+        what, ("forwarding", "loopback", "routes", "rules", "neighbours", "sysctls", "nft", "frr", "services")
     )
-    nft = fields.get("nft")
+    nft, frr = fields.get("nft"), fields.get("frr")
     return model.Host(
         name=name,
         forwarding=fields["forwarding"].flag(f"forwarding of {what}") if "forwarding" in fields else False,
@@ -72,8 +72,15 @@ def _host(name: str, node: Node) -> model.Host:
         nft=nft.text(f"nft of {what}") if nft else "",
         services=tuple(_service(item, what) for item in _items(fields, "services", what)),
         mark=node.key,
-        nft_mark=Mark(nft.mark.file, nft.mark.line + (nft.style in ("|", ">")), 1) if nft else None,
+        frr=frr.text(f"frr of {what}") if frr else "",
+        nft_mark=_first_line(nft),
+        frr_mark=_first_line(frr),
     )
+
+
+def _first_line(node: t.Optional[Node]) -> t.Optional[Mark]:
+    """Where the first line of a block of text stands."""
+    return Mark(node.mark.file, node.mark.line + (node.style in ("|", ">")), 1) if node else None
 
 
 def _items(fields: t.Mapping[str, Node], key: str, what: str) -> list[Node]:

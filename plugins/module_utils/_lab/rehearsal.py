@@ -20,6 +20,7 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._lab.state import
 
 _BATCH_ERROR = re.compile(r"^Command failed (?P<file>[\w.]+):(?P<line>\d+)$", re.MULTILINE)
 _NFT_ERROR = re.compile(r"^rules\.nft:(?P<line>\d+):\S* Error: (?P<message>.*)$", re.MULTILINE)
+_FRR_ERROR = re.compile(r"^line (?P<line>\d+): (?:% )?(?P<message>.*)$", re.MULTILINE)  # of vtysh -C
 _SYSCTL_ERROR = re.compile(r"^sysctl (?P<name>\S+)$", re.MULTILINE)
 TIMEOUT = 60
 
@@ -32,8 +33,10 @@ def write_files(directory: str, topology: model.Topology, host: model.Host) -> N
         "baseline.sysctl": "".join(f"{line}\n" for line in commands.baseline(topology, host)),
         "host.sysctl": "".join(f"{item.name}={item.value}\n" for item in host.sysctls),
         "rules.nft": host.nft,
+        "frr.conf": host.frr,
         "network.sh": scripts.NETWORK,
         "rehearsal.sh": scripts.REHEARSAL,
+        "frr.sh": scripts.FRR,
     }
     for name, text in texts.items():
         write_text(os.path.join(directory, name), text)
@@ -65,7 +68,7 @@ def rehearse(directory: str, topology: model.Topology) -> None:
         if not running[host.name].returncode:
             continue
         output = answers[host.name]
-        if not any(pattern.search(output) for pattern in (_BATCH_ERROR, _NFT_ERROR, _SYSCTL_ERROR)):
+        if not any(pattern.search(output) for pattern in (_BATCH_ERROR, _NFT_ERROR, _SYSCTL_ERROR, _FRR_ERROR)):
             output = _finish(host.name, _start(os.path.join(directory, host.name), one_by_one=True))
         raise explain(topology, host, output)
 
@@ -105,6 +108,10 @@ def explain(topology: model.Topology, host: model.Host, output: str) -> Topology
     if nft and host.nft_mark:
         place = Mark(host.nft_mark.file, host.nft_mark.line + int(nft["line"]) - 1, host.nft_mark.column)
         return TopologyError(place, f"nft of host {host.name}: {nft['message']}")
+    frr = _FRR_ERROR.search(output)
+    if frr and host.frr_mark:
+        place = Mark(host.frr_mark.file, host.frr_mark.line + int(frr["line"]) - 1, host.frr_mark.column)
+        return TopologyError(place, f"frr of host {host.name}: {frr['message']}")
     if sysctl:
         mark = next((item.mark for item in host.sysctls if item.name == sysctl["name"]), mark)
         reason = output[: sysctl.start()].strip().replace("\n", "; ")

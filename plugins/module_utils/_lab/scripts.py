@@ -38,7 +38,20 @@ apply_sysctls host.sysctl
 REHEARSAL = r"""#!/bin/sh
 set -eu
 ip -batch interfaces.ip
-exec sh network.sh
+sh network.sh
+[ ! -s frr.conf ] || { : > vtysh.conf; exec vtysh --config_dir "$PWD" -C -f frr.conf; }
+"""
+
+FRR = r"""#!/bin/sh
+# FRRouting of this host: its daemons, in the order in which they need each other, and their configuration.
+set -eu
+mkdir -p /run/frr
+chown frr:frr /run/frr
+for daemon in zebra staticd bgpd pbrd; do
+    /usr/lib/frr/$daemon -d -A 127.0.0.1 --log file:/run/frr/$daemon.log
+done
+vtysh -b
+exec sleep infinity
 """
 
 # In namespaces of its own: boot.sh HOST INTERPRETER MACHINE_ID FD. On file descriptor FD it says that it is ready.
@@ -81,6 +94,12 @@ chmod 600 /root/.ssh/authorized_keys /etc/ssh/ssh_host_ed25519_key
 # Nor are the habits of its administrator: what a start-up file of a shell runs may wait, or print into a session.
 for file in .bashrc .bash_profile .bash_login .profile .bash_logout; do : > "/root/$file"; done
 cp init.py host.json /run/netpath-lab/
+if [ -s frr.conf ]; then
+    mkdir -p /etc/frr
+    cp frr.conf /etc/frr/frr.conf
+    : > /etc/frr/vtysh.conf
+    cp frr.sh /run/netpath-lab/
+fi
 
 sh network.sh
 cd /

@@ -45,9 +45,11 @@ def write_client_files(paths: Paths, topology: model.Topology) -> None:
     known = []
     for host in topology.hosts:
         algorithm, key = read_text(paths.host(host.name, "ssh_host_ed25519_key.pub")).split()[:2]
-        known.append(f"{alias(paths.lab, host.name)} {algorithm} {key}\n")
+        names = f"{alias(paths.lab, host.name)},{topology.management_address(host.name).ip}"
+        known.append(f"{names} {algorithm} {key}\n")
     write_text(paths.known_hosts, "".join(known))
     write_text(paths.ssh_config, client_config(paths, topology))
+    write_text(paths.netmiko_config, netmiko_config(paths, topology))
 
 
 def alias(lab: str, host: str) -> str:
@@ -86,6 +88,16 @@ def client_config(paths: Paths, topology: model.Topology) -> str:
         ("LogLevel", "ERROR"),
     ]
     return "\n".join([*blocks, "Host *", *(f"    {key} {value}" for key, value in everyone)]) + "\n"
+
+
+def netmiko_config(paths: Paths, topology: model.Topology) -> str:
+    """The same way in for paramiko, which knows neither HostKeyAlias nor a connection that is handed over."""
+    inside = f"{tools.path('ip')} netns exec {commands.namespace(paths.lab, 'mgmt')}"
+    blocks = [
+        f"Host {host.name} {alias(paths.lab, host.name)}\n    HostName {topology.management_address(host.name).ip}\n"
+        for host in topology.hosts
+    ]
+    return "\n".join([*blocks, "Host *", f"    ProxyCommand {inside} {tools.path('nc.openbsd')} -w 5 %h %p"]) + "\n"
 
 
 def quoted(path: str) -> str:

@@ -76,6 +76,10 @@ class Paths:
         return os.path.join(self.root, "ssh_config")
 
     @property
+    def netmiko_config(self) -> str:
+        return os.path.join(self.root, "netmiko_config")
+
+    @property
     def known_hosts(self) -> str:
         return os.path.join(self.root, "known_hosts")
 

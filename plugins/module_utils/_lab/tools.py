@@ -22,6 +22,7 @@ PACKAGES = {
     "mount": "mount",
     "sshd": "openssh-server",
     "ssh-keygen": "openssh-client",
+    "vtysh": "frr",
     "nc.openbsd": "netcat-openbsd",  # by this name: other programs called nc cannot hand over a connection
 }
 # A user's PATH may lack the directories of administration tools.
@@ -37,11 +38,18 @@ def path(tool: str) -> str:
     return found
 
 
-def require() -> None:
-    """Raise LabError unless this user and machine can build a lab; names everything that is missing."""
+ONLY_WHERE_ASKED = ("vtysh",)
+
+
+def require(also: t.Sequence[str] = ()) -> None:
+    """Raise LabError unless this user and machine can build a lab; names everything that is missing.
+
+    ``also``: tools of ONLY_WHERE_ASKED that the topology needs.
+    """
     if os.geteuid() != 0:
         raise LabError("a lab needs root: network namespaces and mounts; run the playbook as root or with become")
-    missing = [tool for tool in PACKAGES if shutil.which(tool, path=SEARCH) is None]
+    needed = [tool for tool in PACKAGES if tool not in ONLY_WHERE_ASKED or tool in also]
+    missing = [tool for tool in needed if shutil.which(tool, path=SEARCH) is None]
     if missing:
         packages = " ".join(sorted({PACKAGES[tool] for tool in missing}))
         names = ", ".join(missing)

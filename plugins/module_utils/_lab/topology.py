@@ -116,8 +116,10 @@ class Host:
     sysctls: tuple[Sysctl, ...]
     nft: str
     services: tuple[Service, ...]
+    frr: str  # the configuration of its FRRouting; empty: it has none
     mark: Mark = dataclasses.field(compare=False, repr=False)
     nft_mark: t.Optional[Mark] = dataclasses.field(compare=False, repr=False)  # of the first line of the ruleset
+    frr_mark: t.Optional[Mark] = dataclasses.field(compare=False, repr=False)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -33,6 +33,8 @@ def validate(host: Host, packet: Packet, iif: str) -> ReversePath:
         if unread:
             return ReversePath("unknown", reason=f"whether {iif} of {host.name} checks sources was not read: {unread}")
         return ReversePath("pass", 0, "interface", "it does not check sources")
+    if (6 if ":" in packet.flow.source else 4) not in setting.get("families", (4, 6)):
+        return ReversePath("pass", 0, "interface", "it does not check sources of this family")
     found = _judge(host, packet, iif, setting)
     if found.verdict == "drop" and setting.get("access_list"):
         return ReversePath("unknown", found.mode, "interface",
