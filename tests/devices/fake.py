@@ -116,6 +116,9 @@ async def _serve(device: FakeDevice, process: t.Any) -> None:
             break
         if fault and fault.command == line:
             answer = _spoilt(answer, fault.kind)
+        if fault and fault.command == line and fault.kind == "pages":
+            process.stdout.write(answer.replace("\n", "\r\n") + "\r\n --More-- ")
+            await asyncio.sleep(3600)
         text = answer.replace("\r\n", "\n").replace("\n", "\r\n").rstrip("\r\n")
         process.stdout.write(text + ("\r\n" if text else ""))
         process.stdout.write(device.shown_prompt(session))
@@ -157,7 +160,8 @@ async def _lines(process: t.Any) -> t.AsyncIterator[str]:
 class FakeNetwork:
     """Fake devices that listen; a context. ``ports`` are by name."""
 
-    def __init__(self, *devices: FakeDevice) -> None:
+    def __init__(self, *devices: FakeDevice, options: t.Mapping[str, t.Any] | None = None) -> None:
+        self.options = options or {}  # of asyncssh
         self.devices = {device.name: device for device in devices}
         self.ports: dict[str, int] = {}
         self._loop = asyncio.new_event_loop()
@@ -189,7 +193,7 @@ class FakeNetwork:
             server = await asyncssh.create_server(
                 lambda device=device: _Server(device), "127.0.0.1", 0, server_host_keys=[self._key],
                 process_factory=lambda process, device=device: _serve(device, process), line_editor=False,
-                encoding="utf-8", errors="surrogateescape",
+                encoding="utf-8", errors="surrogateescape", **self.options,
             )
             self._servers.append(server)
             self.ports[name] = server.sockets[0].getsockname()[1]

@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: used by this collection only, may change without notice.
-"""FRRouting on Linux, read over SSH by ``vtysh`` and ``ip``: for routers that have no Python, or where none may be used.
+"""FRRouting on Linux, read over SSH by ``vtysh`` and ``ip``: for routers where no Python is, or none may be used.
 
-What FRR knows of routes comes as JSON, in several documents one after another (FRR issue 15277). What the kernel
-does before them (rules, reverse-path filters, rules of netfilter) is asked of the kernel: pbrd calls a rule installed
-that the kernel does not have. A router on which host_facts can run is better read by that, which reads all of it.
+What FRR knows of routes comes as JSON, in several documents one after another (FRR issue 15277). What the kernel does
+before that (rules, reverse-path filters, rules of netfilter) is asked of the kernel: pbrd calls a rule installed that
+the kernel does not have. A router on which host_facts can run is better read by that, which reads all of it.
 """
 
 from __future__ import annotations

@@ -63,6 +63,24 @@ class Session:
         self.read_only = read_only
         self.sent: list[str] = []
         self._connection = connection
+        self._heard = ""  # the last that the device said
+        self._silent = False  # it owes an answer, and would not hear a farewell
+        self._listen()
+
+    def _listen(self) -> None:
+        """Keep what the device says last, and notice when it ends the session: netmiko waits for the prompt until the
+        time is over."""
+        channel = self._connection.channel
+        read = channel.read_channel
+
+        def read_channel() -> str:
+            text = str(read())
+            if not text and getattr(channel.remote_conn, "closed", False):
+                raise EOFError("the device has closed the session")
+            self._heard = (self._heard + text)[-200:]
+            return text
+
+        channel.read_channel = read_channel
 
     @classmethod
     def open(cls, login: Login, dialect: Dialect, read_only: bool = True) -> Session:
@@ -104,6 +122,9 @@ class Session:
     def close(self) -> None:
         """Log out. A session that has ended already is no error here."""
         try:
+            if self._silent:
+                self._connection.remote_conn_pre.close()
+                return
             for line in self.dialect.closing:
                 self._send(line, 10)
             self._connection.disconnect()
@@ -133,12 +154,18 @@ class Session:
             answer = self._connection.send_command(command, read_timeout=patience, strip_prompt=True,
                                                    strip_command=True)
         except Exception as error:
+            self._silent = True
+            if any(pager in self._heard.rpartition("\n")[2] for pager in _PAGER):
+                raise self._paged(command) from error
             raise explain(error, self.login.where, command) from error
         text = str(answer).replace("\r\n", "\n").replace("\r", "\n")
         if any(text.rstrip().rpartition("\n")[2].startswith(pager) for pager in _PAGER):
-            raise NoAnswer(f"{self.login.where}: the answer to {command!r} stops at a pager; the account may not turn "
-                           "paging off")
+            raise self._paged(command)
         return text
+
+    def _paged(self, command: str) -> NoAnswer:
+        return NoAnswer(f"{self.login.where}: the answer to {command!r} stops at a pager; the account may not turn "
+                        "paging off")
 
 
 def _arguments(login: Login, dialect: Dialect) -> dict[str, t.Any]:
