@@ -23,7 +23,7 @@ ifneq ($(shell id -u),0)
 AS_ROOT := sudo -E env PATH="$$PATH" PYTHONPATH="$$PYTHONPATH" ANSIBLE_COLLECTIONS_PATH="$$ANSIBLE_COLLECTIONS_PATH" ANSIBLE_CONFIG="$$ANSIBLE_CONFIG"
 endif
 
-TEST_KINDS := lint unit sanity lab-test integration oracle-sample networks-sample kernels-sample faults-sample artifact-test
+TEST_KINDS := lint unit sanity lab-test integration oracle-sample networks-sample kernels-sample faults-sample devices-test artifact-test
 
 .DEFAULT_GOAL := help
 .PHONY: help setup replay test $(TEST_KINDS) oracle packets iptables-packets networks kernels remedies states lab-long lab-up lab-down bench clean
@@ -51,6 +51,7 @@ oracle-sample: ## the engine against the kernel on random cases, a sample of sec
 networks-sample: ## verdicts and forecasts against real packets through random networks, a sample of seconds
 kernels-sample: ## the engine against the distribution's stock kernel in an emulated machine, a sample
 faults-sample: ## a fault while hosts confirm a change, and the same without the guard
+devices-test: ## network devices over SSH: fakes of ours that record every line
 artifact-test: ## build the collection, install it elsewhere, use it from there
 $(TEST_KINDS): setup
 	@python tools/run_tests.py $@

@@ -54,7 +54,8 @@ def _ansible_test(*argv: str) -> tuple[str, ...]:
 
 # Rooms of tests that are no part of the collection, nor of ansible-test's own kinds of tests: ruff looks at them.
 _NOT_SHIPPED = tuple(
-    option for room in ("artifact", "bench", "faults", "kernels", "lab", "networks", "oracle", "real_hosts", "remedies")
+    option for room in ("artifact", "bench", "devices", "faults", "kernels", "lab", "networks", "oracle", "real_hosts",
+                        "remedies")
     for option in ("--exclude", f"tests/{room}/")
 )
 
@@ -92,6 +93,7 @@ STAGES = (
     _pytest("networks-sample", "tests/networks", lane="networks"),
     _pytest("kernels-sample", "tests/kernels", lane="networks"),
     _pytest("faults-sample", "tests/faults", lane="networks"),
+    _pytest("devices-test", "tests/devices", "-n", "2", root=False),
     _pytest("artifact-test", "tests/artifact"),
     Stage("replay", "replay", ("ansible-playbook", "netpath.symmetry.incident_replay"), root=True,
           needs="playbooks/incident_replay.yml"),
