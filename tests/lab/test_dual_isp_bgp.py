@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import json
 import pathlib
+import subprocess
 import time
 import typing as t
 
 import pytest
 
 from ansible_collections.netpath.symmetry.tests.lab.conftest import BuildLab, Lab
-from ansible_collections.netpath.symmetry.tests.lab.test_playbooks import http, play
+from ansible_collections.netpath.symmetry.tests.lab.test_playbooks import PLAYBOOK, http, play
 
 URL = "http://203.0.113.10/"
 CONVERGES_WITHIN = 60.0  # seconds
@@ -69,27 +70,99 @@ def test_replies_by_the_other_provider_die_at_its_border(network: Lab, tmp_path:
     assert back == ["server", "far", "isp_b", "border_b"]
 
 
-def test_prepending_brings_the_replies_home(network: Lab, tmp_path: pathlib.Path) -> None:
-    def prepend(words: str) -> None:
-        vtysh(network, "border_b", "configure terminal", "route-map TO-B permit 10", words, "end",
-              "clear ip bgp 192.0.2.5 soft out")
+def configured(lab: Lab, host: str, *options: str, fails: bool = False, **task: t.Any) -> dict[str, t.Any]:
+    """What device_config answers for a router of the lab."""
+    folder = pathlib.Path(lab.paths.root)
+    login = {name: str(folder / file) for name, file in (
+        ("ssh_config", "netmiko_config"), ("known_hosts", "known_hosts"))}
+    answer = folder / "answer.json"
+    answer.unlink(missing_ok=True)
+    play = [{"hosts": host, "gather_facts": False, "tasks": [
+        {"netpath.symmetry.device_config": {**login, **task}, "register": "told", "ignore_errors": True, "vars": {
+            "ansible_network_os": "frr", "ansible_ssh_private_key_file": str(folder / "id_ed25519")}},
+        {"ansible.builtin.copy": {"content": "{{ told | to_json }}", "dest": str(answer)}, "check_mode": False,
+         "diff": False, "delegate_to": "localhost", "vars": {"ansible_connection": "local"}}]}]
+    (folder / "play.json").write_text(json.dumps(play))
+    done = subprocess.run([PLAYBOOK, *lab.ansible_options(), str(folder / "play.json"), *options], capture_output=True,
+                          text=True, timeout=240, check=False, stdin=subprocess.DEVNULL)
+    assert answer.exists(), done.stdout[-3000:] + done.stderr[-2000:]
+    told = json.loads(answer.read_text())
+    assert told.get("failed", False) == fails, told
+    return t.cast("dict[str, t.Any]", told)
 
-    prepend("set as-path prepend 65001 65001")
+
+def four_runs(lab: Lab, host: str, **task: t.Any) -> dict[str, t.Any]:
+    """Check, run, check, run; an independent observer sees that checks change nothing and the second run neither."""
+    before = vtysh(lab, host, "show running-config")
+    check = configured(lab, host, "--check", "--diff", **task)
+    assert vtysh(lab, host, "show running-config") == before
+    assert not [line for line in check["sent"] if "configure" in line or "clear" in line], check["sent"]
+    run = configured(lab, host, "--diff", **task)
+    after = vtysh(lab, host, "show running-config")
+    again, last = configured(lab, host, "--check", "--diff", **task), configured(lab, host, "--diff", **task)
+    assert [one["changed"] for one in (check, run, again, last)] == [True, True, False, False]
+    assert check["diff"] == run["diff"] and check["lines"] == run["lines"]
+    assert vtysh(lab, host, "show running-config") == after != before
+    return run
+
+
+def test_prepending_brings_the_replies_home(network: Lab, tmp_path: pathlib.Path) -> None:
+    """By device_config on the border, in the four runs; taken away again, all is as before."""
+    before = vtysh(network, "border_b", "show running-config")
+    wish = {"bgp": [{"neighbor": "192.0.2.5", "asn": 65001, "prepend": 2}]}
+    refused = configured(network, "border_b", fails=True, **wish)
+    assert "has route-map TO-B out already, which is not ours" in refused["msg"]
+    assert vtysh(network, "border_b", "show running-config") == before
+    vtysh(network, "border_b", "configure terminal", "router bgp 65001", "address-family ipv4 unicast",
+          "no neighbor 192.0.2.5 route-map TO-B out")
+    bare = vtysh(network, "border_b", "show running-config")
+    four_runs(network, "border_b", **wish)
     settle(network, "65010", "65010")
     assert http(network, "client", URL) == "200"
     assert verdict(network, tmp_path)["verdict"] == "symmetric"
-    prepend("no set as-path prepend")
+    assert "as-path prepend 65001 65001" in network.output("border_b", "cat /etc/frr/frr.conf"), "it was not saved"
+    four_runs(network, "border_b", state="absent", **wish)
     settle(network, "65010", "65020")
+    assert vtysh(network, "border_b", "show running-config") == bare
     assert http(network, "client", URL) != "200"
+    vtysh(network, "border_b", "configure terminal", "router bgp 65001", "address-family ipv4 unicast",
+          "neighbor 192.0.2.5 route-map TO-B out")
 
 
 def test_local_preference_sends_requests_the_way_of_the_replies(network: Lab, tmp_path: pathlib.Path) -> None:
-    vtysh(network, "border_b", "configure terminal", "route-map FROM-B permit 10", "set local-preference 300", "exit",
-          "router bgp 65001", "address-family ipv4 unicast", "neighbor 192.0.2.5 route-map FROM-B in", "end",
-          "clear ip bgp 192.0.2.5 soft in")
+    wish = {"bgp": [{"neighbor": "192.0.2.5", "asn": 65001, "local_preference": 300}]}
+    before = vtysh(network, "border_b", "show running-config")
+    configured(network, "border_b", **wish)
     settle(network, "65020", "65020")
     assert http(network, "client", URL) == "200"
     assert verdict(network, tmp_path)["verdict"] == "symmetric"
-    vtysh(network, "border_b", "configure terminal", "router bgp 65001", "address-family ipv4 unicast",
-          "no neighbor 192.0.2.5 route-map FROM-B in", "end", "clear ip bgp 192.0.2.5 soft in")
+    configured(network, "border_b", state="absent", **wish)
+    settle(network, "65010", "65020")
+    assert vtysh(network, "border_b", "show running-config") == before
+
+
+def test_a_change_that_is_not_proven_is_taken_back(network: Lab) -> None:
+    wish = {"bgp": [{"neighbor": "192.0.2.5", "asn": 65001, "local_preference": 300}]}
+    before = vtysh(network, "border_b", "show running-config")
+    failed = configured(network, "border_b", fails=True, proof=["sh", "-c", "echo no answer; exit 7"], **wish)
+    assert "the proof failed: sh ended with status 7: no answer. The device is as it was" in failed["msg"]
+    assert vtysh(network, "border_b", "show running-config") == before
+    assert network.run("border_b", "test -e /run/netpath-symmetry-frr", check=False).returncode == 1
+    settle(network, "65010", "65020")
+
+
+def test_the_router_itself_takes_back_what_nobody_confirms(network: Lab) -> None:
+    """The control node is killed while the change waits: the timer on the router ends it."""
+    before = vtysh(network, "border_b", "show running-config")
+    wish = {"bgp": [{"neighbor": "192.0.2.5", "asn": 65001, "local_preference": 300}]}
+    kill = f"pkill -9 -f {network.paths.root}/play.json"
+    with pytest.raises(AssertionError):  # it leaves no answer
+        configured(network, "border_b", fails=True, proof=["sh", "-c", kill], confirm_within=30, **wish)
+    assert "set local-preference 300" in vtysh(network, "border_b", "show running-config")
+    other = configured(network, "border_b", fails=True, **{"bgp": [{"neighbor": "192.0.2.5", "asn": 65001, "med": 9}]})
+    assert "another change waits for its confirmation" in other["msg"] or "not ours" in other["msg"]
+    deadline = time.monotonic() + 90
+    while vtysh(network, "border_b", "show running-config") != before:
+        assert time.monotonic() < deadline, "it was not taken back"
+        time.sleep(0.5)
     settle(network, "65010", "65020")

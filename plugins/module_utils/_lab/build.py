@@ -89,6 +89,7 @@ def _host_json(topology: model.Topology, host: model.Host) -> dict[str, t.Any]:
     return {
         "interfaces": [model.MANAGEMENT_INTERFACE, *(port.interface for port in ports)],
         "without_checksum_offload": [port.interface for port in ports if not port.checksum_offload],
+        "ready_files": [scripts.FRR_READY] if host.frr else [],
         "services": [dataclasses.asdict(service) for service in _services(host)],
     }
 

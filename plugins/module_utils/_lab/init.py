@@ -38,7 +38,7 @@ def main() -> None:
         disable_checksum_offload(interface)
     services = [ssh_server(), *(service(**item) for item in host["services"])]
     running = {start(run, 0): run for run in services}
-    wait_until_ready(host["interfaces"])
+    wait_until_ready(host["interfaces"], host["ready_files"])
     os.write(ready, b"ready\n")
     os.close(ready)
     while True:
@@ -150,15 +150,16 @@ def reply_from(item: tuple[int, int, bytes]) -> tuple[int, int, bytes]:
     return level, kind, data[:16] + (data[16:20] if link_local else bytes(4))  # struct in6_pktinfo
 
 
-def wait_until_ready(interfaces: list[str]) -> None:
-    """Wait for carrier on every interface and for sshd to listen; raises TimeoutError."""
+def wait_until_ready(interfaces: list[str], files: list[str]) -> None:
+    """Wait for carrier on every interface, for sshd to listen, and for the files of services; raises TimeoutError."""
     deadline = time.monotonic() + READY_WITHIN
     while True:
         waiting = [name for name in interfaces if read(f"/sys/class/net/{name}/operstate") != "up"]
-        if not waiting and ssh_listens():
+        absent = [file for file in files if not os.path.exists(file)]
+        if not waiting and not absent and ssh_listens():
             return
         if time.monotonic() > deadline:
-            missing = f"no carrier on {', '.join(waiting)}" if waiting else "sshd does not listen"
+            missing = f"no carrier on {', '.join(waiting)}" if waiting else ", ".join(absent) or "sshd does not listen"
             raise TimeoutError(f"not ready after {READY_WITHIN:.0f} s: {missing}")
         time.sleep(0.02)
 

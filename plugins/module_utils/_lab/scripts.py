@@ -42,6 +42,7 @@ sh network.sh
 [ ! -s frr.conf ] || { : > vtysh.conf; exec vtysh --config_dir "$PWD" -C -f frr.conf; }
 """
 
+FRR_READY = "/run/frr/ready"
 FRR = r"""#!/bin/sh
 # FRRouting of this host: its daemons, in the order in which they need each other, and their configuration.
 set -eu
@@ -51,6 +52,7 @@ for daemon in zebra staticd bgpd pbrd; do
     /usr/lib/frr/$daemon -d -A 127.0.0.1 --log file:/run/frr/$daemon.log
 done
 vtysh -b
+: > /run/frr/ready
 exec sleep infinity
 """
 

@@ -11,6 +11,7 @@ import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import Flow
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices import words
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_config import CiscoIosConfig
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_policy import read_policies
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_routes import (
     read_entry,
@@ -55,6 +56,8 @@ class CiscoIos(Dialect):
         r"|IP routing table .* does not exist)|^ERROR:|Command rejected|not authorized", re.M | re.I)
     reading = re.compile(
         r"show (?!tech|.*\| *(redirect|append|tee))[^|>\n]*(\| (include|section|begin|exclude) [^>\n]*)?")
+
+    config = CiscoIosConfig()
 
     def software(self, asking: Asking) -> str:
         match = re.search(r"Version (?P<version>[^,\s]+)", asking.ask("show version"))

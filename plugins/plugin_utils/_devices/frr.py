@@ -25,6 +25,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.dialect 
     NotUnderstood,
     Reading,
 )
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.frr_config import FrrConfig
 
 _TABLES_OF_KERNEL = ("local", "main", "default", "253", "254", "255")
 _MODES = {1: "strict", 2: "loose"}
@@ -44,7 +45,10 @@ class Frr(Dialect):
         r"|Operation not permitted|No such file or directory|you must be root", re.M)
     reading = re.compile(
         r"(sudo -n )?vtysh -c 'show [\w ./:-]+'|ip -j -[46] (rule|neigh|route) show[\w ./:-]*"
+        r"|test -e /run/netpath-symmetry-frr && cat /run/netpath-symmetry-frr \|\| true"
         r"|grep -H \. /proc/sys/net/ipv4/conf/\*/rp_filter|(sudo -n )?nft list ruleset")
+
+    config = FrrConfig()
 
     def software(self, asking: Asking) -> str:
         match = re.search(r"FRRouting (?P<version>\S+)", _show(asking, "version"))

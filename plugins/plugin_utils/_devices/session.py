@@ -144,15 +144,35 @@ class Session:
             raise Rejected(f"{self.login.where}: {command!r} was refused: {self.clean(said)[:200]}", answer)
         return answer
 
+    def type(self, line: str, patience: float = 30, tolerant: bool = False) -> str:
+        """Send a line that changes something; ``tolerant``: what the device says to it is no error.
+
+        Raises NotReadOnly where the session may only read (nothing was sent), Rejected and DeviceError.
+        """
+        if self.read_only:
+            raise NotReadOnly(f"{self.login.where}: this session may only read; {self.clean(line)!r} was not sent")
+        answer = self._send(line, patience, echo=False)
+        refused = self.dialect.errors.search(answer)
+        if refused and not tolerant:
+            said = " ".join(answer[refused.start():].split())
+            raise Rejected(f"{self.login.where}: {self.clean(line)!r} was refused: {self.clean(said)[:200]}", answer)
+        return answer
+
+    def leave_configuration(self, line: str) -> None:
+        """Go back to where commands are given, wherever the session stands."""
+        if self._connection.check_config_mode():
+            self.type(line, tolerant=True)
+
     def clean(self, text: str) -> str:
         """The text without secrets."""
         return redacted(text, self.login.secrets)
 
-    def _send(self, command: str, patience: float) -> str:
+    def _send(self, command: str, patience: float, echo: bool = True) -> str:
+        """``echo``: wait for the command to come back first; a long line comes back in pieces."""
         self.sent.append(self.clean(command))
         try:
             answer = self._connection.send_command(command, read_timeout=patience, strip_prompt=True,
-                                                   strip_command=True)
+                                                   strip_command=True, cmd_verify=echo)
         except Exception as error:
             self._silent = True
             if any(pager in self._heard.rpartition("\n")[2] for pager in _PAGER):

@@ -89,3 +89,8 @@ def covers(network: str, one: str) -> bool:
     """Whether an address or prefix lies in a network of the same family."""
     outer, inner = ipaddress.ip_network(network, strict=False), ipaddress.ip_network(one, strict=False)
     return outer.version == inner.version and inner.subnet_of(outer)  # type: ignore[arg-type]
+
+
+def wildcard(length: int) -> str:
+    """The wildcard mask of a prefix length of IPv4: 24 is 0.0.0.255."""
+    return str(ipaddress.ip_network(f"0.0.0.0/{length}").hostmask)

@@ -1,0 +1,212 @@
+#!/usr/bin/python
+# Copyright (c) 2026 netpath.symmetry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: device_config
+short_description: Change how a router chooses paths, under a timer, proven or taken back
+version_added: 1.0.0
+author:
+  - netpath.symmetry contributors (@netpath)
+description:
+  - Sets policy routes, reverse-path checks and BGP preferences of a network device over SSH.
+  - What would change is computed from the running configuration. In check mode only that is read, and no configuration
+    line is sent.
+  - A change is sent under the device's own timer where it has one, read back, proven by O(proof), and only then
+    confirmed and saved. Whatever fails, the device is brought back to where it was, and the error says whether it is.
+  - What is made has names that begin with C(NPS-). Where something of somebody else is in the way, the task fails by
+    name, before anything is sent.
+  - Runs on the control node, whatever the connection of the host is. Address and login are those of
+    M(netpath.symmetry.device_facts).
+requirements:
+  - netmiko >= 4.5 on the control node
+extends_documentation_fragment:
+  - netpath.symmetry.attributes
+  - netpath.symmetry.attributes.actiongroup_symmetry
+attributes:
+  action:
+    description: Runs on the control node.
+    support: full
+  check_mode:
+    support: full
+    details:
+      - Nothing but questions is sent; RV(sent) lists them.
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+  platform:
+    platforms: all
+    details:
+      - Cisco IOS and IOS-XE, and FRRouting.
+options:
+  platform:
+    description:
+      - What the device runs, as C(docs/devices.md) lists it, for example V(cisco_ios) or V(frr).
+      - Without it the variable C(ansible_network_os) says so.
+    type: str
+  policies:
+    description: Packets that arrive by an interface and match go to a next hop.
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description: The name of the policy.
+        type: str
+        required: true
+      interface:
+        description: The interface by which packets arrive, as the device writes it.
+        type: str
+        required: true
+      next_hop:
+        description: Where they go.
+        type: str
+        required: true
+      sources:
+        description: Prefixes of which one must hold the source; all without it.
+        type: list
+        elements: str
+      destinations:
+        description: Prefixes of which one must hold the destination; all without it. One of both must be given.
+        type: list
+        elements: str
+      protocol:
+        description: V(tcp), V(udp), V(icmp) or V(icmpv6); all without it.
+        type: str
+      dports:
+        description: Destination ports, with V(tcp) or V(udp).
+        type: list
+        elements: int
+  reverse_path:
+    description: How an interface checks sources. Other interfaces are left alone.
+    type: list
+    elements: dict
+    suboptions:
+      interface:
+        description: The interface, as the device writes it.
+        type: str
+        required: true
+      mode:
+        description: The check.
+        type: str
+        choices: ["off", loose, strict]
+        required: true
+      allow_default:
+        description: Whether a source that only the default route leads to passes.
+        type: bool
+        default: false
+  bgp:
+    description: What a neighbor is told, or is thought of. By route-maps of our own on it.
+    type: list
+    elements: dict
+    suboptions:
+      neighbor:
+        description: Its address.
+        type: str
+        required: true
+      asn:
+        description: The number of our own autonomous system, as in C(router bgp).
+        type: int
+        required: true
+      local_preference:
+        description: Of routes from it; the highest is best, and decides by which neighbor packets leave.
+        type: int
+      prepend:
+        description: How often our own number is put before the path that it is told, so that others prefer another way.
+        type: int
+      med:
+        description: The metric that it is told; the lowest is best, among ways into one autonomous system.
+        type: int
+  state:
+    description: With V(absent), what is named is taken away.
+    type: str
+    choices: [present, absent]
+    default: present
+  confirm_within:
+    description:
+      - Seconds after which the device takes an unconfirmed change back by itself, where it can. At least 30; Cisco IOS
+        counts whole minutes.
+    type: int
+    default: 300
+  proof:
+    description:
+      - A command of this control node, as a list, that must end with status 0 while the change waits for its
+        confirmation. Where it does not, the change is taken back.
+    type: list
+    elements: str
+  save:
+    description: Whether the configuration is saved after the change was confirmed.
+    type: bool
+    default: true
+  allow_without_timer:
+    description:
+      - Make the change also where the device would not take it back by itself. The inverse is held by this task then,
+        and a session that is lost leaves the change.
+    type: bool
+    default: false
+  host_key_checking:
+    description:
+      - Whether the device's SSH key must be known. Without it, Ansible's own setting counts, by C(ansible.cfg) or the
+        variable C(ansible_host_key_checking).
+    type: bool
+  known_hosts:
+    description: A file of known host keys, instead of that of the user.
+    type: path
+    default: ""
+  ssh_config:
+    description: A file of OpenSSH's client settings, for jump hosts.
+    type: path
+    default: ""
+  timeout:
+    description: Seconds to wait for the connection and the login.
+    type: float
+    default: 30
+seealso:
+  - module: netpath.symmetry.device_facts
+  - module: netpath.symmetry.diagnose
+"""
+
+EXAMPLES = r"""
+- name: Bring replies home by provider A
+  netpath.symmetry.device_config:
+    bgp:
+      - {neighbor: 192.0.2.5, asn: 65001, prepend: 2}
+    proof: [curl, --fail, --max-time, "10", "https://partner.example.com/"]
+
+- name: Send a partner's traffic by the second provider
+  netpath.symmetry.device_config:
+    platform: cisco_ios
+    policies:
+      - name: partner
+        interface: GigabitEthernet3
+        destinations: [172.16.0.0/16]
+        protocol: tcp
+        dports: [443]
+        next_hop: 203.0.113.1
+    reverse_path:
+      - {interface: GigabitEthernet2, mode: loose}
+"""
+
+RETURN = r"""
+lines:
+  description: The configuration lines that were sent, or in check mode would be; none where nothing changes.
+  returned: success
+  type: list
+  elements: str
+  sample: [route-map NPS-OUT-192.0.2.5 permit 10, set as-path prepend 65001 65001]
+undo:
+  description: The lines that take them back.
+  returned: success
+  type: list
+  elements: str
+  sample: [no route-map NPS-OUT-192.0.2.5 permit 10]
+sent:
+  description: Everything that was sent after the login, in order and without secrets.
+  returned: success
+  type: list
+  elements: str
+  sample: [show running-config]
+"""

@@ -1,0 +1,75 @@
+# Copyright (c) 2026 netpath.symmetry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: used by this collection only, may change without notice.
+"""BGP preferences as route-maps of our own on a neighbour, in the words that Cisco IOS and FRRouting share."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.config_tree import Line, Path, Tree
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.wishes import PREFIX, Neighbour, WishError
+
+
+def neighbour_lines(tree: Tree, wish: Neighbour, families: t.Sequence[str], absent: bool) -> list[Line]:
+    """The lines of one neighbour; ``families``: sections of the router in which neighbours have their route-maps.
+
+    Raises WishError where there is no such neighbour, or where somebody else's route-map is on it.
+    """
+    router = f"router bgp {wish.asn}"
+    if router not in tree:
+        there = [text for text in tree if text.startswith("router bgp ")]
+        raise WishError(f"there is no '{router}' on the device; it has {', '.join(there) or 'no BGP'}")
+    known = [text for text in tree[router] if text.startswith(f"neighbor {wish.address} ")]
+    if not known:
+        others = sorted({text.split()[1] for text in tree[router] if text.startswith("neighbor ")})
+        raise WishError(f"'{router}' has no neighbor {wish.address}; it has {', '.join(others) or 'none'}")
+    place = _place(tree, router, wish.address, families)
+    found: list[Line] = []
+    for direction, sets in (("in", _inbound(wish)), ("out", _outbound(wish))):
+        name = f"{PREFIX}{direction.upper()}-{wish.address.replace(':', '_')}"
+        if sets:
+            found += _direction(tree, place, wish.address, direction, name, sets, absent)
+    return found
+
+
+def _place(tree: Tree, router: str, address: str, families: t.Sequence[str]) -> Path:
+    """Where the neighbour's route-maps stand: in the section of its family that names it, or must be there."""
+    for family in families:
+        section = tree[router].get(family)
+        if section is not None and any(text.startswith(f"neighbor {address} ") for text in section):
+            return router, family
+    return (router, families[0]) if families and not families[0].startswith("?") else (router,)
+
+
+def _inbound(wish: Neighbour) -> list[tuple[str, str]]:
+    if wish.local_preference is None:
+        return []
+    return [(f"set local-preference {wish.local_preference}", "set local-preference ")]
+
+
+def _outbound(wish: Neighbour) -> list[tuple[str, str]]:
+    found = []
+    if wish.med is not None:
+        found.append((f"set metric {wish.med}", "set metric "))
+    if wish.prepend:
+        found.append((f"set as-path prepend {' '.join([str(wish.asn)] * wish.prepend)}", "set as-path prepend "))
+    return found
+
+
+def _direction(
+    tree: Tree, place: Path, address: str, direction: str, name: str, sets: t.Sequence[tuple[str, str]], absent: bool
+) -> list[Line]:
+    attached = f"neighbor {address} route-map {name} {direction}"
+    section = tree[place[0]] if len(place) == 1 else tree[place[0]].get(place[1], {})
+    pattern = re.compile(rf"neighbor {re.escape(address)} route-map (?P<name>\S+) {direction}$")
+    foreign = next((match["name"] for match in map(pattern.match, section) if match and match["name"] != name), "")
+    if absent:
+        return [Line(place, attached, absent=True), Line((), f"route-map {name} permit 10", absent=True)]
+    if foreign:
+        raise WishError(f"neighbor {address} has route-map {foreign} {direction} already, which is not ours: put "
+                        f"'{sets[0][0]}' into it by hand, or take it off the neighbor")
+    entry = (f"route-map {name} permit 10",)
+    return [*(Line(entry, text, re.escape(begin)) for text, begin in sets), Line(place, attached)]

@@ -1,0 +1,160 @@
+# Copyright (c) 2026 netpath.symmetry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: used by this collection only, may change without notice.
+"""Configurations of lines under lines (Cisco, Arista, FRR): what has to be sent so that some lines are there, and back.
+
+Pure: the running configuration comes as text, as the device shows it. Nothing is sent to find out what would change.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import typing as t
+
+Path = tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Line:
+    """A line that shall be in the configuration, under its parents; or shall not be there (``absent``).
+
+    ``replaces``: what a line beside it begins with that it takes the place of; such a line is removed only where the
+    platform does not do that by itself (``removes``).
+    """
+
+    parents: Path
+    text: str
+    replaces: str = ""
+    removes: bool = False
+    absent: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class ConfigPlan:
+    """What to send, what takes it back, and the touched sections before and after."""
+
+    lines: tuple[str, ...] = ()
+    inverse: tuple[str, ...] = ()
+    before: str = ""
+    after: str = ""
+
+    @property
+    def changed(self) -> bool:
+        return bool(self.lines)
+
+
+Tree = dict[str, "Tree"]
+
+
+def parse(text: str) -> Tree:
+    """Lines by their indentation; comments and the lines that end a section are left out."""
+    tree: Tree = {}
+    stack: list[tuple[int, Tree]] = [(-1, tree)]
+    for raw in text.splitlines():
+        line = raw.rstrip()
+        bare = line.strip()
+        if not bare or bare.startswith("!") or bare in ("exit", "end", "exit-address-family", "exit-vrf"):
+            continue
+        depth = len(line) - len(line.lstrip())
+        while stack[-1][0] >= depth:
+            stack.pop()
+        stack.append((depth, stack[-1][1].setdefault(bare, {})))
+    return tree
+
+
+def find(tree: Tree, path: Path) -> Tree | None:
+    """The section at a path; None where it is not there."""
+    for text in path:
+        found = tree.get(text)
+        if found is None:
+            return None
+        tree = found
+    return tree
+
+
+def plan(running: str, wanted: t.Sequence[Line]) -> ConfigPlan:
+    """What brings the lines about, one section after another, in their order."""
+    tree, after = parse(running), parse(running)
+    sent: list[tuple[Path, str]] = []
+    undo: list[tuple[Path, str]] = []
+    for line in wanted:
+        _one(after, line, sent, undo)
+    touched = list(dict.fromkeys(_root(line) for line in wanted))
+    if not sent:
+        return ConfigPlan(before=_sections(tree, touched), after=_sections(tree, touched))
+    return ConfigPlan(tuple(_written(sent)), tuple(_written(reversed(undo))), _sections(tree, touched),
+                      _sections(after, touched))
+
+
+def _root(line: Line) -> str:
+    return line.parents[0] if line.parents else line.text
+
+
+def _one(tree: Tree, line: Line, sent: list[tuple[Path, str]], undo: list[tuple[Path, str]]) -> None:
+    """Send one line where it is needed, and note what takes it back."""
+    section = find(tree, line.parents)
+    if line.absent:
+        if section is not None and line.text in section:
+            kept = _flattened(section.pop(line.text), (*line.parents, line.text))
+            sent.append((line.parents, negated(line.text)))
+            undo += [*reversed(kept), (line.parents, line.text)]
+        return
+    if section is None:
+        made = next(number for number in range(len(line.parents)) if find(tree, line.parents[: number + 1]) is None)
+        section = tree
+        for text in line.parents:
+            section = section.setdefault(text, {})
+        undo.append((line.parents[:made], negated(line.parents[made])))
+        sent.append((line.parents, ""))  # a section that has no lines yet is made all the same
+    if line.text in section:
+        return
+    old = [text for text in section if line.replaces and re.match(line.replaces, text)]
+    for text in old:
+        del section[text]
+        if line.removes:
+            sent.append((line.parents, negated(text)))
+        undo.append((line.parents, text))
+    section[line.text] = {}
+    sent.append((line.parents, line.text))
+    if not old:
+        undo.append((line.parents, negated(line.text)))
+
+
+def negated(text: str) -> str:
+    return text[3:] if text.startswith("no ") else f"no {text}"
+
+
+def _flattened(section: Tree, path: Path) -> list[tuple[Path, str]]:
+    found = []
+    for text, inner in section.items():
+        found += [(path, text), *_flattened(inner, (*path, text))]
+    return found
+
+
+def _written(entries: t.Iterable[tuple[Path, str]]) -> t.Iterator[str]:
+    """The lines as they are typed: a section is entered by its parents, which a device takes from anywhere."""
+    current: Path = ()
+    for path, text in entries:
+        if path != current:
+            yield from path
+            current = path
+        if text:
+            yield text
+        if text and not path:
+            current = ()
+
+
+def _sections(tree: Tree, roots: t.Iterable[str]) -> str:
+    found: list[str] = []
+    for root in roots:
+        if root in tree:
+            found += [root, *_indented(tree[root], 1)]
+    return "".join(f"{line}\n" for line in found)
+
+
+def _indented(section: Tree, depth: int) -> t.Iterator[str]:
+    for text, inner in section.items():
+        yield " " * depth + text
+        yield from _indented(inner, depth + 1)
