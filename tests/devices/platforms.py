@@ -8,6 +8,8 @@ The lines are those that netmiko's drivers send (read in their source); the answ
 
 from __future__ import annotations
 
+import typing as t
+
 from ansible_collections.netpath.symmetry.tests.devices.fake import FakeDevice
 
 
@@ -15,4 +17,21 @@ class CiscoIos(FakeDevice):
     login_lines = {r"terminal (width|length) \d+": "", "enable": ""}
 
 
-FAKES: dict[str, type[FakeDevice]] = {"cisco_ios": CiscoIos}
+class CiscoAsa(FakeDevice):
+    """Without a password for enable the driver sends ``login``, and the device asks for the account once more."""
+
+    login_lines = {r"terminal pager \d+": "", "show curpriv": "Username : admin\nCurrent privilege level : 15",
+                   "enable": ""}
+
+    def shown_prompt(self, session: dict[str, t.Any]) -> str:
+        return session.get("asks") or super().shown_prompt(session)
+
+    def handle(self, session: dict[str, t.Any], line: str) -> str | None:
+        asked = session.pop("asks", "")
+        if line == "login" or asked.startswith("Username"):
+            session["asks"] = "Username: " if line == "login" else "Password: "
+            return ""
+        return "" if asked else super().handle(session, line)
+
+
+FAKES: dict[str, type[FakeDevice]] = {"cisco_ios": CiscoIos, "cisco_asa": CiscoAsa}

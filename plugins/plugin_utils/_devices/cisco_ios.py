@@ -12,9 +12,10 @@ import typing as t
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import Flow
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices import words
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_config import CiscoIosConfig
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_interfaces import addresses6
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_policy import read_policies
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_routes import (
-    read_entry,
+    by_address,
     read_routes,
     read_routes6,
     route_count,
@@ -82,7 +83,7 @@ class CiscoIos(Dialect):
             one = found.setdefault(head["name"], _interface(head))
             for key, value in _details("\n".join(lines), "IPv6").items():
                 one.setdefault(key, value)
-            one["addresses"] += _addresses6(lines)
+            one["addresses"] += addresses6(lines)
 
     def routes(self, asking: Asking) -> Reading:
         routes: list[Dict] = []
@@ -107,15 +108,10 @@ class CiscoIos(Dialect):
         count = route_count(asking.ask(f"{command} summary", f"{command} | include ^Codes"))
         if count is None or count <= asking.request.max_routes:
             text = asking.ask(command, patience=120)
-            return Reading(read_routes(text, asking, vrf, command) if family == 4 else read_routes6(text, asking, vrf))
-        found: dict[str, Dict] = {}
-        wanted = [one for one in asking.request.addresses if words.family_of(one) == family]
-        for one in wanted:
-            for route in read_entry(asking.ask(f"{command} {one}"), asking.table(vrf), family):
-                found[route["dst"]] = route
-        bits = 128 if family == 6 else 32
+            return read_routes(text, asking, vrf, command) if family == 4 else Reading(read_routes6(text, asking, vrf))
+        found, covered = by_address(asking, command, asking.table(vrf), family)
         why = f"{count} routes in {vrf or 'the global table'}, more than {asking.request.max_routes}: asked by address"
-        return Reading(list(found.values()), why, tuple(f"{one}/{bits}" for one in wanted))
+        return Reading(found, why, covered)
 
     def neighbours(self, asking: Asking) -> Reading:
         found = []
@@ -237,18 +233,6 @@ def _addresses4(lines: t.Iterable[str]) -> list[Dict]:
         one = words.interface_address(match["address"]) if match else None
         if match and one:
             found.append({**one, **({"secondary": True} if match["kind"] == "Secondary" else {})})
-    return found
-
-
-def _addresses6(lines: t.Iterable[str]) -> list[Dict]:
-    found = []
-    for line in lines:
-        local = re.search(r"link-local address is (?P<address>[0-9A-Fa-f:]+)", line)
-        global_ = re.match(r"\s+(?P<address>[0-9A-Fa-f:]+), subnet is [0-9A-Fa-f:]+/(?P<length>\d+)", line)
-        for match, length, more in ((local, "64", {"scope": "link"}), (global_, "", {})):
-            one = words.interface_address(match["address"], length or match["length"]) if match else None
-            if one:
-                found.append({**one, **more})
     return found
 
 

@@ -20,19 +20,35 @@ _NAMED_PORTS = {"www": 80, "http": 80, "https": 443, "ssh": 22, "telnet": 23, "d
 _ANY_PORTS: list[list[int]] = []
 
 
-def read_policies(asking: Asking, show_policy: str = "show ip policy") -> Reading:
+_ReadList = t.Callable[[str], tuple[list[Dict], list[str]]]
+
+
+class Lists(t.NamedTuple):
+    """How a platform shows an access list (``{}``: its name; the first command that it knows), and how it is read."""
+
+    commands: tuple[str, ...]
+    read: _ReadList
+
+
+def read_policies(asking: Asking, show_policy: str = "show ip policy", lists: Lists | None = None) -> Reading:
     """Every entry of every route-map that is on an interface, in the order in which they are tried."""
     users: dict[str, list[str]] = {}
     for line in asking.ask(show_policy).splitlines():
         match = re.match(r"^(?P<device>\S+) +(?P<name>\S+)\s*$", line)
         if match and match["device"].lower() not in ("interface", "interface:"):
             users.setdefault(match["name"], []).append(match["device"])
+    return read_route_maps(asking, users, lists or Lists(("show access-lists {}", "show ip access-lists {}"),
+                                                         read_access_list))
+
+
+def read_route_maps(asking: Asking, users: t.Mapping[str, t.Sequence[str]], lists: Lists) -> Reading:
+    """The entries of route-maps; ``users``: the interfaces that each is on."""
     found: list[Dict] = []
     doubts: list[str] = []
     for name, devices in users.items():
         command = f"show route-map {name}"
-        for head, lines in words.blocks(asking.ask(command), _ENTRY):
-            entry = _entry(asking, head, lines)
+        for head, below in words.blocks(asking.ask(command), _ENTRY):
+            entry = _entry(asking, head, below, lists)
             local = [device for device in devices if device.lower() == "local"]
             found.append({**entry, "interfaces": [one for one in devices if one not in local],
                           **({"local": True} if local else {})})
@@ -40,7 +56,7 @@ def read_policies(asking: Asking, show_policy: str = "show ip policy") -> Readin
     return Reading(found, f"not understood: {'; '.join(doubts)}" if doubts else "")
 
 
-def _entry(asking: Asking, head: re.Match[str], lines: t.Sequence[str]) -> Dict:
+def _entry(asking: Asking, head: re.Match[str], lines: t.Sequence[str], lists: Lists) -> Dict:
     matches: list[Dict] = []
     unknown: list[str] = []
     entry: Dict = {"name": head["name"], "sequence": int(head["sequence"]), "nexthops": [], "action": "normal"}
@@ -52,7 +68,7 @@ def _entry(asking: Asking, head: re.Match[str], lines: t.Sequence[str]) -> Dict:
             packets = re.search(r"(\d+) packets", line)
             entry.update({"packets": int(packets[1])} if packets else {})
         elif section == "match" and line:
-            _match(asking, line, matches, unknown)
+            _match(asking, line, lists, matches, unknown)
         elif section == "set" and line:
             _set(line, entry, unknown)
     if head["action"] == "deny":
@@ -60,20 +76,20 @@ def _entry(asking: Asking, head: re.Match[str], lines: t.Sequence[str]) -> Dict:
     return {**entry, "match": matches, **({"unknown": unknown} if unknown else {})}
 
 
-def _match(asking: Asking, line: str, matches: list[Dict], unknown: list[str]) -> None:
+def _match(asking: Asking, line: str, lists: Lists, matches: list[Dict], unknown: list[str]) -> None:
     match = re.match(r"^ip address \(access-lists\): (?P<names>.+)$", line)
     if not match:
         unknown.append(f"match {line}")
         return
     for name in match["names"].split():
         try:
-            answer = asking.ask(f"show access-lists {name}", f"show ip access-lists {name}")
+            answer = asking.ask(*(command.format(name) for command in lists.commands))
         except Rejected as error:
             unknown.append(str(error))
             continue
-        found, strange = read_access_list(answer)
+        found, strange = lists.read(answer)
         matches += found
-        unknown += strange
+        unknown += strange if found else [f"access list {name} has no entries"]
 
 
 def _set(line: str, entry: Dict, unknown: list[str]) -> None:
@@ -109,7 +125,7 @@ def read_access_list(text: str) -> tuple[list[Dict], list[str]]:
         match = _ACE.match(line)
         if not match:
             continue
-        entry = _ace(match["rest"].split())
+        entry = read_ace(match["rest"].split())
         if entry is None:
             strange.append(line.strip())
             entry = {"unknown": line.strip()}
@@ -117,7 +133,7 @@ def read_access_list(text: str) -> tuple[list[Dict], list[str]]:
     return found, strange
 
 
-def _ace(rest: list[str]) -> Dict | None:
+def read_ace(rest: list[str]) -> Dict | None:
     """The fields of an entry; None where a word of it is not known. A standard list has a source only."""
     entry: Dict = {}
     if rest and (words.address(rest[0].rstrip(",")) or rest[0] in ("any", "host")):

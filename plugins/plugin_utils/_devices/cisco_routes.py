@@ -10,7 +10,8 @@ import re
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices import words
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.dialect import Asking, Dict
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.dialect import Asking, Dict, Reading
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.failures import Rejected
 
 _LEG = re.compile(r"\[(?P<distance>\d+)/(?P<metric>\d+)\] via (?P<gateway>[0-9A-Fa-f.:]+)(?: \([^)]*\))?(?P<rest>.*)$")
 _ROUTE = re.compile(
@@ -24,8 +25,11 @@ def route_count(text: str) -> int | None:
     return sum(map(int, match.groups())) if match else None
 
 
-def read_routes(text: str, asking: Asking, vrf: str, command: str) -> list[Dict]:
-    """The routes of ``show ip route``. Older images leave out the length where a whole network has one."""
+def read_routes(text: str, asking: Asking, vrf: str, command: str) -> Reading:
+    """The routes of ``show ip route``. Older images leave out the length where a whole network has one.
+
+    Lines that look like a route and are not understood are kept, and make the table incomplete.
+    """
     table, found, inherited, left = asking.table(vrf), [], "", []
     current: Dict | None = None
     for line in _joined(text):
@@ -41,12 +45,14 @@ def read_routes(text: str, asking: Asking, vrf: str, command: str) -> list[Dict]
                        "nexthops": []}
             found.append(current)
         elif not leg:
-            left += [line] if re.match(r"^[A-Z][A-Za-z0-9* ]{0,6} \d+\.", line) else []
+            left += [line] if re.match(r"^[A-Z][A-Za-z0-9* ]{0,9} \d+\.", line) else []
+            current = None if left and left[-1] is line else current
             continue
         if current is not None:
-            _add_leg(current, leg, line)
+            _add_leg(current, leg, line, asking.facts.get("interfaces") or {})
     asking.keep(command, left)
-    return [_closed(route) for route in found if route["origin"] != "L"]
+    why = f"lines of {command!r} were not understood: {len(left)}" if left else ""
+    return Reading([_closed(route) for route in found if route["origin"] != "L"], why)
 
 
 def _joined(text: str) -> t.Iterator[str]:
@@ -70,16 +76,17 @@ def _classful(text: str) -> str:
     return "/8" if first < 128 else "/16" if first < 192 else "/24"
 
 
-def _add_leg(route: Dict, leg: re.Match[str] | None, line: str) -> None:
+def _add_leg(route: Dict, leg: re.Match[str] | None, line: str, names: t.Collection[str]) -> None:
     if leg is None:
-        attached = re.search(r"directly connected, (?P<device>\S+)", line) or re.search(r"(?P<device>Null0)", line)
+        attached = (re.search(r"directly connected, (?:[\dwdhmsy:]+, )?(?P<device>\S+)", line)
+                    or re.search(r"(?P<device>Null0)", line))
         if attached:
             route["nexthops"].append({"device": attached["device"]})
         return
     route.setdefault("distance", int(leg["distance"]))
     route.setdefault("metric", int(leg["metric"]))
-    pieces = [piece.strip() for piece in leg["rest"].split(",")]
-    device = next((piece for piece in reversed(pieces) if re.match(r"^[A-Z][\w-]*\d", piece)), "")
+    pieces = [piece.split(" (")[0].strip() for piece in leg["rest"].split(",")]
+    device = next((piece for piece in reversed(pieces) if piece in names or re.match(r"^[A-Z][\w-]*\d", piece)), "")
     route["nexthops"].append({"gateway": leg["gateway"], **({"device": device} if device else {})})
 
 
@@ -107,6 +114,7 @@ def read_routes6(text: str, asking: Asking, vrf: str) -> list[Dict]:
             if way:
                 gateway = words.address(way["first"])
                 device = way["second"] if gateway else way["first"]
+                gateway = None if gateway == "::" else gateway  # as some write what is connected
                 legs.append({**({"gateway": gateway} if gateway else {}), **({"device": device} if device else {})})
         found.append(_closed({"family": 6, "table": asking.table(vrf), "dst": words.prefix(match["dst"]),
                               "origin": match["code"].split()[0], "nexthops": legs, "distance": int(match["distance"]),
@@ -122,7 +130,7 @@ def read_entry(text: str, table: int, family: int) -> list[Dict]:
     legs: list[Dict] = []
     for line in text.splitlines():
         way = re.match(
-            r"\s+\*? ?(?:(?P<gateway>[0-9A-Fa-f.:]+)|directly connected)(?:,.*)?, via (?P<device>[A-Z][\w./:-]*\d)",
+            r"\s+\*? ?(?:(?P<gateway>[0-9A-Fa-f.:]+)|directly connected)(?:,.*)?, via (?P<device>[A-Za-z][\w./:-]*)",
             line)
         far = re.match(r"\s+\*? ?(?P<gateway>[0-9A-Fa-f.:]+)(?:,|$)", line)
         if way:
@@ -131,3 +139,29 @@ def read_entry(text: str, table: int, family: int) -> list[Dict]:
             legs.append({"gateway": far["gateway"]})
     return [_closed({"family": family, "table": table, "dst": words.prefix(head["dst"]), "origin": "",
                      "nexthops": legs})]
+
+
+def by_address(
+    asking: Asking, command: str, table: int, family: int, clean: t.Callable[[str], str] = str
+) -> tuple[list[Dict], tuple[str, ...]]:
+    """What a table says about each address of interest, asked one by one, and the prefixes that it is complete for.
+
+    Many images do not answer with the default route where nothing else covers an address; it is asked for then.
+    """
+    default, bits = ("0.0.0.0", 32) if family == 4 else ("::/0", 128)
+    wanted = [one for one in asking.request.addresses if words.family_of(one) == family]
+    found: dict[str, Dict] = {}
+    for one in wanted:
+        routes = _entry(asking, f"{command} {one}", table, family, clean)
+        for route in routes or _entry(asking, f"{command} {default}", table, family, clean):
+            found[route["dst"]] = route
+    return list(found.values()), tuple(f"{one}/{bits}" for one in wanted)
+
+
+def _entry(asking: Asking, command: str, table: int, family: int, clean: t.Callable[[str], str]) -> list[Dict]:
+    try:
+        return read_entry(clean(asking.ask(command)), table, family)
+    except Rejected as error:
+        if re.search(r"not in table|not found", error.answer, re.I):
+            return []
+        raise
