@@ -34,4 +34,10 @@ class CiscoAsa(FakeDevice):
         return "" if asked else super().handle(session, line)
 
 
-FAKES: dict[str, type[FakeDevice]] = {"cisco_ios": CiscoIos, "cisco_asa": CiscoAsa}
+class CiscoNxos(FakeDevice):
+    login_lines = {r"terminal (width|length) \d+": "", "enable": ""}
+    prompt = "{name}# "
+    unknown = "                 ^\n% Invalid command at '^' marker."
+
+
+FAKES: dict[str, type[FakeDevice]] = {"cisco_ios": CiscoIos, "cisco_asa": CiscoAsa, "cisco_nxos": CiscoNxos}

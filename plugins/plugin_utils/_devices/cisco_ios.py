@@ -12,6 +12,7 @@ import typing as t
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import Flow
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices import words
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_config import CiscoIosConfig
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_fhrp import hsrp_row, vrrp_row
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_interfaces import addresses6
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_policy import read_policies
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_routes import (
@@ -187,7 +188,7 @@ class CiscoIos(Dialect):
 
     def fhrp(self, asking: Asking) -> Reading:
         found: list[Dict] = []
-        for protocol, command, read in (("hsrp", "show standby brief", _hsrp), ("vrrp", "show vrrp brief", _vrrp)):
+        for protocol, command, read in (("hsrp", "show standby brief", hsrp_row), ("vrrp", "show vrrp brief", vrrp_row)):
             try:
                 answer = asking.ask(command)
             except Rejected:
@@ -266,30 +267,6 @@ def _drops(traffic: str, checked: t.Mapping[str, Dict]) -> dict[str, Dict]:
             found[name] = {"name": "verification drops", "packets": one["drops"], "meaning": "reverse_path",
                            "interface": name}
     return found
-
-
-def _hsrp(line: str) -> Dict | None:
-    """``Gi0/0  1  110 P Active  local  10.0.0.3  10.0.0.1``"""
-    match = re.match(r"^(?P<device>\S+\d\S*) +(?P<group>\d+) +(?P<priority>\d+) +(?P<preempt>P )? *(?P<role>[A-Z]\w+) +"
-                     r"(?P<active>\S+) +(?P<standby>\S+) +(?P<address>[0-9A-Fa-f.:]+)\s*$", line)
-    if not match:
-        return None
-    peer = match["standby"] if match["active"] == "local" else match["active"]
-    return {"interface": match["device"], "group": int(match["group"]), "priority": int(match["priority"]),
-            "role": match["role"].lower(), "address": match["address"],
-            **({"peer": peer} if words.address(peer) else {})}
-
-
-def _vrrp(line: str) -> Dict | None:
-    """``Gi0/0  10  100 3609       Y  Master  10.0.0.2  10.0.0.1``"""
-    match = re.match(r"^(?P<device>\S+\d\S*) +(?P<group>\d+) +(?:IPv[46] )?(?P<priority>\d+) +\d+ +(?:[YN] +)*"
-                     r"(?P<role>Master|Backup|Init)\w* +(?P<master>[0-9A-Fa-f.:]+)(?:\(local\))? +"
-                     r"(?P<address>[0-9A-Fa-f.:]+)\s*$", line, re.I)
-    if not match:
-        return None
-    peer = {"peer": match["master"]} if match["role"].lower() != "master" else {}
-    return {"interface": match["device"], "group": int(match["group"]), "priority": int(match["priority"]),
-            "role": match["role"].lower(), "address": match["address"], **peer}
 
 
 def _log_reason(line: str) -> str:

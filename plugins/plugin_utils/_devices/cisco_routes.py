@@ -13,7 +13,8 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices import w
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.dialect import Asking, Dict, Reading
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.failures import Rejected
 
-_LEG = re.compile(r"\[(?P<distance>\d+)/(?P<metric>\d+)\] via (?P<gateway>[0-9A-Fa-f.:]+)(?: \([^)]*\))?(?P<rest>.*)$")
+_LEG = re.compile(r"\[(?P<distance>\d+)/(?P<metric>\d+)\] via (?P<gateway>[0-9A-Fa-f.:]+)"
+                  r"(?: \((?:nexthop in vrf (?P<vrf>[^)]+)|[^)]*)\))?(?P<rest>.*)$")
 _ROUTE = re.compile(
     r"^(?P<code>[A-Za-z][A-Za-z0-9*%+&~ ]*?) +(?P<dst>\d+\.\d+\.\d+\.\d+)(?P<length>/\d+)?(?P<rest> .*|)$")
 _SUBNETTED = re.compile(r"^ +(?P<network>\d+\.\d+\.\d+\.\d+)(?P<length>/\d+) is (?P<how>subnetted|variably subnetted)")
@@ -49,7 +50,7 @@ def read_routes(text: str, asking: Asking, vrf: str, command: str) -> Reading:
             current = None if left and left[-1] is line else current
             continue
         if current is not None:
-            _add_leg(current, leg, line, asking.facts.get("interfaces") or {})
+            _add_leg(current, leg, line, asking)
     asking.keep(command, left)
     why = f"lines of {command!r} were not understood: {len(left)}" if left else ""
     return Reading([_closed(route) for route in found if route["origin"] != "L"], why)
@@ -76,7 +77,8 @@ def _classful(text: str) -> str:
     return "/8" if first < 128 else "/16" if first < 192 else "/24"
 
 
-def _add_leg(route: Dict, leg: re.Match[str] | None, line: str, names: t.Collection[str]) -> None:
+def _add_leg(route: Dict, leg: re.Match[str] | None, line: str, asking: Asking) -> None:
+    names = asking.facts.get("interfaces") or {}
     if leg is None:
         attached = (re.search(r"directly connected, (?:[\dwdhmsy:]+, )?(?P<device>\S+)", line)
                     or re.search(r"(?P<device>Null0)", line))
@@ -87,7 +89,8 @@ def _add_leg(route: Dict, leg: re.Match[str] | None, line: str, names: t.Collect
     route.setdefault("metric", int(leg["metric"]))
     pieces = [piece.split(" (")[0].strip() for piece in leg["rest"].split(",")]
     device = next((piece for piece in reversed(pieces) if piece in names or re.match(r"^[A-Z][\w-]*\d", piece)), "")
-    route["nexthops"].append({"gateway": leg["gateway"], **({"device": device} if device else {})})
+    other = {"table": asking.table("" if leg["vrf"] == "default" else leg["vrf"])} if leg["vrf"] else {}
+    route["nexthops"].append({"gateway": leg["gateway"], **({"device": device} if device else {}), **other})
 
 
 def _closed(route: Dict) -> Dict:
