@@ -40,4 +40,18 @@ class CiscoNxos(FakeDevice):
     unknown = "                 ^\n% Invalid command at '^' marker."
 
 
-FAKES: dict[str, type[FakeDevice]] = {"cisco_ios": CiscoIos, "cisco_asa": CiscoAsa, "cisco_nxos": CiscoNxos}
+class CiscoXr(FakeDevice):
+    """Every answer begins with the time."""
+
+    login_lines = {r"terminal (width|length) \d+": "Thu Nov 26 10:00:00.123 UTC"}
+    prompt = "RP/0/RP0/CPU0:{name}#"
+    unknown = "                 ^\n% Invalid input detected at '^' marker."
+
+    def command(self, session: dict[str, t.Any], line: str) -> str | None:
+        answer = super().command(session, line)
+        return f"\nThu Nov 26 10:00:01.456 UTC\n{answer}" if line and answer else answer
+
+
+FAKES: dict[str, type[FakeDevice]] = {
+    "cisco_ios": CiscoIos, "cisco_asa": CiscoAsa, "cisco_nxos": CiscoNxos, "cisco_xr": CiscoXr,
+}

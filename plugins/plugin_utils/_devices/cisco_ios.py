@@ -188,7 +188,8 @@ class CiscoIos(Dialect):
 
     def fhrp(self, asking: Asking) -> Reading:
         found: list[Dict] = []
-        for protocol, command, read in (("hsrp", "show standby brief", hsrp_row), ("vrrp", "show vrrp brief", vrrp_row)):
+        for protocol, command, read in (("hsrp", "show standby brief", hsrp_row),
+                                        ("vrrp", "show vrrp brief", vrrp_row)):
             try:
                 answer = asking.ask(command)
             except Rejected:

@@ -354,6 +354,7 @@ def _hsrp(row: Dict) -> Dict:
     peer = str(row.get("sh_standby_router_addr" if own == "active" else "sh_active_router_addr", ""))
     priority = words.number(str(row.get("sh_prio", "")))
     return {"protocol": "hsrp", "interface": full_name(told(row, "sh_if_index")),
-            "group": words.number(told(row, "sh_group_num")), "role": own or "unknown", "address": words.address(str(row["sh_vip"])),
+            "group": words.number(told(row, "sh_group_num")), "role": own or "unknown",
+            "address": words.address(str(row["sh_vip"])),
             **({"priority": priority} if priority is not None else {}),
             **({"peer": peer} if words.address(peer) and peer != "0.0.0.0" else {})}

@@ -9,11 +9,12 @@ from __future__ import annotations
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_asa import CiscoAsa
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_ios import CiscoIos
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_nxos import CiscoNxos
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_xr import CiscoXr
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.dialect import Dialect
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.failures import DeviceError
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.frr import Frr
 
-_DIALECTS: tuple[type[Dialect], ...] = (CiscoIos, CiscoAsa, CiscoNxos, Frr)
+_DIALECTS: tuple[type[Dialect], ...] = (CiscoIos, CiscoAsa, CiscoNxos, CiscoXr, Frr)
 BY_PLATFORM: dict[str, type[Dialect]] = {one.platform: one for one in _DIALECTS}
 _BY_NAME = {**BY_PLATFORM, **{name: one for one in _DIALECTS for name in one.names}}
 
