@@ -11,8 +11,9 @@ import pytest
 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_asa import CiscoAsa
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.failures import NotReadOnly
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.gather import gather
 from ansible_collections.netpath.symmetry.tests.devices import transcripts
-from ansible_collections.netpath.symmetry.tests.devices.reading import facts_of, over_ssh, request
+from ansible_collections.netpath.symmetry.tests.devices.reading import facts_of, over_ssh, request, validate
 
 FLOW = "tcp 10.10.0.20:51000 > 172.16.9.9:443"
 Dict = dict[str, t.Any]
@@ -82,7 +83,6 @@ def test_a_drop_has_its_reason() -> None:
     answers = transcripts.read("cisco_asa")
     answers["packet-tracer input inside tcp 10.10.0.20 51000 172.16.9.9 443"] = answers[
         "packet-tracer input outside2 tcp 172.16.9.9 443 10.10.0.20 51000"]
-    from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.gather import gather
     found = gather(CiscoAsa(), transcripts.Transcript(CiscoAsa(), answers), request(FLOW))["lookups"][0]
     assert (found["verdict"], found["reason"]) == ("drop", "(acl-drop) Flow is denied by configured rule")
 
@@ -146,6 +146,44 @@ def test_failover_and_its_errors(facts: Dict) -> None:
         "active_passive", "primary, active", "secondary", "standby ready")
     assert one["synchronised"] is True and one["links"] == {"FOLINK": True, "STATE": True}
     assert one["errors"]["TCP conn xerr"] == 12 and one["growth"]["TCP conn xerr"] == 3
+
+
+def _with(**changed: str) -> Dict:
+    """The facts where commands (with _ for spaces) are answered otherwise; an empty answer is a refusal."""
+    answers = transcripts.read("cisco_asa")
+    for command, answer in changed.items():
+        answers[command.replace("_", " ")] = [answer or "ERROR: % Invalid input detected at '^' marker."]
+    found = gather(CiscoAsa(), transcripts.Transcript(CiscoAsa(), answers), request(FLOW))
+    validate(found)
+    return found
+
+
+@pytest.mark.parametrize(("link", "peer", "shared"), [
+    ("STATE GigabitEthernet0/7 (up)", "Standby Ready", True), ("STATE GigabitEthernet0/7 (up)", "Failed", False),
+    ("STATE GigabitEthernet0/7 (down)", "Standby Ready", False), ("Unconfigured.", "Standby Ready", False),
+    ("STATE GigabitEthernet0/7", "Standby Ready", None),
+])
+def test_connections_are_shared_over_a_link_that_is_up(link: str, peer: str, shared: bool | None) -> None:
+    text = ("Failover On\nFailover LAN Interface: FO Gi0/6 (up)\n        This host: Primary - Active\n"
+            f"        Other host: Secondary - {peer}\nStateful Failover Logical Update Statistics\n"
+            f"        Link : {link}\n")
+    assert _with(show_failover=text)["device"]["ha"]["synchronised"] is shared
+
+
+def test_two_active_units() -> None:
+    text = ("Failover On\n  This host:    Primary\n  Group 1       State:          Active\n"
+            "  Group 2       State:          Standby Ready\n  Other host:   Secondary\n"
+            "  Group 1       State:          Standby Ready\n  Group 2       State:          Active\n")
+    one = _with(show_failover=text)["device"]["ha"]
+    assert (one["mode"], one["role"]) == ("active_active", "primary, group 1 active, group 2 standby ready")
+    assert one["peer_role"] == "standby ready; active" and one["synchronised"] is None
+
+
+def test_an_account_that_may_not_see_the_configuration() -> None:
+    found = _with(**{"show_running-config_interface": ""})
+    assert found["interfaces"]["inside"]["addresses"]
+    assert "traffic zones" in found["parts"]["interfaces"]["why"]
+    assert not found["parts"]["settings"]["complete"] and "settings" not in found["device"]
 
 
 def test_spreading_and_logs(facts: Dict) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_nxos import CiscoNxos
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.failures import NotReadOnly
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.gather import gather
 from ansible_collections.netpath.symmetry.tests.devices import transcripts
 from ansible_collections.netpath.symmetry.tests.devices.reading import facts_of, over_ssh, request
 
@@ -120,6 +121,13 @@ def test_what_is_not_understood_stays_open(large: Dict) -> None:
 def test_a_feature_that_is_off_is_not_an_account_without_rights(large: Dict) -> None:
     assert large["parts"]["policy_routes"] == {"complete": True} and large["device"]["policy_routes"] == []
     assert not large["parts"]["fhrp"]["complete"] and "fhrp" not in large["device"]
+
+
+def test_policy_routes_of_ipv6_are_found_and_not_read() -> None:
+    answers = transcripts.read("cisco_nxos")
+    answers["show ipv6 policy vrf all"] = ["Vlan10           SIX                              Active   default"]
+    facts = gather(CiscoNxos(), transcripts.Transcript(CiscoNxos(), answers), request(FLOW))
+    assert facts["parts"]["policy_routes"]["why"] == "policy routes of IPv6 are not read: SIX"
 
 
 def test_over_ssh_nothing_but_questions_is_sent() -> None:

@@ -120,7 +120,9 @@ def test_what_is_not_understood_stays_open(large: Dict) -> None:
     parts = large["parts"]
     assert "unknown mode on GigabitEthernet0/0/0/0" in parts["reverse_path"]["why"]
     assert large["device"]["reverse_path"] == {}
+    assert "IPv6 is checked otherwise than IPv4 on GigabitEthernet0/0/0/0" in parts["reverse_path"]["why"]
     why = parts["policy_routes"]["why"]
+    assert "access lists of IPv6 that forward are not read" in why
     assert "dscp af11" in why and "default nexthop1" in why and "STEER on GigabitEthernet0/0/0/0 is not read" in why
     assert not parts["drops"]["complete"] and "drops" not in large["device"]
     assert large["device"]["load_sharing"]["mode"] == "per_packet"

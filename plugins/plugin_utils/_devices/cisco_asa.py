@@ -77,9 +77,12 @@ class CiscoAsa(Dialect):
             found[head["name"] or head["hardware"]] = _interface(head, "\n".join(lines))
         if not found:
             raise NotUnderstood("'show interface' tells of no interface")
-        self._configured(asking, found)
-        self._lists(asking, found)
         self._six(asking, found)
+        try:
+            self._configured(asking, found)
+            self._lists(asking, found)
+        except Rejected as error:
+            return Reading(found, f"traffic zones and policy routes of interfaces are not known: {error}")
         return Reading(found)
 
     def _configured(self, asking: Asking, found: Dict) -> None:

@@ -171,6 +171,7 @@ class CiscoNxos(Dialect):
             text = asking.ask("show ip policy vrf all")
         except Rejected as error:
             return _off(error, [])
+        six = self._six_policies(asking)
         users: dict[str, list[str]] = {}
         inactive: set[str] = set()
         for match in filter(None, map(_POLICY.match, text.splitlines())):
@@ -184,7 +185,16 @@ class CiscoNxos(Dialect):
         for one in reading.value:
             if one["interfaces"] and inactive >= set(one["interfaces"]):
                 one["enabled"] = False
-        return reading
+        return reading if not six else Reading(reading.value, "; ".join(filter(None, [reading.why, six])))
+
+    def _six_policies(self, asking: Asking) -> str:
+        """Why policy routes are not complete where IPv6 has some; they are found only."""
+        try:
+            text = asking.ask("show ipv6 policy vrf all")
+        except Rejected as error:
+            return "" if "invalid" in error.answer.lower() else str(error)
+        names = sorted({match["name"] for match in filter(None, map(_POLICY.match, text.splitlines()))})
+        return f"policy routes of IPv6 are not read: {', '.join(names)}" if names else ""
 
     def load_sharing(self, asking: Asking) -> Reading:
         match = re.search(r"load-share mode *: *(?P<mode>.+)", asking.ask("show ip load-sharing"), re.I)

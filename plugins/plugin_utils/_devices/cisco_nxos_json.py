@@ -18,7 +18,7 @@ _SHORT = {"Eth": "Ethernet", "Po": "port-channel", "Lo": "loopback", "Tu": "Tunn
 def document(asking: Asking, command: str) -> t.Any:
     """The JSON of an answer, empty where there is none to show; raises NotUnderstood and Rejected."""
     text = asking.ask(command, patience=120).strip()
-    if not text:
+    if not text or text.lower().startswith("route not found"):
         return {}
     try:
         return json.loads(text)

@@ -136,7 +136,7 @@ def read_access_list(text: str) -> tuple[list[Dict], list[str]]:
 def read_ace(rest: list[str]) -> Dict | None:
     """The fields of an entry; None where a word of it is not known. A standard list has a source only."""
     entry: Dict = {}
-    if rest and (words.address(rest[0].rstrip(",")) or rest[0] in ("any", "host")):
+    if rest and (words.prefix(rest[0].rstrip(",")) or rest[0] in ("any", "host")):
         source = _endpoint([one.rstrip(",") for one in rest if one not in ("wildcard", "bits")])
         return {"sources": [source]} if source else None
     protocol = rest.pop(0) if rest else ""

@@ -152,7 +152,8 @@ class CiscoXr(Dialect):
             elif re.search(r"unicast RPF check is enabled", text, re.I):
                 doubts.append(head["name"])
                 asking.keep(_FOUR, (line for line in lines if "RPF" in line))
-        return Reading(found, f"reverse-path check in an unknown mode on {', '.join(doubts)}" if doubts else "")
+        whys = [f"reverse-path check in an unknown mode on {', '.join(doubts)}"] if doubts else []
+        return Reading(found, "; ".join(whys + _checks6(asking, found)))
 
     def policy_routes(self, asking: Asking) -> Reading:
         """Forwarding by access lists; policy maps of type pbr are only found, and not read."""
@@ -161,7 +162,8 @@ class CiscoXr(Dialect):
             if "access_list_in" in one:
                 users.setdefault(one["access_list_in"], []).append(name)
         reading = read_forwarding(asking, users)
-        text = asking.ask("show running-config formal | include service-policy type pbr")
+        text = asking.ask("show running-config formal | include service-policy type pbr", patience=180)
+        six = asking.ask("show running-config formal | include nexthop1 .*ipv6", patience=180)
         maps = re.findall(r"^\s*interface (\S+) service-policy type pbr input (\S+)", text, re.M)
         names = {one["name"] for one in reading.value}
         for one in asking.facts["interfaces"].values():
@@ -169,6 +171,7 @@ class CiscoXr(Dialect):
                 one["policy"] = one["access_list_in"]
         whys = [reading.why] if reading.why else []
         whys += [f"service-policy type pbr {name} on {device} is not read" for device, name in maps]
+        whys += ["access lists of IPv6 that forward are not read"] if "nexthop1" in six else []
         return Reading(reading.value, "; ".join(whys))
 
     def drops(self, asking: Asking) -> Reading:
@@ -263,6 +266,19 @@ def _leg(answer: str) -> Dict:
     adjacency = re.search(r"^\s*local adjacency (?P<gateway>[0-9A-Fa-f.:]+)", answer, re.M)
     gateway = words.address(ways[-1][0] or (adjacency["gateway"] if adjacency else ""))
     return {"device": ways[-1][1], **({"gateway": gateway} if gateway else {})}
+
+
+def _checks6(asking: Asking, found: Dict) -> list[str]:
+    """IPv6 has checks of its own, which only the configuration tells; those that differ are doubts."""
+    command = "show running-config formal | include ipv6 verify unicast source"
+    try:
+        text = asking.ask(command, patience=180)
+    except Rejected as error:
+        return [f"reverse-path checks of IPv6 are not known: {error}"]
+    modes = {match[1]: "strict" if match[2] == "rx" else "loose" for match in re.finditer(
+        r"^\s*interface (\S+) ipv6 verify unicast source reachable-via (rx|any)", text, re.M)}
+    other = [name for name, mode in modes.items() if found.get(name, {}).get("mode") != mode]
+    return [f"IPv6 is checked otherwise than IPv4 on {', '.join(other)}"] if other else []
 
 
 def _interface_drops(asking: Asking, name: str) -> int | None:
