@@ -103,14 +103,23 @@ def test_policy_routes_with_groups_of_objects(facts: Dict) -> None:
 
 
 def test_nat_in_the_order_in_which_it_is_tried(facts: Dict) -> None:
-    none, destination, source, ranged = facts["device"]["nat"]
+    none, destination, mail, host, to_host, source, ranged = facts["device"]["nat"]
     assert none == {"name": "section 1 rule 1", "sequence": 1, "kind": "none", "interfaces_in": ["inside"],
                     "interfaces_out": ["outside"], "sources": ["10.10.0.0/24"], "destinations": ["10.30.0.0/24"]}
     assert destination["kind"] == "destination" and destination["destinations"] == ["198.51.100.2/32"]
-    assert destination["to_destination"] == "10.10.0.20/32" and destination["to_port"] == 8443
+    assert destination["to_destination"] == "10.10.0.20" and destination["to_port"] == 8443
     assert destination["protocol"] == "tcp" and destination["dports"] == [[443, 443]]
-    assert source["kind"] == "source" and source["to_interface"] and source["to_sources"] == ["198.51.100.2/30"]
+    # A port of a server: what matters is the way in, and replies belong to their connection.
+    assert mail == {"name": "section 2 rule 1, the way back", "sequence": 3, "kind": "destination", "protocol": "tcp",
+                    "interfaces_in": ["outside"], "destinations": ["198.51.100.2/32"], "dports": [[25, 25]],
+                    "to_destination": "10.10.0.25", "to_port": 2525}
+    assert (host["kind"], host["sources"], host["to_sources"]) == ("static", ["10.10.0.9/32"], ["203.0.113.9"])
+    assert (to_host["kind"], to_host["destinations"], to_host["to_destination"]) == (
+        "destination", ["203.0.113.9/32"], "10.10.0.9")
+    assert "interfaces_in" not in to_host
+    assert source["kind"] == "source" and source["to_interface"] and "to_sources" not in source
     assert ranged["enabled"] is False and ranged["sources"] == ["10.10.0.64/30"]
+    assert ranged["to_sources"] == ["203.0.113.16", "203.0.113.31"]
 
 
 def test_sessions_of_the_flow_only(facts: Dict) -> None:
@@ -146,6 +155,16 @@ def test_failover_and_its_errors(facts: Dict) -> None:
         "active_passive", "primary, active", "secondary", "standby ready")
     assert one["synchronised"] is True and one["links"] == {"FOLINK": True, "STATE": True}
     assert one["errors"]["TCP conn xerr"] == 12 and one["growth"]["TCP conn xerr"] == 3
+
+
+def test_connections_as_older_images_list_them() -> None:
+    text = ("TCP outside 172.16.9.9(198.51.100.99):443 inside 10.10.0.20:51000 idle 0:00:22, bytes 1774, flags UIOB\n"
+            "TCP outside 172.16.9.9:443 inside 10.10.0.20:51000, idle 0:00:29, bytes 0, flags saA\n"
+            "TCP outside:172.16.9.9/443 inside:10.10.0.20/51000, flags UIO, idle 1s\n")
+    found = _with(**{"show_conn_detail_address_10.10.0.20": text})
+    assert found["parts"]["sessions"] == {"complete": True}
+    assert [(one["source"], one["in"], one["one_way"]) for one in found["device"]["sessions"]["listed"]] == [
+        ("172.16.9.9", "outside", False), ("10.10.0.20", "inside", True), ("10.10.0.20", "inside", False)]
 
 
 def _with(**changed: str) -> Dict:
@@ -193,8 +212,8 @@ def test_spreading_and_logs(facts: Dict) -> None:
 
 def test_with_zones_sessions_belong_to_zones(zoned: Dict) -> None:
     assert zoned["device"]["session_key"] == "zone"
-    assert {name: one["zone"] for name, one in zoned["interfaces"].items()} == {
-        "outside1": "WAN", "outside2": "WAN", "inside": "inside"}
+    assert {name: one.get("zone") for name, one in zoned["interfaces"].items()} == {
+        "outside1": "WAN", "outside2": "WAN", "inside": None}
     assert {"name": "traffic_zone", "scope": "WAN", "value": "outside1, outside2", "weakens": False} in zoned[
         "device"]["settings"]
     (one,) = zoned["device"]["sessions"]["listed"]

@@ -31,7 +31,7 @@ def large() -> Dict:
 
 def test_everything_is_read(facts: Dict) -> None:
     assert {name for name, part in facts["parts"].items() if not part["complete"]} == {
-        "nat", "sessions", "drops", "settings"}
+        "sessions", "drops", "settings"}
     assert facts["software"] == "10.3(4a)" and "raw" not in facts["device"] and facts["device"]["session_key"] == ""
 
 
@@ -113,6 +113,7 @@ def test_what_is_not_understood_stays_open(large: Dict) -> None:
     assert large["device"]["load_sharing"]["mode"] is None and not parts["load_sharing"]["complete"]
     assert "no JSON" in parts["ha"]["why"] and "ha" not in large["device"]
     assert "ip-addr-out" in parts["neighbours"]["why"]
+    assert not parts["nat"]["complete"] and large["device"]["nat"] == []
     raw = {one["command"]: one["lines"] for one in large["device"]["raw"]}
     assert raw["show vpc brief | json"] == ["vPC is fine, thank you"]
     assert raw["show ip interface vrf all | json"] == ["Ethernet1/1: surprising"]

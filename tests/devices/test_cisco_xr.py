@@ -30,7 +30,7 @@ def large() -> Dict:
 
 def test_everything_is_read(facts: Dict) -> None:
     assert {name for name, part in facts["parts"].items() if not part["complete"]} == {
-        "nat", "sessions", "settings", "ha"}
+        "sessions", "settings", "ha"}
     assert facts["software"] == "7.5.2" and "raw" not in facts["device"]
 
 
@@ -78,8 +78,9 @@ def test_the_devices_own_answer_for_the_flow(facts: Dict) -> None:
 
 def test_reverse_path_and_its_drops(facts: Dict) -> None:
     assert facts["device"]["reverse_path"] == {
-        "GigabitEthernet0/0/0/0": {"mode": "strict", "allow_default": False, "drops": 77},
-        "GigabitEthernet0/0/0/1": {"mode": "loose", "allow_default": True, "drops": None}}
+        "GigabitEthernet0/0/0/0": {"mode": "strict", "allow_default": False, "drops": 77, "families": [4, 6]},
+        "GigabitEthernet0/0/0/1": {"mode": "loose", "allow_default": True, "drops": None, "families": [4]},
+        "GigabitEthernet0/0/0/5": {"mode": "loose", "allow_default": True, "drops": None, "families": [6]}}
     drops = {one["name"]: one for one in facts["device"]["drops"]}
     assert drops["RPF drops"] == {"name": "RPF drops", "packets": 83, "growth": 6, "meaning": "reverse_path"}
     assert drops["No route drops"]["packets"] == 44 and "RPF suppressed drops" not in drops
@@ -88,7 +89,7 @@ def test_reverse_path_and_its_drops(facts: Dict) -> None:
 def test_an_access_list_that_forwards_is_a_policy_route(facts: Dict) -> None:
     policies = facts["device"]["policy_routes"]
     assert [(one["sequence"], one["action"]) for one in policies] == [
-        (10, "drop"), (20, "normal"), (30, "forward"), (40, "forward"), (50, "normal"), (51, "drop")]
+        (10, "drop"), (20, "normal"), (30, "forward"), (40, "vrf"), (50, "normal"), (51, "drop")]
     assert {one["name"] for one in policies} == {"ABF"} and policies[0]["interfaces"] == ["Bundle-Ether1.10"]
     assert policies[2] == {
         "name": "ABF", "sequence": 30, "interfaces": ["Bundle-Ether1.10"], "action": "forward", "packets": 1402,
@@ -119,8 +120,9 @@ def test_a_large_table_is_asked_by_address(large: Dict) -> None:
 def test_what_is_not_understood_stays_open(large: Dict) -> None:
     parts = large["parts"]
     assert "unknown mode on GigabitEthernet0/0/0/0" in parts["reverse_path"]["why"]
-    assert large["device"]["reverse_path"] == {}
-    assert "IPv6 is checked otherwise than IPv4 on GigabitEthernet0/0/0/0" in parts["reverse_path"]["why"]
+    assert large["device"]["reverse_path"]["GigabitEthernet0/0/0/1"]["families"] == [4]
+    assert "GigabitEthernet0/0/0/1 checks IPv6 otherwise than IPv4" in parts["reverse_path"]["why"]
+    assert parts["nat"]["why"] == "carrier-grade NAT is configured, and not read"
     why = parts["policy_routes"]["why"]
     assert "access lists of IPv6 that forward are not read" in why
     assert "dscp af11" in why and "default nexthop1" in why and "STEER on GigabitEthernet0/0/0/0 is not read" in why

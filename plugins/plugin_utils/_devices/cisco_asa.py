@@ -4,8 +4,8 @@
 # PRIVATE: used by this collection only, may change without notice.
 """Cisco ASA: commands and parsers. Interfaces go by their names (nameif), as they do in every other answer.
 
-Sessions, NAT and access lists are in cisco_asa_state and cisco_asa_policy. Most of what decides on packets that come
-back by another interface stands in the running configuration only, and is read there.
+Sessions, NAT and access lists are in cisco_asa_state, cisco_asa_nat and cisco_asa_policy. Most of what decides on
+packets that come back by another interface stands in the running configuration only, and is read there.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import re
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import Flow
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices import words
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_asa_nat import read_nat
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_asa_policy import (
     read_asa_access_list,
-    read_nat,
     with_lengths,
 )
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_asa_state import (
@@ -103,10 +103,9 @@ class CiscoAsa(Dialect):
                     one["policy"] = line.split()[2]
                 elif word == _MANAGEMENT and separate:
                     one["vrf"] = _MANAGEMENT
-        if zoned:  # connections belong to zones then; an interface in no zone is a zone of its own
+                    asking.table(_MANAGEMENT)
+        if zoned:  # connections belong to zones then; an interface in no zone stands for itself
             asking.facts["device"]["session_key"] = "zone"
-            for name, one in found.items():
-                one.setdefault("zone", name)
 
     def _lists(self, asking: Asking, found: Dict) -> None:
         text = asking.ask("show running-config access-group")

@@ -35,11 +35,11 @@ _DROP = re.compile(r"^\s+(?P<text>\S.*?) \((?P<reason>[A-Za-z0-9_-]+)\)?\s+(?P<p
 # "TCP outside: 203.0.113.9/443 inside: 10.0.0.5/51000," and, where there are zones, "zone:first(now): ..."; older
 # answers join address and port with a colon.
 _SIDE = (r"(?:(?P<zone{0}>[^\s:]+):(?P<first{0}>[^\s:(]+)\((?P<now{0}>[^)]+)\)|(?P<device{0}>[^\s:(]+)):? ?"
-         r"(?P<address{0}>{1})[/:](?P<port{0}>\d+)")
+         r"(?P<address{0}>{1})(?:\([^)]*\))?[/:](?P<port{0}>\d+)")
 _ADDRESS = r"[0-9A-Fa-f.:]+?"
 _CONNECTION = re.compile(
     rf"^(?P<protocol>[A-Z][A-Za-z0-9]*) {_SIDE.format(1, _ADDRESS)}(?: \([^)]*\))?,? +{_SIDE.format(2, _ADDRESS)}"
-    r"(?: \([^)]*\))?,(?P<rest>.*)$")
+    r"(?: \([^)]*\))?[, ](?P<rest>.*)$")
 _FIRST_ONLY = set("sS")  # a SYN has passed, and none of the other side
 
 

@@ -74,6 +74,8 @@ class CiscoNxos(Dialect):
         if not found:
             raise NotUnderstood("'show ip interface vrf all' tells of no interface")
         self._six(asking, found, vrfs)
+        for vrf in sorted({one["vrf"] for one in found.values() if "vrf" in one}):
+            asking.table(vrf)  # every VRF with an interface has a number, also where it has no route
         return Reading(found)
 
     def _six(self, asking: Asking, found: Dict, vrfs: t.Mapping[str, str]) -> None:
@@ -195,6 +197,13 @@ class CiscoNxos(Dialect):
             return "" if "invalid" in error.answer.lower() else str(error)
         names = sorted({match["name"] for match in filter(None, map(_POLICY.match, text.splitlines()))})
         return f"policy routes of IPv6 are not read: {', '.join(names)}" if names else ""
+
+    def nat(self, asking: Asking) -> Reading:
+        """Whether there is any: rules themselves are not read."""
+        command = "show running-config | include ip nat"
+        lines = [line.strip() for line in asking.ask(command, patience=120).splitlines() if "ip nat" in line]
+        asking.keep(command, lines)
+        return Reading([], f"NAT is configured, and not read on {self.title}" if lines else "")
 
     def load_sharing(self, asking: Asking) -> Reading:
         match = re.search(r"load-share mode *: *(?P<mode>.+)", asking.ask("show ip load-sharing"), re.I)

@@ -73,11 +73,11 @@ class CiscoXr(Dialect):
         try:
             text = asking.ask("show ipv6 vrf all interface")
         except Rejected:
-            return Reading(found)
+            return _numbered(asking, found)
         for head, lines in words.blocks(text, _INTERFACE):
             one = found.setdefault(head["name"], _interface(head, ""))
             one["addresses"] += addresses6(lines)
-        return Reading(found)
+        return _numbered(asking, found)
 
     def routes(self, asking: Asking) -> Reading:
         found: list[Dict] = []
@@ -146,7 +146,7 @@ class CiscoXr(Dialect):
             text = "\n".join(lines)
             mode = re.search(r"^\s*RPF mode (?P<mode>strict|loose)(?P<rest>.*)$", text, re.M | re.I)
             if mode:
-                found[head["name"]] = {"mode": mode["mode"].lower(),
+                found[head["name"]] = {"mode": mode["mode"].lower(), "families": [4],
                                        "allow_default": "allow default" in mode["rest"].lower(),
                                        "drops": _interface_drops(asking, head["name"])}
             elif re.search(r"unicast RPF check is enabled", text, re.I):
@@ -173,6 +173,13 @@ class CiscoXr(Dialect):
         whys += [f"service-policy type pbr {name} on {device} is not read" for device, name in maps]
         whys += ["access lists of IPv6 that forward are not read"] if "nexthop1" in six else []
         return Reading(reading.value, "; ".join(whys))
+
+    def nat(self, asking: Asking) -> Reading:
+        """There is none but in service cards, which are only found."""
+        command = "show running-config formal | include service cg"
+        lines = [line.strip() for line in asking.ask(command, patience=180).splitlines() if "service cg" in line]
+        asking.keep(command, lines)
+        return Reading([], "carrier-grade NAT is configured, and not read" if lines else "")
 
     def drops(self, asking: Asking) -> Reading:
         before = _drops(asking.ask("show cef drops"))
@@ -214,6 +221,13 @@ class CiscoXr(Dialect):
                 if match:
                     found.append({"flow": str(flow), "line": line.strip(), "reason": match["id"]})
         return Reading(found)
+
+
+def _numbered(asking: Asking, found: Dict) -> Reading:
+    """Every VRF with an interface has a number, also where its routes cannot be read."""
+    for vrf in sorted({one["vrf"] for one in found.values() if "vrf" in one}):
+        asking.table(vrf)
+    return Reading(found)
 
 
 def full_name(name: str) -> str:
@@ -269,16 +283,22 @@ def _leg(answer: str) -> Dict:
 
 
 def _checks6(asking: Asking, found: Dict) -> list[str]:
-    """IPv6 has checks of its own, which only the configuration tells; those that differ are doubts."""
+    """IPv6 has checks of its own, which only the configuration tells: put them into ``found``, or say why not."""
     command = "show running-config formal | include ipv6 verify unicast source"
     try:
         text = asking.ask(command, patience=180)
     except Rejected as error:
         return [f"reverse-path checks of IPv6 are not known: {error}"]
-    modes = {match[1]: "strict" if match[2] == "rx" else "loose" for match in re.finditer(
-        r"^\s*interface (\S+) ipv6 verify unicast source reachable-via (rx|any)", text, re.M)}
-    other = [name for name, mode in modes.items() if found.get(name, {}).get("mode") != mode]
-    return [f"IPv6 is checked otherwise than IPv4 on {', '.join(other)}"] if other else []
+    whys = []
+    for match in re.finditer(r"^\s*interface (?P<name>\S+) ipv6 verify unicast source reachable-via (?P<via>rx|any)"
+                             r"(?P<rest>.*)$", text, re.M):
+        six = {"mode": "strict" if match["via"] == "rx" else "loose", "allow_default": "allow-default" in match["rest"]}
+        one = found.setdefault(match["name"], {**six, "families": [], "drops": None})
+        if {key: one[key] for key in six} == six:
+            one["families"] = [*one["families"], 6]
+        else:
+            whys.append(f"{match['name']} checks IPv6 otherwise than IPv4")
+    return whys
 
 
 def _interface_drops(asking: Asking, name: str) -> int | None:

@@ -102,7 +102,7 @@ def _entry(name: str, devices: list[str], match: re.Match[str]) -> Dict:
         entry.update(action="forward", nexthops=[hop["address"] for hop in hops if hop["address"]])
         vrfs = {hop["vrf"] or "" for hop in hops}
         if vrfs != {""}:
-            entry["vrf"] = sorted(vrfs)[-1]
+            entry.update(action="vrf", vrf=sorted(vrfs)[-1])
             unknown += [match["rest"]] if len(vrfs) > 1 else []
         if any("track" in hop[0] for hop in hops):
             entry["verified"] = True
