@@ -293,7 +293,7 @@ def _traced(answer: str, opens: bool) -> Dict:
     found: Dict = {}
     if out and out["name"] != "NP":  # "NP Identity Ifc" is the device itself
         found["device"] = out["name"]
-    if gateway:
+    if words.address(gateway):
         found["gateway"] = gateway
     if action and opens:
         local = bool(out) and "NP Identity" in result

@@ -16,7 +16,7 @@ def hsrp_row(line: str) -> Dict | None:
     """``Gi0/0  1  110 P Active  local  10.0.0.3  10.0.0.1``"""
     match = re.match(r"^(?P<device>\S+\d\S*) +(?P<group>\d+) +(?P<priority>\d+) +(?P<preempt>P )? *(?P<role>[A-Z]\w+) +"
                      r"(?P<active>\S+) +(?P<standby>\S+) +(?P<address>[0-9A-Fa-f.:]+)\s*$", line)
-    if not match:
+    if not match or not words.address(match["address"]):
         return None
     peer = match["standby"] if match["active"] == "local" else match["active"]
     return {"interface": match["device"], "group": int(match["group"]), "priority": int(match["priority"]),
@@ -29,7 +29,7 @@ def vrrp_row(line: str) -> Dict | None:
     match = re.match(r"^(?P<device>\S+\d\S*) +(?P<group>\d+) +(?:IPv[46] )?(?P<priority>\d+) +\d+ +(?:[YN] +)*"
                      r"(?P<role>Master|Backup|Init)\w* +(?P<master>[0-9A-Fa-f.:]+)(?:\(local\))? +"
                      r"(?P<address>[0-9A-Fa-f.:]+)\s*$", line, re.I)
-    if not match:
+    if not match or not words.address(match["address"]):
         return None
     peer = {"peer": match["master"]} if match["role"].lower() != "master" else {}
     return {"interface": match["device"], "group": int(match["group"]), "priority": int(match["priority"]),

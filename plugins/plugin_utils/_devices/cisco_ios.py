@@ -137,7 +137,7 @@ class CiscoIos(Dialect):
                         continue
                     leg = next(filter(None, (pattern.search(answer) for pattern in _EXACT)), None)
                     if leg:
-                        gateway = leg.groupdict().get("gateway")
+                        gateway = words.address(leg.groupdict().get("gateway") or "")
                         found.append({"flow": str(flow), "command": command, "table": asking.table(vrf),
                                       "device": leg["device"], **({"gateway": gateway} if gateway else {})})
                     else:

@@ -130,7 +130,10 @@ class CiscoNxos(Dialect):
         found = []
         for row in rows(document(asking, "show ip arp vrf all | json"), "adj"):
             link = words.mac(str(row.get("mac", "")))
-            found.append({"family": 4, "address": told(row, "ip-addr-out"), "device": full_name(told(row, "intf-out")),
+            address = words.address(told(row, "ip-addr-out"))
+            if address is None:
+                raise NotUnderstood(f"{row['ip-addr-out']!r} in the table of neighbours is no address")
+            found.append({"family": 4, "address": address, "device": full_name(told(row, "intf-out")),
                           **({"mac": link, "state": "reachable"} if link else {"state": "incomplete"})})
         return Reading(found)
 
@@ -222,6 +225,8 @@ class CiscoNxos(Dialect):
             _off(error, [])
         try:
             for match in filter(None, map(_VRRP.match, asking.ask("show vrrp").splitlines())):
+                if not words.address(match["address"]):
+                    raise NotUnderstood(f"a line of 'show vrrp' without an address: {match[0].strip()}")
                 found.append({"protocol": "vrrp", "interface": full_name(match["device"]),
                               "group": int(match["group"]), "priority": int(match["priority"]),
                               "role": match["role"].lower(), "address": match["address"]})

@@ -49,7 +49,9 @@ def read_routes(text: str, asking: Asking, vrf: str, command: str) -> Reading:
             left += [line] if re.match(r"^[A-Z][A-Za-z0-9* ]{0,9} \d+\.", line) else []
             current = None if left and left[-1] is line else current
             continue
-        if current is not None:
+        if leg and not words.address(leg["gateway"]):
+            left.append(line)  # cut off, or not an address at all
+        elif current is not None:
             _add_leg(current, leg, line, asking)
     asking.keep(command, left)
     why = f"lines of {command!r} were not understood: {len(left)}" if left else ""
@@ -136,7 +138,7 @@ def read_entry(text: str, table: int, family: int) -> list[Dict]:
             r"\s+\*? ?(?:(?P<gateway>[0-9A-Fa-f.:]+)|directly connected)(?:,.*)?, via (?P<device>[A-Za-z][\w./:-]*)",
             line)
         far = re.match(r"\s+\*? ?(?P<gateway>[0-9A-Fa-f.:]+)(?:,|$)", line)
-        if way:
+        if way and (not way["gateway"] or words.address(way["gateway"])):
             legs.append({**({"gateway": way["gateway"]} if way["gateway"] else {}), "device": way["device"]})
         elif far and words.address(far["gateway"]):
             legs.append({"gateway": far["gateway"]})

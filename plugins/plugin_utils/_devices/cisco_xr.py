@@ -206,6 +206,8 @@ class CiscoXr(Dialect):
             if row:
                 found.append({"protocol": "hsrp", **row, "interface": full_name(row["interface"])})
         for match in filter(None, map(_VRRP.match, _shown(asking, "show vrrp").splitlines())):
+            if not words.address(match["address"]):
+                raise NotUnderstood(f"a line of 'show vrrp' without an address: {match[0].strip()}")
             found.append({"protocol": "vrrp", "interface": full_name(match["device"]), "group": int(match["group"]),
                           "priority": int(match["priority"]), "role": match["role"].lower(),
                           "address": match["address"],

@@ -54,6 +54,8 @@ def read_routes6(text: str, asking: Asking, vrf: str, command: str) -> Reading:
 def _ways6(below: str, asking: Asking, route: Dict) -> list[Dict]:
     legs: list[Dict] = []
     for way in _WAY6.finditer(below):
+        if not words.address(way["gateway"]):
+            return []
         route.setdefault("distance", int(way["distance"]))
         if int(way["metric"]):
             route.setdefault("metric", int(way["metric"]))
@@ -96,10 +98,10 @@ def _entry(name: str, devices: list[str], match: re.Match[str]) -> Dict:
     if match["count"]:
         entry["packets"] = int(match["count"])
     hops = list(_HOP.finditer(rest))
-    unknown = [hop[0].strip() for hop in hops if hop["default"] or not hop["address"]]
+    unknown = [hop[0].strip() for hop in hops if hop["default"] or not words.address(hop["address"] or "")]
     if hops:
         rest = rest[: hops[0].start()].strip()
-        entry.update(action="forward", nexthops=[hop["address"] for hop in hops if hop["address"]])
+        entry.update(action="forward", nexthops=[hop["address"] for hop in hops if words.address(hop["address"] or "")])
         vrfs = {hop["vrf"] or "" for hop in hops}
         if vrfs != {""}:
             entry.update(action="vrf", vrf=sorted(vrfs)[-1])
