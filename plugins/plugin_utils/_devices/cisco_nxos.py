@@ -209,7 +209,7 @@ class CiscoNxos(Dialect):
         return Reading([], f"NAT is configured, and not read on {self.title}" if lines else "")
 
     def load_sharing(self, asking: Asking) -> Reading:
-        match = re.search(r"load-share mode *: *(?P<mode>.+)", asking.ask("show ip load-sharing"), re.I)
+        match = re.search(r"load-share mode *: *(?P<mode>\S.*)", asking.ask("show ip load-sharing"), re.I)
         if not match:
             raise NotUnderstood("'show ip load-sharing' tells no mode")
         mode = match["mode"].strip()
@@ -376,9 +376,11 @@ def _read_list(text: str) -> tuple[list[Dict], list[str]]:
 def _hsrp(row: Dict) -> Dict:
     own = str(row.get("sh_group_state", "")).lower()
     peer = str(row.get("sh_standby_router_addr" if own == "active" else "sh_active_router_addr", ""))
-    priority = words.number(str(row.get("sh_prio", "")))
+    priority, group = words.number(str(row.get("sh_prio", ""))), words.number(told(row, "sh_group_num"))
+    if group is None:
+        raise NotUnderstood(f"a group of HSRP without a number: {row['sh_group_num']}")
     return {"protocol": "hsrp", "interface": full_name(told(row, "sh_if_index")),
-            "group": words.number(told(row, "sh_group_num")), "role": own or "unknown",
+            "group": group, "role": own or "unknown",
             "address": words.address(str(row["sh_vip"])),
             **({"priority": priority} if priority is not None else {}),
             **({"peer": peer} if words.address(peer) and peer != "0.0.0.0" else {})}
