@@ -126,6 +126,10 @@ class Dialect:
     def interfaces(self, asking: Asking) -> Reading:
         raise NotImplementedError
 
+    def session_key_of(self, asking: Asking) -> str:
+        """The form of session keys of this very device, where devices of the platform differ; raises DeviceError."""
+        return self.session_key
+
     def software(self, asking: Asking) -> str:
         """The version, empty where it is not told."""
         return ""

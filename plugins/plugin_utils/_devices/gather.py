@@ -124,12 +124,16 @@ def _finish(dialect: Dialect, gathering: Gathering, parts: dict[str, Dict]) -> D
         software = dialect.software(gathering)
     except DeviceError:
         software = ""
+    try:
+        session_key = dialect.session_key_of(gathering)
+    except DeviceError:
+        session_key = dialect.session_key
     tables = {name: number for name, number in gathering.tables.items() if name}
     raw = [{"command": command, "lines": lines} for command, lines in gathering.raw.items() if lines]
     return {
         "schema": SCHEMA, "platform": dialect.platform, "source": "ssh", "collected_at": round(time.time(), 3),
         **({"software": software} if software else {}), **facts,
-        "device": {"tested": dialect.tier, "session_key": dialect.session_key, **({"tables": tables} if tables else {}),
+        "device": {"tested": dialect.tier, "session_key": session_key, **({"tables": tables} if tables else {}),
                    **device, **({"raw": raw} if raw else {})},
         "parts": parts,
     }
