@@ -55,3 +55,12 @@ class CiscoXr(FakeDevice):
 FAKES: dict[str, type[FakeDevice]] = {
     "cisco_ios": CiscoIos, "cisco_asa": CiscoAsa, "cisco_nxos": CiscoNxos, "cisco_xr": CiscoXr,
 }
+class JuniperJunos(FakeDevice):
+    prompt = "admin@{name}> "
+    login_lines = {r"set cli screen-width \d+": "Screen width set to 511",
+                   "set cli complete-on-space off": "Disabling complete-on-space",
+                   r"set cli screen-length \d+": "Screen length set to 0"}
+    unknown = "                ^\nunknown command."
+
+
+FAKES: dict[str, type[FakeDevice]] = {"cisco_ios": CiscoIos, "juniper_junos": JuniperJunos}

@@ -13,8 +13,10 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_xr
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.dialect import Dialect
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.failures import DeviceError
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.frr import Frr
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.juniper_junos import JuniperJunos
 
 _DIALECTS: tuple[type[Dialect], ...] = (CiscoIos, CiscoAsa, CiscoNxos, CiscoXr, Frr)
+_DIALECTS: tuple[type[Dialect], ...] = (CiscoIos, Frr, JuniperJunos)
 BY_PLATFORM: dict[str, type[Dialect]] = {one.platform: one for one in _DIALECTS}
 _BY_NAME = {**BY_PLATFORM, **{name: one for one in _DIALECTS for name in one.names}}
 
