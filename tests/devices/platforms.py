@@ -13,6 +13,12 @@ import typing as t
 from ansible_collections.netpath.symmetry.tests.devices.fake import FakeDevice
 
 
+class AristaEos(FakeDevice):
+    login_lines = {r"terminal width \d+": "Width set to 511 columns.",
+                   r"terminal length \d+": "Pagination disabled.", "enable": ""}
+    unknown = "% Invalid input"
+
+
 class CiscoIos(FakeDevice):
     login_lines = {r"terminal (width|length) \d+": "", "enable": ""}
 
@@ -63,4 +69,6 @@ class JuniperJunos(FakeDevice):
     unknown = "                ^\nunknown command."
 
 
-FAKES: dict[str, type[FakeDevice]] = {"cisco_ios": CiscoIos, "juniper_junos": JuniperJunos}
+FAKES: dict[str, type[FakeDevice]] = {
+    "arista_eos": AristaEos, "cisco_ios": CiscoIos, "juniper_junos": JuniperJunos,
+}

@@ -50,10 +50,12 @@ def read_tables(asking: Asking) -> Reading:
         found: dict[str, Dict] = {}
         for one in wanted:
             command = f"show route {one} active-path table {name}"
-            for route in _routes(document(asking, command), asking, instance, family, command, spread, whys):
+            doubts: list[str] = []
+            for route in _routes(document(asking, command), asking, instance, family, command, spread, doubts):
                 found[route["dst"]] = route
+            whys += doubts
+            covered += [] if doubts or doubt else [f"{one}/{128 if family == 6 else 32}"]
         routes += found.values()
-        covered += [f"{one}/{128 if family == 6 else 32}" for one in wanted]
         whys.append(f"{count} routes in {name}, more than {asking.request.max_routes}: asked by address")
     return Reading(routes, "; ".join(dict.fromkeys(whys)), tuple(dict.fromkeys(covered)))
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.arista_eos import AristaEos
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_asa import CiscoAsa
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_ios import CiscoIos
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_nxos import CiscoNxos
@@ -17,6 +18,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.juniper_
 
 _DIALECTS: tuple[type[Dialect], ...] = (CiscoIos, CiscoAsa, CiscoNxos, CiscoXr, Frr)
 _DIALECTS: tuple[type[Dialect], ...] = (CiscoIos, Frr, JuniperJunos)
+_DIALECTS: tuple[type[Dialect], ...] = (AristaEos, CiscoIos, Frr, JuniperJunos)
 BY_PLATFORM: dict[str, type[Dialect]] = {one.platform: one for one in _DIALECTS}
 _BY_NAME = {**BY_PLATFORM, **{name: one for one in _DIALECTS for name in one.names}}
 
