@@ -77,8 +77,8 @@ def test_neighbours(facts: Dict) -> None:
 
 def test_reverse_path_and_its_drops(facts: Dict) -> None:
     assert facts["device"]["reverse_path"] == {
-        "Ethernet1": {"mode": "strict", "allow_default": False, "drops": None},
-        "Ethernet2": {"mode": "loose", "allow_default": True, "drops": None}}
+        "Ethernet1": {"mode": "strict", "allow_default": False, "families": [4], "drops": None},
+        "Ethernet2": {"mode": "loose", "allow_default": True, "families": [4], "drops": None}}
     assert facts["device"]["drops"] == [
         {"name": "dropVoqInUrpf", "packets": 25, "growth": 5, "meaning": "reverse_path"},
         {"name": "dropVoqInInvalidOutLif", "packets": 4, "growth": 0, "meaning": "other"}]
@@ -97,12 +97,14 @@ def test_policy_routes_in_order(facts: Dict) -> None:
 
 
 def test_nat(facts: Dict) -> None:
-    source, destination, static = facts["device"]["nat"]
+    source, destination, static, back = facts["device"]["nat"]
     assert source == {"name": "Ethernet1 1", "sequence": 1, "kind": "source", "interfaces_out": ["Ethernet1"],
                       "sources": ["10.10.0.0/24"], "to_sources": ["198.51.100.20-198.51.100.29"]}
     assert (destination["destinations"], destination["dports"], destination["to_destination"],
             destination["to_port"]) == (["198.51.100.10/32"], [[443, 443]], "10.10.0.80", 8443)
     assert static["kind"] == "static" and static["to_sources"] == ["203.0.113.25"]
+    assert (back["interfaces_in"], back["destinations"], back["to_destination"]) == (
+        ["Ethernet2"], ["203.0.113.25/32"], "10.10.0.25")
 
 
 def test_gateways_pair_spreading_and_logs(facts: Dict) -> None:

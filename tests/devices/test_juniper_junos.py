@@ -98,15 +98,17 @@ def test_the_devices_own_answer_for_the_flow(facts: Dict) -> None:
 
 def test_reverse_path(facts: Dict) -> None:
     assert facts["device"]["reverse_path"] == {
-        "reth0.0": {"mode": "feasible", "access_list": "RPF-SPECIAL", "allow_default": True, "drops": 18},
-        "reth1.0": {"mode": "loose", "allow_default": False, "drops": 0}}
+        "reth0.0": {"mode": "feasible", "access_list": "RPF-SPECIAL", "families": [4], "allow_default": True,
+                    "drops": 18},
+        "reth1.0": {"mode": "loose", "families": [4], "allow_default": False, "drops": 0}}
 
 
 def test_filters_as_policy_routes(facts: Dict) -> None:
     first, steer, rest, end = facts["device"]["policy_routes"]
     assert (first["name"], first["action"], first["match"]) == (
         "TO-PARTNER term NOT-US", "normal", [{"sources": ["10.10.0.5/32"]}])
-    assert (steer["action"], steer["vrf"], steer["interfaces"]) == ("vrf", "TO-B", ["reth2.0"])
+    assert (steer["action"], steer["vrf"], steer["interfaces"]) == ("forward", "TO-B", ["reth2.0"])
+    assert steer["nexthops"] == ["203.0.113.1"]  # all that the instance knows is a default route
     assert steer["match"] == [
         {"deny": True, "sources": ["10.10.0.128/25"]},
         {"sources": ["10.10.0.0/24"], "destinations": ["172.16.0.0/16", "192.0.2.0/24"],
@@ -116,13 +118,17 @@ def test_filters_as_policy_routes(facts: Dict) -> None:
 
 def test_nat(facts: Dict) -> None:
     rules = {one["name"]: one for one in facts["device"]["nat"]}
-    assert list(rules) == ["FROM-B/MAIL", "FROM-A/WEB", "TO-A/PARTNER", "TO-A/ALL", "TO-B/ALL"]
+    assert list(rules) == ["FROM-B/MAIL", "FROM-B/MAIL (from inside)", "FROM-A/WEB", "TO-A/PARTNER", "TO-A/ALL",
+                           "TO-B/ALL"]
     assert rules["FROM-A/WEB"] == {
         "name": "FROM-A/WEB", "sequence": 1, "kind": "destination", "zones_in": ["untrust-a"],
-        "destinations": ["198.51.100.2/32"], "dports": [[80, 80]], "to_destination": "10.10.0.80/32", "to_port": 8080}
+        "destinations": ["198.51.100.2/32"], "dports": [[80, 80]], "to_destination": "10.10.0.80", "to_port": 8080}
     assert rules["TO-A/PARTNER"]["kind"] == "none" and rules["TO-B/ALL"]["to_interface"]
     assert rules["TO-A/ALL"]["to_sources"] == ["198.51.100.10-198.51.100.12"]
     assert rules["FROM-B/MAIL"]["interfaces_in"] == ["reth1.0"]
+    assert rules["FROM-B/MAIL (from inside)"] == {
+        "name": "FROM-B/MAIL (from inside)", "sequence": 1, "kind": "static", "interfaces_out": ["reth1.0"],
+        "sources": ["10.10.0.25/32"], "to_sources": ["203.0.113.25"]}
 
 
 def test_a_session_that_hears_nothing_back(facts: Dict) -> None:
@@ -150,15 +156,23 @@ def test_drops_that_grow(facts: Dict) -> None:
 
 def test_settings(facts: Dict) -> None:
     assert [(one["name"], one["scope"], one["weakens"]) for one in facts["device"]["settings"]] == [
-        ("no_syn_check", "device", False), ("no_syn_check", "tunnels", False), ("no_sequence_check", "device", True),
+        ("no_syn_check", "device", False), ("no_syn_check", "tunnels", False), ("no_sequence_check", "device", False),
         ("no_sequence_check", "policy trust > untrust-b to-partner", False)]
+    assert facts["device"]["settings"][2]["value"] is True
+
+
+def test_a_policy_may_require_the_check_that_is_off_for_the_device() -> None:
+    policy = "set security policies global policy P then permit tcp-options syn-check-required"
+    found = changed({"security flow": "set security flow tcp-session no-syn-check", "security policies": policy})
+    assert [(one["scope"], one["weakens"]) for one in found["device"]["settings"] if one["name"] == "no_syn_check"] == [
+        ("policies that do not require it", True), ("tunnels", False), ("policy global P", False)]
 
 
 def test_the_cluster_and_its_gateway(facts: Dict) -> None:
     assert facts["device"]["ha"] == {
         "mode": "active_passive", "synchronised": False, "links": {"control": True, "fabric": False},
         "errors": {"heartbeat errors": 5},
-        "growth": {"heartbeat errors": 3, "sessions sent": 11, "sessions received": 0},
+        "growth": {"heartbeat errors": 3},
         "text": "group 0: node0 primary, node1 secondary; group 1: node0 secondary, node1 primary"}
     assert facts["device"]["fhrp"] == [{"protocol": "vrrp", "interface": "reth2.0", "group": 1, "role": "master",
                                         "address": "10.10.0.254"}]
@@ -194,7 +208,8 @@ def test_what_is_not_understood_is_not_guessed(router: Dict) -> None:
         "complete": False, "why": "not understood: STEER term VOICE: from dscp"}
     assert not router["parts"]["lookups"]["complete"]  # two ways: the device does not say which
     assert router["device"]["raw"][0]["command"].startswith("show route forwarding-table destination 172.16.9.9")
-    assert router["device"]["reverse_path"]["xe-0/0/0.0"] == {"mode": "strict", "allow_default": None, "drops": None}
+    assert router["device"]["reverse_path"]["xe-0/0/0.0"] == {
+        "mode": "strict", "families": [4], "allow_default": None, "drops": None}
     assert "does not tell how many packets failed" in router["parts"]["drops"]["why"]
 
 

@@ -92,12 +92,14 @@ class AristaEos(Dialect):
         doubts = []
         for head, below in starting(_config(asking), r"interface (?P<name>\S+)"):
             checks = {match["word"]: match for match, _below in starting(below, _VERIFY)}
-            if "ip" in checks:
-                found[head["name"]] = {"mode": "strict" if checks["ip"]["via"] == "rx" else "loose",
-                                       "allow_default": bool(checks["ip"]["default"]), "drops": None}
+            one = checks.get("ip") or checks.get("ipv6")
+            if one:
+                found[head["name"]] = {
+                    "mode": "strict" if one["via"] == "rx" else "loose", "allow_default": bool(one["default"]),
+                    "families": [number for number, word in ((4, "ip"), (6, "ipv6")) if word in checks], "drops": None}
             doubts += [f"{head['name']}: {match[0]}" for match in checks.values() if match["rest"].strip()]
-            if checks and (set(checks) != {"ip", "ipv6"} or checks["ip"]["via"] != checks["ipv6"]["via"]):
-                doubts += [f"{head['name']}: {checks['ipv6'][0]}"] if "ipv6" in checks else []
+            if len({(match["via"], match["default"]) for match in checks.values()}) > 1:
+                doubts.append(f"{head['name']}: one mode for IPv4 and another for IPv6")
         for name, one in (document(asking, "show ip interface").get("interfaces") or {}).items():
             if str(one.get("urpf", "disable")) != "disable" and name not in found:
                 doubts.append(f"{name}: urpf {one['urpf']} is not in its configuration")

@@ -109,9 +109,19 @@ def read_nat(config: Dict) -> Reading:
     found: list[Dict] = []
     for head, below in starting(config, r"interface (?P<name>\S+)"):
         for number, line in enumerate((text for text in below if text.startswith("ip nat ")), 1):
-            found.append(_rule(config, head["name"], number, line, pools))
+            found += _with_other_half(_rule(config, head["name"], number, line, pools))
     doubts = [f"{one['name']}: {text}" for one in found for text in one.get("unknown", ())]
     return Reading(found, f"not understood: {'; '.join(doubts)}" if doubts else "")
+
+
+def _with_other_half(rule: Dict) -> list[Dict]:
+    """A static translation of what leaves is one of what arrives for the new address, too."""
+    if rule["kind"] != "static":
+        return [rule]
+    inside, outside = rule["sources"][0], rule["to_sources"][0]
+    return [rule, {"name": f"{rule['name']} (from outside)", "sequence": rule["sequence"], "kind": "static",
+                   "interfaces_in": rule["interfaces_out"], "destinations": [f"{outside}/32"],
+                   "to_destination": words.without_length(inside)}]
 
 
 def _rule(config: Dict, device: str, number: int, line: str, pools: t.Mapping[str, str]) -> Dict:

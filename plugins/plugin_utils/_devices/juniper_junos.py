@@ -104,12 +104,13 @@ class JuniperJunos(Dialect):
                            for one in (options, at(instances, vrf, "routing-options") if vrf else options))
             read = {family: _check(at(below, "family", family), feasible) for family in ("inet", "inet6")}
             checks = {family: one for family, one in read.items() if one}
-            if len({one["mode"] for one in checks.values()}) > 1 or (len(checks) == 1 and "inet6" in checks):
+            if len({one["mode"] for one in checks.values()}) > 1:
                 whys.append(f"{name} checks " + " and ".join(f"{one['mode']} for {family}"
                                                              for family, one in checks.items()))
             one = checks.get("inet") or checks.get("inet6")
             if one:
-                found[name] = {**one, "allow_default": _default_leads_there(asking, name, vrf),
+                families = [number for number, family in ((4, "inet"), (6, "inet6")) if family in checks]
+                found[name] = {**one, "families": families, "allow_default": _default_leads_there(asking, name, vrf),
                                "drops": _failures(asking, name)}
         return Reading(found, f"one mode per interface is told here: {'; '.join(whys)}" if whys else "")
 

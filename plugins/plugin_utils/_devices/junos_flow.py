@@ -244,13 +244,26 @@ def records(asking: Asking, again: bool = False) -> list[Dict]:
 
 
 def read_settings(asking: Asking) -> Reading:
-    """Checks of TCP that are switched off for all, and policies that ask for them all the same."""
+    """Checks of TCP that are switched off for all, and policies that ask for them all the same.
+
+    Only no-syn-check lets packets open a session in the middle of a flow, and not in a policy that requires the check.
+    """
     session = at(configuration(asking, "security flow"), "security", "flow", "tcp-session")
-    found = []
-    for name, scope, word in (("no_syn_check", "device", "no-syn-check"),
-                              ("no_syn_check", "tunnels", "no-syn-check-in-tunnel"),
-                              ("no_sequence_check", "device", "no-sequence-check")):
-        found.append({"name": name, "scope": scope, "value": word in session, "weakens": word in session})
+    required = _policies(asking)
+    off = "no-syn-check" in session
+    scope = "policies that do not require it" if any(one["name"] == "no_syn_check" for one in required) else "device"
+    tunnel = "no-syn-check-in-tunnel" in session
+    found = [
+        {"name": "no_syn_check", "scope": scope, "value": off, "weakens": off},
+        {"name": "no_syn_check", "scope": "tunnels", "value": tunnel, "weakens": tunnel},
+        {"name": "no_sequence_check", "scope": "device", "value": "no-sequence-check" in session, "weakens": False,
+         "text": "without the check of sequence numbers, a packet without a session still opens none"}]
+    return Reading([*found, *required])
+
+
+def _policies(asking: Asking) -> list[Dict]:
+    """Policies that require a check of their own."""
+    found: list[Dict] = []
     policies = at(configuration(asking, "security policies"), "security", "policies")
     for source, targets in at(policies, "from-zone").items():
         for target, below in at(targets, "to-zone").items():
@@ -258,7 +271,7 @@ def read_settings(asking: Asking) -> Reading:
                 found += _required(f"policy {source} > {target} {policy}", at(rule, "then", "permit", "tcp-options"))
     for policy, rule in at(policies, "global", "policy").items():
         found += _required(f"policy global {policy}", at(rule, "then", "permit", "tcp-options"))
-    return Reading(found)
+    return found
 
 
 def _required(scope: str, options: Dict) -> list[Dict]:

@@ -93,14 +93,14 @@ def _links(asking: Asking) -> dict[str, bool | None]:
 
 
 def _errors(asking: Asking) -> tuple[dict[str, int], dict[str, int]]:
-    """Errors of the links between the nodes, and how much they and the sessions that were shared grew."""
+    """Errors of the links between the nodes, and how much they grew."""
     before = _statistics(asking.ask(_STATISTICS))
     growth = {}
     if asking.request.sample_seconds > 0:
         after = _statistics(asking.ask_again(_STATISTICS))
         growth = {name: max(0, number - before.get(name, number)) for name, number in after.items()}
         before = after
-    return {name: number for name, number in before.items() if name.endswith("errors")}, growth
+    return before, growth
 
 
 def _statistics(text: str) -> dict[str, int]:
@@ -108,9 +108,6 @@ def _statistics(text: str) -> dict[str, int]:
     for name, number in re.findall(r"(Heartbeat packets? errors|Probe(?:s| packets?)? errors): *(\d+)", text):
         key = f"{name.split()[0].lower()} errors"
         found[key] = found.get(key, 0) + int(number)
-    session = re.search(r"^ *Session create +(\d+) +(\d+)", text, re.M)
-    if session:
-        found["sessions sent"], found["sessions received"] = int(session[1]), int(session[2])
     return found
 
 

@@ -80,7 +80,7 @@ def _entry(asking: Asking, family: str, name: str, number: int, below: Dict, dev
     entry: Dict = {"name": name, "sequence": number, "interfaces": devices, "nexthops": [], "action": "normal"}
     for word, more in then.items():
         if word == "routing-instance":
-            entry.update(action="vrf", vrf=_instance(value(more)))
+            entry.update(_into(asking, _instance(value(more)), family))
         elif word in ("next-ip", "next-ip6"):
             address = words.address(value(more).split("/")[0])
             entry.update(action="forward", nexthops=[address] if address else [])
@@ -92,6 +92,17 @@ def _entry(asking: Asking, family: str, name: str, number: int, below: Dict, dev
             unknown.append(f"then {word}")
     entry["match"] = _matches(asking, family, at(below, "from"), unknown)
     return [{**entry, **({"unknown": unknown} if unknown else {})}]
+
+
+def _into(asking: Asking, name: str, family: str) -> Dict:
+    """Into an instance: to the next hops of its default route, where it has no other way."""
+    routes: list[Dict] = asking.facts.get("routes") or []
+    number, version = asking.table(name), 6 if family == "inet6" else 4
+    ways = [one for one in routes if one["table"] == number and one["family"] == version]
+    hops = [leg.get("gateway") for one in ways for leg in one.get("nexthops", ())]
+    if name and len(ways) == 1 and ways[0]["dst"] == _any(family)["sources"][0] and hops and all(hops):
+        return {"action": "forward", "vrf": name, "nexthops": hops}
+    return {"action": "vrf", "vrf": name}
 
 
 def _instance(name: str) -> str:
@@ -190,6 +201,16 @@ def _rules(nat: Dict, kind: str) -> t.Iterator[Dict]:
             one = {"name": f"{set_name}/{name}", "sequence": number, **where, **_nat_match(at(rule, "match"), unknown),
                    **_translation(at(rule, "then", f"{kind}-nat"), kind, pools, unknown)}
             yield {**one, **({"unknown": unknown} if unknown else {})}
+            if kind == "static" and "to_destination" in one and one.get("destinations"):
+                yield _backwards(one, unknown)
+
+
+def _backwards(one: Dict, unknown: list[str]) -> Dict:
+    """The other half of a static rule: what the inside sends leaves with the address that the outside knows."""
+    places = {f"{place}_out": one[f"{place}_in"] for place in ("zones", "interfaces") if f"{place}_in" in one}
+    return {"name": f"{one['name']} (from inside)", "sequence": one["sequence"], "kind": "static", **places,
+            "sources": [prefix for prefix in [words.prefix(one["to_destination"])] if prefix],
+            "to_sources": [words.without_length(one["destinations"][0])], **({"unknown": unknown} if unknown else {})}
 
 
 def _nat_match(match: Dict, unknown: list[str]) -> Dict:
@@ -213,7 +234,7 @@ def _translation(then: Dict, kind: str, pools: Dict, unknown: list[str]) -> Dict
     if kind == "source" and "interface" in then:
         return {"kind": kind, "to_interface": True}
     if kind == "static" and "prefix" in then:
-        return {"kind": kind, "to_destination": value(then, "prefix")}
+        return {"kind": kind, "to_destination": words.without_length(value(then, "prefix"))}
     pool = value(then, "pool")
     addresses = at(pools, pool, "address")
     if not pool or not addresses:
@@ -223,12 +244,13 @@ def _translation(then: Dict, kind: str, pools: Dict, unknown: list[str]) -> Dict
         return {"kind": kind, "to_sources": [_range(*one) for one in addresses.items()]}
     first, below = next((text, below) for text, below in addresses.items() if text != "port")
     port = value(below, "port") or value(addresses, "port")
-    return {"kind": kind, "to_destination": first, **({"to_port": int(port)} if port.isdigit() else {})}
+    return {"kind": kind, "to_destination": words.without_length(first),
+            **({"to_port": int(port)} if port.isdigit() else {})}
 
 
 def _range(first: str, below: Dict) -> str:
     last = value(below, "to")
     if not last:
-        return first
+        return words.without_length(first)
     ends = [str(ipaddress.ip_interface(one).ip) for one in (first, last)]
     return "-".join(ends)

@@ -46,6 +46,12 @@ def mac(text: str) -> str | None:
     return ":".join(digits[i : i + 2] for i in range(0, 12, 2)) if len(digits) == 12 else None
 
 
+def without_length(text: str) -> str:
+    """An address without the length of a single one (/32, /128); another prefix stays as it is."""
+    one = prefix(text)
+    return one.partition("/")[0] if one and one.endswith("/32" if family_of(one) == 4 else "/128") else text
+
+
 def family_of(text: str) -> int:
     return 6 if ":" in text else 4
 
