@@ -86,6 +86,10 @@ class Frr(Dialect):
         distinct = {json.dumps(route, sort_keys=True): route for route in found}
         return Reading(list(distinct.values()), "; ".join(whys), tuple(covered))
 
+    def routes_of(self, documents: t.Iterable[t.Any], asking: Asking, family: int) -> list[Dict]:
+        """The routes in answers of ``show ip route json``."""
+        return _routes(documents, asking, family)
+
     def neighbours(self, asking: Asking) -> Reading:
         found = []
         for family in (4, 6):
@@ -113,7 +117,7 @@ class Frr(Dialect):
         found = []
         for family in (4, 6):
             for rule in _kernel(asking, family, "rule"):
-                if str(rule.get("table")) not in _TABLES_OF_KERNEL and not rule.get("l3mdev"):
+                if str(rule.get("table")) not in _TABLES_OF_KERNEL and "l3mdev" not in rule:
                     found.append(_policy(asking, rule, family))
         doubts = [text for one in found for text in one.get("unknown", ())]
         return Reading(found, f"not understood: {', '.join(doubts)}" if doubts else "")
