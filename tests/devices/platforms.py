@@ -69,6 +69,12 @@ class JuniperJunos(FakeDevice):
     unknown = "                ^\nunknown command."
 
 
+class Vyos(FakeDevice):
+    prompt = "vyos@{name}:~$ "
+    login_lines = {r"set terminal width \d+": "", r"set terminal length \d+": ""}
+    unknown = "\n  Invalid command: [nothing]\n"
+
+
 FAKES: dict[str, type[FakeDevice]] = {
-    "arista_eos": AristaEos, "cisco_ios": CiscoIos, "juniper_junos": JuniperJunos,
+    "arista_eos": AristaEos, "cisco_ios": CiscoIos, "juniper_junos": JuniperJunos, "vyos": Vyos,
 }

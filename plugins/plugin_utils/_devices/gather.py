@@ -78,8 +78,9 @@ class Gathering:
     def keep(self, command: str, lines: t.Iterable[str]) -> None:
         kept = self.raw.setdefault(command, [])
         for line in lines:
-            if line.strip() and len(kept) < MAX_KEPT:
-                kept.append(self._answering.clean(line.rstrip())[:MAX_WIDTH])
+            clean = self._answering.clean(line.rstrip())[:MAX_WIDTH]
+            if clean.strip() and len(kept) < MAX_KEPT and clean not in kept:  # several parts read the same answer
+                kept.append(clean)
 
     def table(self, vrf: str) -> int:
         return self.tables.setdefault(vrf, FIRST_TABLE + len(self.tables) - 1)

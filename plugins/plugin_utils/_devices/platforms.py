@@ -15,10 +15,12 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.dialect 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.failures import DeviceError
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.frr import Frr
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.juniper_junos import JuniperJunos
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.vyos import Vyos
 
 _DIALECTS: tuple[type[Dialect], ...] = (CiscoIos, CiscoAsa, CiscoNxos, CiscoXr, Frr)
 _DIALECTS: tuple[type[Dialect], ...] = (CiscoIos, Frr, JuniperJunos)
 _DIALECTS: tuple[type[Dialect], ...] = (AristaEos, CiscoIos, Frr, JuniperJunos)
+_DIALECTS: tuple[type[Dialect], ...] = (AristaEos, CiscoIos, Frr, JuniperJunos, Vyos)
 BY_PLATFORM: dict[str, type[Dialect]] = {one.platform: one for one in _DIALECTS}
 _BY_NAME = {**BY_PLATFORM, **{name: one for one in _DIALECTS for name in one.names}}
 
