@@ -11,8 +11,9 @@ import pytest
 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.arista_eos import AristaEos
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.failures import NotReadOnly
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.gather import gather
 from ansible_collections.netpath.symmetry.tests.devices import transcripts
-from ansible_collections.netpath.symmetry.tests.devices.reading import facts_of, over_ssh, request
+from ansible_collections.netpath.symmetry.tests.devices.reading import facts_of, over_ssh, request, validate
 
 FLOW = "tcp 10.10.0.20:51000 > 172.16.9.9:443"
 Dict = dict[str, t.Any]
@@ -138,6 +139,17 @@ def test_what_is_not_understood_is_not_guessed(large: Dict) -> None:
     assert large["device"]["raw"][0]["lines"][0].startswith("172.16.0.0/16 {")
     assert large["device"]["fhrp"][0]["role"] == "master"  # as text
     assert large["device"]["ha"] == {"mode": "none"} and parts["ha"]["complete"]
+
+
+def test_an_answer_of_another_shape_costs_one_part() -> None:
+    said = transcripts.read("arista_eos")
+    said["show ip route vrf default | json"] = ['{"vrfs": {"default": {"routes": {"10.0.0.0/8": 7}}}}']
+    said["show vrrp | json"] = ['{"virtualRouters": [']
+    found = gather(AristaEos(), transcripts.Transcript(AristaEos(), said), request(FLOW))
+    validate(found)
+    incomplete = {name: part["why"] for name, part in found["parts"].items() if not part["complete"]}
+    assert incomplete.keys() == {"routes", "fhrp", "lookups"} and "routes" not in found
+    assert "not shaped as it is known" in incomplete["routes"] and "is no JSON" in incomplete["fhrp"]
 
 
 def test_over_ssh_nothing_but_questions_is_sent() -> None:

@@ -201,7 +201,8 @@ def _interface(one: Dict) -> Dict:
     return {"up": one.get("enabled") is not False and status not in ("disabled", "errdisabled"),
             "carrier": one.get("lineProtocolStatus") == "up",
             **({"mtu": mtu} if isinstance(mtu, int) else {}), **({"vrf": vrf} if vrf != "default" else {}),
-            **({"description": one["description"]} if one.get("description") else {}), "addresses": _addresses4(one)}
+            **({"description": str(one["description"])} if one.get("description") else {}),
+            "addresses": _addresses4(one)}
 
 
 def _addresses4(one: Dict) -> list[Dict]:

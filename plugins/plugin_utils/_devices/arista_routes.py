@@ -101,7 +101,8 @@ def _routes(asking: Asking, command: str, vrf: str, family: int, whys: list[str]
         return _read_text(asking.ask(command, patience=120), table, family)
     found = []
     for dst, one in (answer.get("routes") or {}).items():
-        route: Dict = {"family": family, "table": table, "dst": words.prefix(dst), "origin": one.get("routeType", "")}
+        origin = str(one.get("routeType") or "")
+        route: Dict = {"family": family, "table": table, "dst": words.prefix(dst), "origin": origin}
         for key, name in (("distance", "preference"), ("metric", "metric")):
             if isinstance(one.get(name), int) and (key == "distance" or one[name] > 0):
                 route[key] = one[name]
@@ -109,7 +110,7 @@ def _routes(asking: Asking, command: str, vrf: str, family: int, whys: list[str]
         legs = [leg for leg in map(_leg, one.get("vias") or ()) if leg]
         if action in ("drop", "discard") or any(leg.get("device") == "Null0" for leg in legs):
             route["type"] = "blackhole"
-        elif one.get("routeType") in ("receive", "receiveBroadcast", "broadcast"):
+        elif origin in ("receive", "receiveBroadcast", "broadcast"):
             continue
         else:
             route["nexthops"] = legs

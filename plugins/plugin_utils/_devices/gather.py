@@ -33,6 +33,8 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.failures
 SCHEMA = "netpath.symmetry/1"
 MAX_KEPT = 40  # lines that were not understood, of one command
 MAX_WIDTH = 300  # of such a line
+# What a parser runs into where an answer is not shaped as it knows it: that part is not read, and the others are.
+_ODD = (KeyError, TypeError, ValueError, AttributeError, IndexError)
 
 
 class Answering(t.Protocol):
@@ -82,6 +84,9 @@ class Gathering:
             if clean.strip() and len(kept) < MAX_KEPT and clean not in kept:  # several parts read the same answer
                 kept.append(clean)
 
+    def clean(self, text: str) -> str:
+        return self._answering.clean(text)
+
     def table(self, vrf: str) -> int:
         return self.tables.setdefault(vrf, FIRST_TABLE + len(self.tables) - 1)
 
@@ -111,6 +116,9 @@ def _part(dialect: Dialect, gathering: Gathering, name: str) -> Dict:
         raise
     except DeviceError as error:
         return {"complete": False, "why": str(error)}
+    except _ODD as error:
+        why = f"an answer is not shaped as it is known to be ({type(error).__name__}: {error})"
+        return {"complete": False, "why": gathering.clean(why)}
     place = gathering.facts if name in TOP else gathering.facts["device"]
     place[name] = reading.value
     if not reading.why:
@@ -123,11 +131,11 @@ def _finish(dialect: Dialect, gathering: Gathering, parts: dict[str, Dict]) -> D
     device = facts.pop("device")
     try:
         software = dialect.software(gathering)
-    except DeviceError:
+    except (DeviceError, *_ODD):
         software = ""
     try:
         session_key = dialect.session_key_of(gathering)
-    except DeviceError:
+    except (DeviceError, *_ODD):
         session_key = dialect.session_key
     tables = {name: number for name, number in gathering.tables.items() if name}
     raw = [{"command": command, "lines": lines} for command, lines in gathering.raw.items() if lines]

@@ -122,7 +122,7 @@ def read_vrrp(asking: Asking) -> Reading:
     found = []
     for one in every(answer, "vrrp-interface"):
         group, address = words.number(leaf(one, "group")), words.address(leaf(one, "virtual-ip-address"))
-        if group is None or address is None:
+        if group is None or address is None or not leaf(one, "interface"):
             asking.keep("show vrrp | display json", [str(one)])
             continue
         priority = words.number(leaf(one, "vrrp-priority"))

@@ -260,7 +260,7 @@ def _kind(one: Dict) -> str:
 
 def _interface(one: Dict, vrfs: set[str]) -> Dict:
     flags = one.get("flags") or []
-    mac = words.mac(str(one.get("address") or ""))
+    mac, master = words.mac(str(one.get("address") or "")), str(one.get("master") or "")
     addresses = []
     for entry in one.get("addr_info") or ():
         address = words.interface_address(str(entry.get("local")), str(entry.get("prefixlen")))
@@ -268,8 +268,8 @@ def _interface(one: Dict, vrfs: set[str]) -> Dict:
             addresses.append({**address, **({"scope": "link"} if entry.get("scope") == "link" else {}),
                               **({"secondary": True} if entry.get("secondary") else {})})
     return {"up": "UP" in flags, "carrier": "LOWER_UP" in flags, "mtu": int(one.get("mtu") or 1500),
-            **({"mac": mac} if mac else {}), **({"vrf": one["master"]} if one.get("master") in vrfs else {}),
-            **({"description": one["ifalias"]} if one.get("ifalias") else {}), "addresses": addresses}
+            **({"mac": mac} if mac else {}), **({"vrf": master} if master in vrfs else {}),
+            **({"description": str(one["ifalias"])} if one.get("ifalias") else {}), "addresses": addresses}
 
 
 def _answer(asking: Asking, command: str, whys: list[str]) -> Dict:
@@ -282,7 +282,7 @@ def _answer(asking: Asking, command: str, whys: list[str]) -> Dict:
     one = answer[0] if answer else {}
     if one.get("type") == "local":
         return {"verdict": "local"}
-    return {key: one[name] for key, name in (("device", "dev"), ("gateway", "gateway")) if name in one}
+    return {key: str(one[name]) for key, name in (("device", "dev"), ("gateway", "gateway")) if one.get(name)}
 
 
 def _marks(asking: Asking) -> dict[int, str]:
