@@ -110,10 +110,22 @@ def test_filters_as_policy_routes(facts: Dict) -> None:
     assert (steer["action"], steer["vrf"], steer["interfaces"]) == ("forward", "TO-B", ["reth2.0"])
     assert steer["nexthops"] == ["203.0.113.1"]  # all that the instance knows is a default route
     assert steer["match"] == [
-        {"deny": True, "sources": ["10.10.0.128/25"]},
-        {"sources": ["10.10.0.0/24"], "destinations": ["172.16.0.0/16", "192.0.2.0/24"],
+        {"sources": ["10.10.0.0/25"], "destinations": ["172.16.0.0/16", "192.0.2.0/24"],
          "dports": [[443, 443], [8000, 8010]], "protocol": "tcp"}]
     assert rest["action"] == "normal" and end["action"] == "drop"  # what no term accepts is discarded
+
+
+@pytest.mark.parametrize("lines, sources", [
+    ("10.0.0.0/8 except\n10.1.0.0/16", ["10.1.0.0/16"]),
+    ("0.0.0.0/0\n128.0.0.0/1 except\n192.0.0.0/2", ["0.0.0.0/1", "192.0.0.0/2"]),
+    ("10.0.0.0/8 except", None),
+])
+def test_the_longest_prefix_of_a_term_decides(lines: str, sources: list[str] | None) -> None:
+    term = "set firewall family inet filter TO-PARTNER term T"
+    config = "".join(f"{term} from source-address {line}\n" for line in lines.splitlines())
+    found = changed({"firewall": f"{config}{term} then routing-instance TO-B"})["device"]["policy_routes"]
+    assert found[-1]["action"] == "drop" and len(found) == (2 if sources else 1)
+    assert sources is None or found[0]["match"] == [{"sources": sources}]
 
 
 def test_nat(facts: Dict) -> None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import typing as t
 
 import pytest
@@ -116,9 +117,11 @@ def test_policy_routes_in_order(facts: Dict) -> None:
     assert partner == {
         "name": "TO-PARTNER", "sequence": 10, "interfaces": ["eth2"], "action": "forward",
         "nexthops": ["203.0.113.13"], "match": [
-            {"deny": True, "sources": ["10.10.0.128/25"]},
-            {"destinations": ["172.16.0.0/16", "192.0.2.0/24"], "dports": [[443, 443], [8000, 8010]],
-             "protocol": "tcp"}]}
+            {"sources": partner["match"][0]["sources"], "destinations": ["172.16.0.0/16", "192.0.2.0/24"],
+             "dports": [[443, 443], [8000, 8010]], "protocol": "tcp"}]}
+    sources = [ipaddress.ip_network(text) for text in partner["match"][0]["sources"]]  # all but 10.10.0.128/25
+    assert sum(one.num_addresses for one in sources) == 2**32 - 128
+    assert not any(one.overlaps(ipaddress.ip_network("10.10.0.128/25")) for one in sources)
 
 
 def test_nat(facts: Dict) -> None:

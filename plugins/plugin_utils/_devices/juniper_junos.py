@@ -46,7 +46,9 @@ class JuniperJunos(Dialect):
     title = "Juniper Junos"
     tier = "fake"
     capabilities = Capabilities(candidate=True, native_diff=True, timed_revert=True, atomic=True)
-    errors = re.compile(r"^\s*(error: |unknown command|syntax error|ambiguous|permission denied|invalid )", re.M | re.I)
+    errors = re.compile(
+        r"^\s*(error: |unknown command|syntax error|.* is ambiguous|permission denied"
+        r"|invalid (value|interface|ip|address|character|numeric))", re.M | re.I)
     reading = re.compile(
         r"show [\w ./:*-]+"
         rf"( \| (display (json|set|inheritance( no-comments)?)|{_MATCH}|last \d+|no-more))*")

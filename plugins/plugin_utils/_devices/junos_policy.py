@@ -91,6 +91,8 @@ def _entry(asking: Asking, family: str, name: str, number: int, below: Dict, dev
         elif word != "accept" and word not in _BESIDE:
             unknown.append(f"then {word}")
     entry["match"] = _matches(asking, family, at(below, "from"), unknown)
+    if not entry["match"]:  # every address is excepted
+        return []
     return [{**entry, **({"unknown": unknown} if unknown else {})}]
 
 
@@ -110,33 +112,32 @@ def _instance(name: str) -> str:
 
 
 def _matches(asking: Asking, family: str, conditions: Dict, unknown: list[str]) -> list[Dict]:
-    """Entries of which one must hold. What a term excepts comes first and ends the list without a match."""
+    """Entries of which one must hold; none where no packet can match."""
     one: Dict = {}
-    excepted: list[Dict] = []
+    listed: dict[str, list[tuple[str, bool]]] = {}
     protocols: list[str] = []
     both: list[str] = []
     for word, more in conditions.items():
         if word in _ADDRESSES or word in _LISTS:
             place = _ADDRESSES.get(word) or _LISTS[word]
             prefixes = _prefixes(more) if word in _ADDRESSES else _listed(asking, more, unknown)
-            one.setdefault(place, []).extend(prefix for prefix, excepts in prefixes if not excepts)
-            excepted += [{"deny": True, place: [prefix]} for prefix, excepts in prefixes if excepts]
-            _doubt(prefixes, unknown)
+            listed.setdefault(place, []).extend(prefixes)
         elif word == "address":
-            both += [prefix for prefix, _excepts in _prefixes(more)]
-            if any(excepts for _prefix, excepts in _prefixes(more)):
-                unknown.append("from address except")
+            both += words.by_longest(_prefixes(more))
         elif word in ("protocol", "next-header", "payload-protocol"):
             protocols += ["icmpv6" if name == "icmp6" else name for name in more]
         elif word in ("source-port", "destination-port"):
             _port(one, "sports" if word == "source-port" else "dports", more, unknown)
         else:
             unknown.append(f"from {word}")
+    one.update({place: words.by_longest(prefixes) for place, prefixes in listed.items()})
+    if any(not one[place] for place in listed) and not unknown:
+        return []
     sides = [{**one, side: both} for side in ("sources", "destinations")] if both else [one]
     entries = [{**side, **({"protocol": name} if name else {})} for side in sides for name in protocols or [""]]
     if not any("sources" in entry or "destinations" in entry for entry in entries):
         entries = [{**entry, **_any(family)} for entry in entries]
-    return excepted + entries
+    return entries
 
 
 def _prefixes(more: Dict) -> list[tuple[str, bool]]:
@@ -157,13 +158,6 @@ def _listed(asking: Asking, more: Dict, unknown: list[str]) -> list[tuple[str, b
             unknown.append(f"prefix-list {name}")
         found += [(prefix, "except" in below) for prefix, _excepts in _prefixes(at(lists, name))]
     return found
-
-
-def _doubt(prefixes: list[tuple[str, bool]], unknown: list[str]) -> None:
-    """The longest prefix decides; where one that is excepted holds another, the order of entries says less."""
-    for outer in (prefix for prefix, excepts in prefixes if excepts):
-        if any(words.covers(outer, inner) for inner, excepts in prefixes if not excepts and inner != outer):
-            unknown.append(f"{outer} except")
 
 
 def _port(one: Dict, place: str, more: Dict, unknown: list[str]) -> None:

@@ -54,7 +54,7 @@ class Vyos(Frr):
     session_key = "none"
     errors = re.compile(
         Frr.errors.pattern + r"|Invalid command|Ambiguous command|Incomplete command|RTNETLINK answers|^Error:"
-        r"|Configuration path: .* is not valid|is not configured", re.M)
+        r"|Configuration path: .* is not valid|^[\w -]+ is not configured", re.M)
     reading = re.compile(
         Frr.reading.pattern + r"|show [\w ./:-]+( \| match '[\w .:\\*|=-]+')?|ip -j -d address show"
         rf"|ip -j route get [0-9A-Fa-f.:]+( vrf [\w.-]+)?|{re.escape(_NETSTAT)}|{re.escape(_CONNTRACK)}"

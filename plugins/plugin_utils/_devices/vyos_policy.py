@@ -85,13 +85,14 @@ def _into(routes: list[Dict], number: str, unknown: list[str]) -> Dict:
 
 def _matches(config: Dict, rule: Dict, family: int, unknown: list[str]) -> list[Dict]:
     one: Dict = {}
-    denied: list[Dict] = []
     for side, place, ports in (("source", "sources", "sports"), ("destination", "destinations", "dports")):
         below = at(rule, side)
         prefixes, excepted = _prefixes(config, below, unknown)
-        if prefixes:
+        if excepted:  # all but these
+            one[place] = words.by_longest([*((text, False) for text in prefixes or [_ANY[family]]),
+                                           *((text, True) for text in excepted)])
+        elif prefixes:
             one[place] = prefixes
-        denied += [{"deny": True, place: excepted}] if excepted else []
         ranges = _ports(config, below, unknown)
         if ranges:
             one[ports] = ranges
@@ -103,7 +104,7 @@ def _matches(config: Dict, rule: Dict, family: int, unknown: list[str]) -> list[
         protocols = [""]
     if "sources" not in one and "destinations" not in one:
         one["sources"] = [_ANY[family]]
-    return denied + [{**one, **({"protocol": name} if name else {})} for name in protocols]
+    return [{**one, **({"protocol": name} if name else {})} for name in protocols]
 
 
 def _prefixes(config: Dict, below: Dict, unknown: list[str]) -> tuple[list[str], list[str]]:

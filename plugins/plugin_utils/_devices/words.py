@@ -46,6 +46,23 @@ def mac(text: str) -> str | None:
     return ":".join(digits[i : i + 2] for i in range(0, 12, 2)) if len(digits) == 12 else None
 
 
+def by_longest(prefixes: t.Iterable[tuple[str, bool]]) -> list[str]:
+    """What is in, as prefixes that do not overlap, where the longest prefix decides: ``(prefix, is it excepted)``."""
+    found: list[t.Any] = []
+    ordered = sorted(((ipaddress.ip_network(text), excepted) for text, excepted in prefixes),
+                     key=lambda one: one[0].prefixlen)
+    for network, excepted in ordered:
+        kept: list[t.Any] = []
+        for one in found:
+            if one.version == network.version and network.subnet_of(one):
+                kept += one.address_exclude(network)
+            elif one.version != network.version or not one.subnet_of(network):
+                kept.append(one)
+        found = kept if excepted else [*kept, network]
+    return [str(one) for family in (4, 6) for one in ipaddress.collapse_addresses(
+        one for one in found if one.version == family)]
+
+
 def without_length(text: str) -> str:
     """An address without the length of a single one (/32, /128); another prefix stays as it is."""
     one = prefix(text)
