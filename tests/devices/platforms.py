@@ -78,3 +78,13 @@ class Vyos(FakeDevice):
 FAKES: dict[str, type[FakeDevice]] = {
     "arista_eos": AristaEos, "cisco_ios": CiscoIos, "juniper_junos": JuniperJunos, "vyos": Vyos,
 }
+class PaloaltoPanos(FakeDevice):
+    """The driver logs in by keyboard-interactive, and asks for the system's own words before it begins."""
+
+    prompt = "admin@{name}> "
+    login_lines = {r"set cli (scripting-mode on|terminal width \d+|pager off)": ""}
+    unknown = "Unknown command: what"
+    methods = ("keyboard-interactive",)
+
+
+FAKES: dict[str, type[FakeDevice]] = {"cisco_ios": CiscoIos, "paloalto_panos": PaloaltoPanos}
