@@ -60,6 +60,10 @@ class FakeDevice:
             self.received.append(line)
         return self.command(session, line)
 
+    def pages(self, answer: str) -> list[str]:
+        """What is shown at a time, where a pager stops the answer."""
+        return [answer]
+
     def command(self, session: dict[str, t.Any], line: str) -> str | None:
         if not line:
             return ""
@@ -104,7 +108,7 @@ async def _serve(device: FakeDevice, process: t.Any) -> None:
     banner = f"Authorised use only; the prompt is {device.shown_prompt(session)} and # and >\r\n"
     process.stdout.write((banner if fault and fault.kind == "banner_prompt" else "") + "\r\n")
     process.stdout.write(device.shown_prompt(session))
-    async for line in _lines(process):
+    async for line in _lines(process, device, session):
         if fault and fault.command == line and fault.kind in ("loses", "hangs"):
             device.received.append(line)
             if fault.kind == "loses":
@@ -120,9 +124,16 @@ async def _serve(device: FakeDevice, process: t.Any) -> None:
             process.stdout.write(answer.replace("\n", "\r\n") + "\r\n --More-- ")
             await asyncio.sleep(3600)
         text = answer.replace("\r\n", "\n").replace("\n", "\r\n").rstrip("\r\n")
-        process.stdout.write(text + ("\r\n" if text else ""))
-        process.stdout.write(device.shown_prompt(session))
+        session["pages"] = device.pages(text)
+        _turn(process, device, session)
     process.exit(0)
+
+
+def _turn(process: t.Any, device: FakeDevice, session: dict[str, t.Any]) -> None:
+    """Show the next page, and what comes after it: the pager, or the prompt."""
+    text = session["pages"].pop(0)
+    process.stdout.write(text + ("\r\n" if text else ""))
+    process.stdout.write("--More-- " if session["pages"] else device.shown_prompt(session))
 
 
 def _spoilt(answer: str, kind: str) -> str:
@@ -133,7 +144,7 @@ def _spoilt(answer: str, kind: str) -> str:
     return answer
 
 
-async def _lines(process: t.Any) -> t.AsyncIterator[str]:
+async def _lines(process: t.Any, device: FakeDevice, session: dict[str, t.Any]) -> t.AsyncIterator[str]:
     """Lines that the client types, echoed as a terminal does."""
     buffer, last = "", ""
     while True:
@@ -144,6 +155,10 @@ async def _lines(process: t.Any) -> t.AsyncIterator[str]:
         if not data:
             return
         for letter in data:
+            if session.get("pages"):  # the pager takes one key, and wipes itself out
+                process.stdout.write("\r         \r")
+                _turn(process, device, session)
+                continue
             if letter == "\n" and last == "\r":
                 last = letter
                 continue

@@ -87,4 +87,17 @@ class PaloaltoPanos(FakeDevice):
     methods = ("keyboard-interactive",)
 
 
-FAKES: dict[str, type[FakeDevice]] = {"cisco_ios": CiscoIos, "paloalto_panos": PaloaltoPanos}
+class Fortinet(FakeDevice):
+    """A pager that nobody may switch off for good: it stops after each page until a blank comes."""
+
+    prompt = "{name} # "
+    unknown = "Unknown action 0"
+    page = 12  # lines
+
+    def pages(self, answer: str) -> list[str]:
+        lines = answer.split("\r\n")
+        return ["\r\n".join(lines[at : at + self.page]) for at in range(0, len(lines), self.page)]
+
+
+FAKES: dict[str, type[FakeDevice]] = {"cisco_ios": CiscoIos, "paloalto_panos": PaloaltoPanos,
+                                    "fortinet": Fortinet}

@@ -123,6 +123,10 @@ class Dialect:
     # "interface", "zone", "none" (nothing), or "" where the platform does not keep sessions (a router).
     session_key: t.ClassVar[str] = ""
 
+    def driver(self) -> t.Any:
+        """A driver of netmiko's kind in the place of its own, where that one would change the device at login."""
+        return None
+
     def interfaces(self, asking: Asking) -> Reading:
         raise NotImplementedError
 

@@ -13,6 +13,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_nx
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_xr import CiscoXr
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.dialect import Dialect
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.failures import DeviceError
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.fortinet import Fortinet
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.frr import Frr
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.juniper_junos import JuniperJunos
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.vyos import Vyos
@@ -23,7 +24,7 @@ _DIALECTS: tuple[type[Dialect], ...] = (AristaEos, CiscoIos, Frr, JuniperJunos)
 _DIALECTS: tuple[type[Dialect], ...] = (AristaEos, CiscoIos, Frr, JuniperJunos, Vyos)
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.paloalto_panos import PaloaltoPanos
 
-_DIALECTS: tuple[type[Dialect], ...] = (CiscoIos, Frr, PaloaltoPanos)
+_DIALECTS: tuple[type[Dialect], ...] = (CiscoIos, Frr, PaloaltoPanos, Fortinet)
 BY_PLATFORM: dict[str, type[Dialect]] = {one.platform: one for one in _DIALECTS}
 _BY_NAME = {**BY_PLATFORM, **{name: one for one in _DIALECTS for name in one.names}}
 

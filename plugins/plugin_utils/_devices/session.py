@@ -90,7 +90,7 @@ class Session:
         except ImportError as error:
             raise DeviceError(f"netmiko is missing on the control node ({error}): pip install netmiko") from error
         try:
-            connection = ConnectHandler(**_arguments(login, dialect))
+            connection = (dialect.driver() or ConnectHandler)(**_arguments(login, dialect))
         except Exception as error:  # netmiko, paramiko, socket and driver each raise their own, down to ValueError
             raise explain(error, login.where) from error
         session = cls(login, dialect, connection, read_only)

@@ -1,0 +1,52 @@
+# Copyright (c) 2026 netpath.symmetry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: used by this collection only, may change without notice.
+"""A session with a FortiGate that leaves its settings alone.
+
+netmiko's driver switches the pager off for the whole device where it is on (``config system console``, ``set output
+standard``), and on again when it leaves. This one lets the pager be, and turns its pages.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from netmiko.fortinet.fortinet_ssh import FortinetSSH
+
+_PAGER = "--More--"
+_PAGE = re.compile(r"(?:(?<=\n)|(?<=\r)|^)--More-- ?")
+_ERASED = re.compile(r"\r +\r")  # what the device writes over the pager's words
+
+
+class QuietFortinet(FortinetSSH):  # type: ignore[misc]
+    """Nothing is sent at login but what an accepted banner asks for, and empty lines that find the prompt."""
+
+    def __init__(self, *args: t.Any, **more: t.Any) -> None:
+        self._held = ""
+        super().__init__(*args, **more)
+
+    def session_preparation(self) -> None:
+        data = self._test_channel_read(pattern=f"to accept|{self.prompt_pattern}")
+        if "to accept" in data:
+            self.write_channel("a\r")
+            self._test_channel_read(pattern=self.prompt_pattern)
+        self.set_base_prompt()
+
+    def disable_paging(self, *_args: t.Any, **_more: t.Any) -> str:
+        return ""
+
+    def read_channel(self) -> str:
+        """What has come, without the pager's words; each of them is answered with a blank, which turns the page."""
+        data = self._held + str(super().read_channel())
+        keep = next((n for n in range(len(_PAGER) - 1, 0, -1) if data.endswith(_PAGER[:n])), 0)
+        keep = keep if keep > 1 else 0  # one hyphen alone is too common to wait for
+        data, self._held = data[: len(data) - keep], data[len(data) - keep :]
+        data, pages = _PAGE.subn("", data)
+        if pages:
+            self.write_channel(" ")
+        return _ERASED.sub("", data)
+
+    def cleanup(self, command: str = "exit") -> None:
+        self.write_channel(command + self.RETURN)

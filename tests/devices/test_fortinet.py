@@ -1,0 +1,165 @@
+# Copyright (c) 2026 netpath.symmetry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""FortiGate: facts from transcripts, with and without virtual domains, and over SSH from a fake with its pager on."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+import pytest
+
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.failures import NotReadOnly
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.fortinet import Fortinet
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.gather import gather
+from ansible_collections.netpath.symmetry.tests.devices import transcripts
+from ansible_collections.netpath.symmetry.tests.devices.reading import facts_of, over_ssh, request
+
+FLOW = "tcp 10.10.0.20:51000 > 172.16.9.9:443"
+Dict = dict[str, t.Any]
+
+
+@pytest.fixture(scope="module")
+def facts() -> Dict:
+    return facts_of(Fortinet(), "fortinet", request(FLOW))
+
+
+@pytest.fixture(scope="module")
+def alone() -> Dict:
+    return facts_of(Fortinet(), "fortinet_alone", request(FLOW))
+
+
+def test_domains_that_are_not_read_are_named(facts: Dict) -> None:
+    incomplete = {name: part["why"] for name, part in facts["parts"].items() if not part["complete"]}
+    assert incomplete.keys() == {
+        "interfaces", "routes", "policy_routes", "sessions", "settings", "nat", "lookups", "drops", "logs"}
+    assert incomplete["routes"] == "read is the virtual domain root; not read: GUESTS"
+    assert facts["software"] == "7.2.8" and facts["device"]["session_key"] == "interface"
+
+
+def test_interfaces(facts: Dict) -> None:
+    lan = facts["interfaces"]["port3"]
+    assert (lan["up"], lan["carrier"], lan["mtu"], lan["zone"], lan["index"]) == (True, True, 9000, "inside", 6)
+    assert [(one["address"], one.get("secondary"), one.get("scope")) for one in lan["addresses"]] == [
+        ("10.10.0.1", None, None), ("10.10.1.1", True, None), ("fe80::209:fff:fe00:106", None, "link"),
+        ("2001:db8:10::1", None, None)]
+    assert facts["interfaces"]["port4"]["vrf"] == "7" and facts["interfaces"]["port4"]["carrier"] is False
+    assert "vrf" not in lan
+
+
+def test_routes_per_vrf_with_their_continuation_lines(facts: Dict) -> None:
+    routes: dict[t.Any, list[Dict]] = {}
+    for one in facts["routes"]:
+        routes.setdefault((one["table"], one["dst"]), []).append(one)
+    assert facts["device"]["tables"] == {"7": 1001}
+    best, other = routes[254, "0.0.0.0/0"]
+    assert best["nexthops"] == [{"gateway": "198.51.100.1", "device": "port1"}] and "installed" not in best
+    assert other["nexthops"] == [{"gateway": "203.0.113.1", "device": "port2"}] and other["installed"] is False
+    assert routes[254, "10.20.0.0/16"][0]["nexthops"] == [
+        {"gateway": "10.10.0.7", "device": "port3"}, {"gateway": "10.10.0.8", "device": "port3"}]
+    assert routes[254, "10.99.0.0/16"][0]["type"] == "blackhole"
+    assert routes[254, "172.16.9.0/24"][0]["nexthops"] == [{"gateway": "203.0.113.1", "device": "port2"}]
+    assert routes[254, "172.16.20.0/24"][0]["nexthops"] == [{"device": "to-hq"}]
+    assert routes[254, "172.16.30.0/24"][0]["nexthops"] == [{"device": "to-hq"}]
+    assert routes[1001, "0.0.0.0/0"][0]["nexthops"] == [{"gateway": "10.50.0.254", "device": "port4"}]
+    assert routes[254, "::/0"][0]["nexthops"] == [{"gateway": "2001:db8:10::ffff", "device": "port3"}]
+    assert routes[254, "2001:db8:10::/64"][0]["nexthops"] == [{"device": "port3"}]
+
+
+def test_the_check_of_sources(facts: Dict, alone: Dict) -> None:
+    modes = {name: one["mode"] for name, one in facts["device"]["reverse_path"].items()}
+    assert modes == {"port1": "feasible", "port2": "off", "port3": "feasible", "port4": "feasible"}
+    assert {one["mode"] for one in alone["device"]["reverse_path"].values()} == {"off"}  # asymroute turns it off
+
+
+def test_policy_routes_and_rules_of_sd_wan(facts: Dict) -> None:
+    first, deny, voice, office = facts["device"]["policy_routes"]
+    assert first["interfaces"] == ["port3"] and first["packets"] == 112
+    assert (first["action"], first["nexthops"], first["device"]) == ("forward", ["198.51.100.1"], "port1")
+    assert first["match"] == [{"protocol": "tcp", "sources": ["10.10.0.0/24"], "destinations": ["172.16.9.0/24"],
+                               "dports": [[443, 443]]}]
+    assert deny["action"] == "normal" and deny["match"] == [{"destinations": ["192.0.2.0/24"]}]
+    assert deny["interfaces"] == ["port1", "port2", "port3", "port4"]
+    assert voice["name"] == "sd-wan 3 voice" and voice["nexthops"] == ["203.0.113.1"] and voice["device"] == "port2"
+    assert voice["match"] == [{"protocol": "udp", "sources": ["10.10.1.0/25"], "dports": [[5060, 5061]]}]
+    assert office["unknown"] == ["internet services are known only to the device", "the load is shared by 2 ways"]
+    assert "sd-wan 4 office" in facts["parts"]["policy_routes"]["why"]
+
+
+def test_a_session_that_nothing_came_back_for(facts: Dict) -> None:
+    sessions = facts["device"]["sessions"]
+    assert sessions["count"] == 412
+    (one,) = sessions["listed"]
+    assert one["one_way"] and one["packets"] == [4, 0] and one["bytes"] == [240, 0]
+    assert (one["in"], one["out"], one["id"]) == ("port3", "port1", "00012a7b")
+    assert (one["reply_source"], one["reply_destination"]) == ("172.16.9.9", "198.51.100.2")
+    assert "state: log may_dirty synced" in one["details"]
+
+
+def test_the_filter_of_sessions_is_set_and_cleared() -> None:
+    answering = transcripts.Transcript(Fortinet(), transcripts.read("fortinet"))
+    gather(Fortinet(), answering, request(FLOW, parts=("sessions",)), sleep=lambda _seconds: None)
+    sent = [line.removeprefix("sudo root diagnose sys session ") for line in answering.sent if " session " in line]
+    once = ["filter clear", "filter proto 6", "filter src 10.10.0.20", "filter dst 172.16.9.9", "filter sport 51000",
+            "filter dport 443", "list", "filter clear"]
+    assert sent[: len(once)] == once and sent[-2:] == ["filter clear", "stat"]
+
+
+def test_settings(facts: Dict, alone: Dict) -> None:
+    found = {(one["name"], one["scope"]): (one["value"], one["weakens"]) for one in facts["device"]["settings"]}
+    assert found == {
+        ("asymroute", "vdom root"): (False, False), ("asymroute", "vdom root, IPv6"): (True, True),
+        ("auxiliary_session", "vdom root"): (False, False), ("strict_source_check", "vdom root"): (False, False),
+        ("tcp_without_syn", "vdom root"): (True, True)}
+    assert {one["name"]: one["weakens"] for one in alone["device"]["settings"] if one["scope"] == "device"} == {
+        "asymroute": True, "auxiliary_session": False, "strict_source_check": False}
+    assert alone["parts"]["settings"]["why"] == "not told: tcp-session-without-syn"
+
+
+def test_spreading_and_gateways(facts: Dict) -> None:
+    assert facts["device"]["load_sharing"] == {
+        "mode": "per_flow", "algorithm": "source-dest-ip-based", "max_paths": 255}
+    assert facts["device"]["fhrp"] == [{"protocol": "vrrp", "interface": "port3", "group": 5, "priority": 200,
+                                        "role": "primary", "address": "10.10.0.254"}]
+    assert facts["neighbours"][1] == {"family": 4, "address": "203.0.113.1", "device": "port2",
+                                      "mac": "00:00:5e:00:01:02", "state": "reachable"}
+
+
+def test_the_cluster(facts: Dict, alone: Dict) -> None:
+    assert facts["device"]["ha"] == {
+        "mode": "active_passive", "role": "primary", "peer": "FGT2", "peer_role": "secondary", "synchronised": True,
+        "links": {"ha1": True, "ha2": False},
+        "errors": {"ha1 dropped": 4, "ha1 errors": 0, "ha2 dropped": 0, "ha2 errors": 2}}
+    assert alone["device"]["ha"] == {"mode": "none"}
+
+
+def test_a_large_table_is_asked_by_address(alone: Dict) -> None:
+    assert alone["parts"]["routes"]["covered"] == ["10.10.0.20/32", "172.16.9.9/32"]
+    assert {one["dst"]: one["nexthops"] for one in alone["routes"]} == {
+        "10.10.0.0/24": [{"device": "port3"}],
+        "172.16.9.0/24": [{"gateway": "198.51.100.1", "device": "port1"},
+                          {"gateway": "203.0.113.1", "device": "port2"}]}
+
+
+def test_over_ssh_the_pager_is_left_on_and_its_pages_are_turned(facts: Dict) -> None:
+    found, device = over_ssh(Fortinet(), "fortinet", request(FLOW))
+    assert device.logins == 1
+    allowed = re.compile(r"(sudo (root|global) )?(get |show |diagnose )")
+    assert device.received and all(allowed.match(line) for line in device.received)
+    assert not any(re.search(r"\b(config|set|execute|end)\b", line) for line in device.received)
+    assert [part for part in found["parts"] if found["parts"][part] != facts["parts"][part]] == []
+    assert found["routes"] == facts["routes"] and found["interfaces"] == facts["interfaces"]
+    assert found["device"] == facts["device"]
+
+
+@pytest.mark.parametrize("command", [
+    "config system console", "set output standard", "config vdom", "edit root", "execute reboot",
+    "diagnose sys session clear", "diagnose sys session filter", "diagnose debug enable", "get system status; reboot",
+    "sudo root execute reboot", "sudo root config system settings", "show full-configuration",
+    "diagnose sys session list | grep x", "diagnose firewall proute list 1"])
+def test_what_changes_something_is_refused(command: str) -> None:
+    answering = transcripts.Transcript(Fortinet(), {})
+    with pytest.raises(NotReadOnly):
+        answering.ask(command)
+    assert answering.sent == []
