@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.netpath.symmetry.tests.devices.fake import FakeDevice
+from ansible_collections.netpath.symmetry.tests.devices.fake import USER, FakeDevice
 
 
 class AristaEos(FakeDevice):
@@ -99,5 +99,13 @@ class Fortinet(FakeDevice):
         return ["\r\n".join(lines[at : at + self.page]) for at in range(0, len(lines), self.page)]
 
 
+class MikrotikRouteros(FakeDevice):
+    """What the terminal shall do is written behind the user's name."""
+
+    prompt = "[admin@{name}] > "
+    unknown = "bad command name what (line 1 column 1)"
+    user = f"{USER}+ct511w4098h"
+
+
 FAKES: dict[str, type[FakeDevice]] = {"cisco_ios": CiscoIos, "paloalto_panos": PaloaltoPanos,
-                                    "fortinet": Fortinet}
+                                    "fortinet": Fortinet, "mikrotik_routeros": MikrotikRouteros}

@@ -22,9 +22,10 @@ _DIALECTS: tuple[type[Dialect], ...] = (CiscoIos, CiscoAsa, CiscoNxos, CiscoXr, 
 _DIALECTS: tuple[type[Dialect], ...] = (CiscoIos, Frr, JuniperJunos)
 _DIALECTS: tuple[type[Dialect], ...] = (AristaEos, CiscoIos, Frr, JuniperJunos)
 _DIALECTS: tuple[type[Dialect], ...] = (AristaEos, CiscoIos, Frr, JuniperJunos, Vyos)
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.mikrotik_routeros import MikrotikRouteros
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.paloalto_panos import PaloaltoPanos
 
-_DIALECTS: tuple[type[Dialect], ...] = (CiscoIos, Frr, PaloaltoPanos, Fortinet)
+_DIALECTS: tuple[type[Dialect], ...] = (CiscoIos, Frr, PaloaltoPanos, Fortinet, MikrotikRouteros)
 BY_PLATFORM: dict[str, type[Dialect]] = {one.platform: one for one in _DIALECTS}
 _BY_NAME = {**BY_PLATFORM, **{name: one for one in _DIALECTS for name in one.names}}
 
