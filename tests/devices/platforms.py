@@ -107,5 +107,12 @@ class MikrotikRouteros(FakeDevice):
     user = f"{USER}+ct511w4098h"
 
 
+class CheckpointGaia(FakeDevice):
+    prompt = "{name}> "
+    login_lines = {r"set clienv rows 0": ""}
+    unknown = "CLINFR0329  Invalid command:'what'."
+
+
 FAKES: dict[str, type[FakeDevice]] = {"cisco_ios": CiscoIos, "paloalto_panos": PaloaltoPanos,
-                                    "fortinet": Fortinet, "mikrotik_routeros": MikrotikRouteros}
+                                    "fortinet": Fortinet, "mikrotik_routeros": MikrotikRouteros,
+                                    "checkpoint_gaia": CheckpointGaia}

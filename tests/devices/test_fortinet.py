@@ -97,6 +97,12 @@ def test_a_session_that_nothing_came_back_for(facts: Dict) -> None:
     assert "state: log may_dirty synced" in one["details"]
 
 
+def test_a_session_that_is_not_understood_is_kept(alone: Dict) -> None:
+    assert alone["device"]["sessions"]["listed"] == []
+    assert alone["parts"]["sessions"]["why"] == "a session is not understood"
+    assert "hook=strange way=org" in "\n".join(alone["device"]["raw"][0]["lines"])
+
+
 def test_the_filter_of_sessions_is_set_and_cleared() -> None:
     answering = transcripts.Transcript(Fortinet(), transcripts.read("fortinet"))
     gather(Fortinet(), answering, request(FLOW, parts=("sessions",)), sleep=lambda _seconds: None)

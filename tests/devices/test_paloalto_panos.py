@@ -156,6 +156,11 @@ def test_what_is_not_understood_is_said(advanced: Dict) -> None:
     why = advanced["parts"]["policy_routes"]["why"]
     assert "virtual systems" in why and "by-application: egress vsys2" in why and "application ssl" in why
     assert "virtual systems" in advanced["parts"]["nat"]["why"]
+    assert "session 77 is not understood" in advanced["parts"]["sessions"]["why"]
+    assert advanced["device"]["sessions"]["listed"] == []
+    assert advanced["parts"]["reverse_path"]["why"] == "'show zone-protection' is not understood"
+    kept = {one["command"] for one in advanced["device"]["raw"]}
+    assert {"show zone-protection", "show session id 77", "show advanced-routing route"} <= kept
     settings = {(one["name"], one["scope"]): one["value"] for one in advanced["device"]["settings"]}
     assert settings["tcp_without_syn", "device"] is None and "tcp_without_syn" in advanced["parts"]["settings"]["why"]
 

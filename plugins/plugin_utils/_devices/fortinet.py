@@ -129,7 +129,9 @@ class Fortinet(Dialect):
     def policy_routes(self, asking: Asking) -> Reading:
         found = fortinet_policy.read(
             asking, lambda command, patience=60.0: _ask(asking, command, patience), _indexes(asking))
-        return Reading(found.value, "; ".join(filter(None, (found.why, _unread(asking)))))
+        six = any(flow.family == 6 for flow in asking.request.flows)
+        whys = (found.why, "policy routes of IPv6 are not read" if six else "", _unread(asking))
+        return Reading(found.value, "; ".join(filter(None, whys)))
 
     def sessions(self, asking: Asking) -> Reading:
         return fortinet_sessions.read(asking, _prefix(asking), _indexes(asking), _unread(asking))

@@ -17,7 +17,7 @@ Ask = t.Callable[..., str]
 WHOLE = {4: "get router info routing-table all", 6: "get router info6 routing-table"}
 _VRF = re.compile(r"^Routing table for VRF=(?P<vrf>\d+)")
 _ROUTE = re.compile(
-    r"^(?P<code>[A-Z][A-Za-z0-9]?(?: [A-Z][A-Z0-9])?)\*? +(?P<dst>[0-9A-Fa-f.:]+/\d+)(?P<rest> .*)$")
+    r"^(?P<code>[A-Za-z][A-Za-z0-9]?(?: [A-Z][A-Z0-9])?)\*? +(?P<dst>[0-9A-Fa-f.:]+/\d+)(?P<rest> .*)$")
 _MORE = re.compile(r"^\s+(?P<rest>\[\d+/\d+\] .*)$")
 _COST = re.compile(r"^\s*\[(?P<distance>\d+)/(?P<metric>\d+)\]")
 _PRIORITY = re.compile(r"\[(?P<priority>\d+)/\d+\]\s*$")
@@ -86,6 +86,7 @@ def _table(text: str, asking: Asking, family: int, command: str) -> Reading:
             table = asking.table(name_of(vrf["vrf"]))
         rest = (head or more or {"rest": ""})["rest"]
         if not rest or (more and not found):
+            strange += [line] if re.match(r"^[A-Za-z>].*\d/\d+", line) else []
             continue
         way = _way(rest)
         if way is None:

@@ -26,10 +26,13 @@ def read(asking: Asking, prefix: str, indexes: dict[int, str], why: str) -> Read
     """Of the flows of the request, both ways round. ``prefix``: of commands, where the login is above all domains."""
     listed: list[Dict] = []
     seen: set[str] = set()
-    cut = ""
+    cut = strange = ""
     for flow in asking.request.flows:
         for one in (flow, flow.reversed()):
             for entry in _sessions(_listing(asking, prefix, one), asking, indexes, flow):
+                if not entry:
+                    strange = "a session is not understood"
+                    continue
                 if entry.get("id") in seen:
                     continue
                 if len(listed) >= asking.request.max_sessions:
@@ -39,7 +42,7 @@ def read(asking: Asking, prefix: str, indexes: dict[int, str], why: str) -> Read
                 listed.append(entry)
     stat = re.search(r"session_count=(\d+)", asking.ask(f"{prefix}diagnose sys session stat"))
     value = {"listed": listed, "count": int(stat[1]) if stat else None, "max": None}
-    return Reading(value, "; ".join(filter(None, (why, cut))))
+    return Reading(value, "; ".join(filter(None, (why, cut, strange))))
 
 
 def _listing(asking: Asking, prefix: str, flow: Flow) -> str:
@@ -57,12 +60,14 @@ def _listing(asking: Asking, prefix: str, flow: Flow) -> str:
 
 
 def _sessions(text: str, asking: Asking, indexes: dict[int, str], flow: Flow) -> t.Iterator[Dict]:
+    """Each session; an empty one stands for what is not understood."""
     for head, lines in words.blocks(text, _SESSION):
         block = "\n".join(line.strip() for line in lines)
         hooks = {match["way"]: match for match in reversed(list(_HOOK.finditer(block)))}
         counted, devices = _STATISTIC.search(block), _DEVICES.search(block)
         if "org" not in hooks:
             asking.keep("diagnose sys session list", [head.string, *lines])
+            yield {}
             continue
         forth, back = hooks["org"], hooks.get("reply")
         serial = re.search(r"\bserial=(\w+)", block)

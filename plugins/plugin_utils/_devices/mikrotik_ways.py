@@ -113,6 +113,8 @@ def read_policies(asking: Asking) -> Reading:
     found = [{**entry, "sequence": number} for number, entry in enumerate([*marks, *rules], 1)]
     doubts = [f"{one['name']}: {text}" for one in found for text in one.get("unknown", ())]
     whys = [f"not understood: {'; '.join(doubts)}"] if doubts else []
+    if any(flow.family == 6 for flow in asking.request.flows):
+        whys.append("marks of the firewall of IPv6 are not read")
     if marks and rules:
         whys.append("marks of the firewall and routing rules are both set, and which of them counts first is not told")
     return Reading(found, "; ".join(whys))

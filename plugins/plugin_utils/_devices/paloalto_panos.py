@@ -127,13 +127,16 @@ class PaloaltoPanos(Dialect):
     def reverse_path(self, asking: Asking) -> Reading:
         """The check for spoofed sources of a zone's profile: the way back must leave by the zone that it came in by."""
         found: Dict = {}
-        for head, lines in words.blocks(asking.ask("show zone-protection"), _ZONE):
+        zones, whys = _zones(asking)
+        for head, lines in zones:
             line = _profile_line(lines, "discard-ip-spoof")
-            if line and line[0] == "yes":
+            if line is None:
+                whys.append(f"zone {head['zone']}: discard-ip-spoof is not told")
+            elif line[0] == "yes":
                 for name, one in asking.facts["interfaces"].items():
                     if one.get("zone") == head["zone"]:
                         found[name] = {"mode": "feasible", "allow_default": True, "drops": line[1]}
-        return Reading(found)
+        return Reading(found, "; ".join(whys))
 
     def policy_routes(self, asking: Asking) -> Reading:
         return paloalto_policy.read_forwarding(asking, _several(asking))
@@ -161,7 +164,8 @@ class PaloaltoPanos(Dialect):
         return Reading(list(totals.values()))
 
     def settings(self, asking: Asking) -> Reading:
-        found, whys = [], []
+        found: list[Dict] = []
+        zones, whys = _zones(asking)
         asymmetric = re.search(r"asymmetric path *: *(?P<action>\w+)", asking.ask("show running tcp state"), re.I)
         reject = re.search(r"reject non-SYN first packet: *(?P<value>\w+)", asking.ask("show session info"), re.I)
         action = asymmetric["action"].lower() if asymmetric else None
@@ -170,7 +174,7 @@ class PaloaltoPanos(Dialect):
         found += [{"name": "asymmetric_path", "scope": "device", "value": action, "weakens": bypass},
                   {"name": "tcp_without_syn", "scope": "device", "value": lax, "weakens": lax}]
         whys += [f"the setting {one['name']} is not told" for one in found if one["value"] is None]
-        for head, lines in words.blocks(asking.ask("show zone-protection"), _ZONE):
+        for head, lines in zones:
             scope, text = f"zone {head['zone']}", f"profile {head['profile']}"
             for name, key, weak, inherited in (("asymmetric_path", "asymmetric-path", "bypass", bypass),
                                                ("tcp_without_syn", "tcp-reject-non-syn", "no", lax)):
@@ -223,6 +227,17 @@ def _logical(match: re.Match[str], port: re.Match[str] | None) -> Dict:
     return {"up": up if port else True, "carrier": up if port else None, "addresses": [address] if address else [],
             **({"mac": mac} if mac and mac != "00:00:00:00:00:00" else {}), **({"vrf": vrf} if vrf else {}),
             **({"zone": match["zone"]} if match["zone"] else {})}
+
+
+def _zones(asking: Asking) -> tuple[list[tuple[re.Match[str], list[str]]], list[str]]:
+    """The zones that have a profile, with its lines; and why they are not known, where they are not."""
+    command = "show zone-protection"
+    text = asking.ask(command)
+    found = list(words.blocks(text, _ZONE))
+    if found or not text.strip() or re.search(r"protection profile: *0\b", text):
+        return found, []
+    asking.keep(command, text.splitlines())
+    return [], [f"{command!r} is not understood"]
 
 
 def _several(asking: Asking) -> str:

@@ -23,20 +23,25 @@ def read(asking: Asking, several: str) -> Reading:
     """Of the flows of the request, both ways round. ``several``: why not all virtual systems are read."""
     listed: list[Dict] = []
     seen: set[str] = set()
-    cut = ""
+    cut = strange = ""
     for flow in asking.request.flows:
         for one in (flow, flow.reversed()):
-            ids = [match["id"] for line in asking.ask(_filter(one)).splitlines() if (match := _LISTED.match(line))]
+            text = asking.ask(_filter(one))
+            ids = [match["id"] for line in text.splitlines() if (match := _LISTED.match(line))]
+            if not ids and text.strip() and "no active sessions" not in text.lower():
+                asking.keep("show session all", text.splitlines())
+                strange = "a list of sessions is not understood"
             for number in ids:
                 if len(listed) >= asking.request.max_sessions:
                     cut = f"more than {asking.request.max_sessions} sessions"
                 elif number not in seen:
                     seen.add(number)
-                    listed += _session(asking, number, flow)
+                    found, doubt = _session(asking, number, flow)
+                    listed, strange = [*listed, *found], strange or doubt
     info = asking.ask("show session info")
     value: Dict = {"listed": listed, "count": _number(r"active sessions:\s+(\d+)", info),
                    "max": _number(r"sessions supported:\s+(\d+)", info)}
-    return Reading(value, "; ".join(filter(None, (several, cut))))
+    return Reading(value, "; ".join(filter(None, (several, cut, strange))))
 
 
 def _filter(flow: Flow) -> str:
@@ -51,15 +56,15 @@ def _number(pattern: str, text: str) -> int | None:
     return int(match[1]) if match else None
 
 
-def _session(asking: Asking, number: str, flow: Flow) -> list[Dict]:
+def _session(asking: Asking, number: str, flow: Flow) -> tuple[list[Dict], str]:
+    """The session, none where it has ended since it was listed; and whether it is not understood."""
     command = f"show session id {number}"
     text = asking.ask(command)
     head, mark, tail = text.partition("s2c flow:")
     forth, back = _flow(head), _flow(tail)
     if not mark or not forth or not back:
-        if "c2s flow:" in text:
-            asking.keep(command, text.splitlines())
-        return []  # it has ended since it was listed
+        asking.keep(command, text.splitlines() if "c2s flow:" in text else ())
+        return [], f"session {number} is not understood" if "c2s flow:" in text else ""
     fields = {match["key"].strip(): match["value"] for line in tail.splitlines() if (match := _FIELD.match(line))}
     bytes_ = _both(fields, "total byte count")
     packets = _both(fields, "layer7 packet count")
@@ -72,7 +77,7 @@ def _session(asking: Asking, number: str, flow: Flow) -> list[Dict]:
         **({"out": fields["egress interface"]} if fields.get("egress interface") else {}),
         **({"bytes": bytes_} if bytes_ else {}), **({"packets": packets} if packets else {}),
         "details": [f"{key}: {fields[key]}" for key in _DETAILS if fields.get(key)],
-    }]
+    }], ""
 
 
 def _flow(text: str) -> Dict:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.arista_eos import AristaEos
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.checkpoint_gaia import CheckpointGaia
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_asa import CiscoAsa
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_ios import CiscoIos
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_nxos import CiscoNxos
@@ -25,7 +26,7 @@ _DIALECTS: tuple[type[Dialect], ...] = (AristaEos, CiscoIos, Frr, JuniperJunos, 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.mikrotik_routeros import MikrotikRouteros
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.paloalto_panos import PaloaltoPanos
 
-_DIALECTS: tuple[type[Dialect], ...] = (CiscoIos, Frr, PaloaltoPanos, Fortinet, MikrotikRouteros)
+_DIALECTS: tuple[type[Dialect], ...] = (CiscoIos, Frr, PaloaltoPanos, Fortinet, MikrotikRouteros, CheckpointGaia)
 BY_PLATFORM: dict[str, type[Dialect]] = {one.platform: one for one in _DIALECTS}
 _BY_NAME = {**BY_PLATFORM, **{name: one for one in _DIALECTS for name in one.names}}
 
