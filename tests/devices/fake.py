@@ -146,7 +146,7 @@ def _spoilt(answer: str, kind: str) -> str:
 
 async def _lines(process: t.Any, device: FakeDevice, session: dict[str, t.Any]) -> t.AsyncIterator[str]:
     """Lines that the client types, echoed as a terminal does."""
-    buffer, last = "", ""
+    buffer = ""
     while True:
         try:
             data = await process.stdin.read(4096)
@@ -154,6 +154,7 @@ async def _lines(process: t.Any, device: FakeDevice, session: dict[str, t.Any]) 
             continue
         if not data:
             return
+        last = ""  # only what is sent at once is one end of a line
         for letter in data:
             if session.get("pages"):  # the pager takes one key, and wipes itself out
                 process.stdout.write("\r         \r")

@@ -14,6 +14,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.failures
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.fortinet import Fortinet
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.gather import gather
 from ansible_collections.netpath.symmetry.tests.devices import transcripts
+from ansible_collections.netpath.symmetry.tests.devices.platforms import FAKES
 from ansible_collections.netpath.symmetry.tests.devices.reading import facts_of, over_ssh, request
 
 FLOW = "tcp 10.10.0.20:51000 > 172.16.9.9:443"
@@ -157,6 +158,25 @@ def test_over_ssh_the_pager_is_left_on_and_its_pages_are_turned(facts: Dict) -> 
     assert [part for part in found["parts"] if found["parts"][part] != facts["parts"][part]] == []
     assert found["routes"] == facts["routes"] and found["interfaces"] == facts["interfaces"]
     assert found["device"] == facts["device"]
+
+
+class _WithBanner(FAKES["fortinet"]):  # type: ignore[misc]
+    """One with ``post-login-banner``, which shows no prompt before somebody accepts."""
+
+    def shown_prompt(self, session: Dict) -> str:
+        return str(super().shown_prompt(session)) if session.get("accepted") else "(Press 'a' to accept): "
+
+    def handle(self, session: Dict, line: str) -> str | None:
+        if line == "a":
+            session["accepted"] = True
+            return ""
+        return super().handle(session, line)  # type: ignore[no-any-return]
+
+
+def test_a_banner_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(FAKES, "fortinet", _WithBanner)
+    found, device = over_ssh(Fortinet(), "fortinet_alone", request(parts=("interfaces",)))
+    assert found["interfaces"]["port1"]["up"] and device.received[0] == "get system status"
 
 
 @pytest.mark.parametrize("command", [

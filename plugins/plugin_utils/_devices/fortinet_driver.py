@@ -13,7 +13,10 @@ from __future__ import annotations
 import re
 import typing as t
 
-from netmiko.fortinet.fortinet_ssh import FortinetSSH
+try:
+    from netmiko.fortinet.fortinet_ssh import FortinetSSH
+except ImportError:  # a session says so before it asks for a driver
+    FortinetSSH = object
 
 _PAGER = "--More--"
 _PAGE = re.compile(r"(?:(?<=\n)|(?<=\r)|^)--More-- ?")
