@@ -58,9 +58,6 @@ class CiscoXr(FakeDevice):
         return f"\nThu Nov 26 10:00:01.456 UTC\n{answer}" if line and answer else answer
 
 
-FAKES: dict[str, type[FakeDevice]] = {
-    "cisco_ios": CiscoIos, "cisco_asa": CiscoAsa, "cisco_nxos": CiscoNxos, "cisco_xr": CiscoXr,
-}
 class JuniperJunos(FakeDevice):
     prompt = "admin@{name}> "
     login_lines = {r"set cli screen-width \d+": "Screen width set to 511",
@@ -75,9 +72,6 @@ class Vyos(FakeDevice):
     unknown = "\n  Invalid command: [nothing]\n"
 
 
-FAKES: dict[str, type[FakeDevice]] = {
-    "arista_eos": AristaEos, "cisco_ios": CiscoIos, "juniper_junos": JuniperJunos, "vyos": Vyos,
-}
 class PaloaltoPanos(FakeDevice):
     """The driver logs in by keyboard-interactive, and asks for the system's own words before it begins."""
 
@@ -113,6 +107,16 @@ class CheckpointGaia(FakeDevice):
     unknown = "CLINFR0329  Invalid command:'what'."
 
 
-FAKES: dict[str, type[FakeDevice]] = {"cisco_ios": CiscoIos, "paloalto_panos": PaloaltoPanos,
-                                    "fortinet": Fortinet, "mikrotik_routeros": MikrotikRouteros,
-                                    "checkpoint_gaia": CheckpointGaia}
+FAKES: dict[str, type[FakeDevice]] = {
+    "arista_eos": AristaEos,
+    "checkpoint_gaia": CheckpointGaia,
+    "cisco_asa": CiscoAsa,
+    "cisco_ios": CiscoIos,
+    "cisco_nxos": CiscoNxos,
+    "cisco_xr": CiscoXr,
+    "fortinet": Fortinet,
+    "juniper_junos": JuniperJunos,
+    "mikrotik_routeros": MikrotikRouteros,
+    "paloalto_panos": PaloaltoPanos,
+    "vyos": Vyos,
+}

@@ -27,11 +27,12 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.gather i
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.platforms import dialect_of
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.redaction import redacted
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.session import Login, Session
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.intake import look_over
 from ansible_collections.netpath.symmetry.tests.devices import transcripts
 from ansible_collections.netpath.symmetry.tests.devices.fake import PASSWORD, USER, FakeNetwork, Fault
 from ansible_collections.netpath.symmetry.tests.devices.platforms import FAKES
 from ansible_collections.netpath.symmetry.tests.devices.platforms import CiscoIos as FakeIos
-from ansible_collections.netpath.symmetry.tests.devices.reading import over_ssh, request
+from ansible_collections.netpath.symmetry.tests.devices.reading import facts_of, over_ssh, request
 
 IOS = CiscoIos()
 OLD = {"kex_algs": ["diffie-hellman-group14-sha1"]}
@@ -170,6 +171,15 @@ def test_secrets_are_in_no_result() -> None:
     for secret in ("$9$abc", "0822455D0A16", "s3cr3t", "p0blic", "two words", "abc\n", PASSWORD):
         assert secret not in found, found
     assert "neighbor 192.0.2.1" in found and "username bob" in found
+
+
+@pytest.mark.parametrize("platform", sorted(FAKES))
+def test_the_engine_takes_every_platform_for_a_host(platform: str) -> None:
+    dialect = dialect_of(platform)
+    sound, why = look_over(facts_of(dialect, platform, request("tcp 10.10.0.20:51000 > 172.16.9.9:443")))
+    assert sound is not None and sound["interfaces"] and sound["routes"], why
+    damaged = {name: part for name, part in sound["parts"].items() if part.get("damaged")}
+    assert not damaged, damaged
 
 
 @pytest.mark.parametrize("platform", sorted(FAKES))

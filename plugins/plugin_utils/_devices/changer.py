@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.config_tree import ConfigPlan, plan
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.config_tree import ConfigPlan
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.dialect import Dialect
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.failures import DeviceError, Rejected
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.session import Session
@@ -34,8 +34,8 @@ class ConfigDialect(t.Protocol):
     def running(self, session: Session) -> str:
         """The running configuration, read."""
 
-    def wanted(self, wishes: Wishes, running: str) -> list[t.Any]:
-        """The lines that the wishes mean; raises WishError where what is there is in the way."""
+    def plan(self, running: str, wishes: Wishes) -> ConfigPlan:
+        """What brings the wishes about; pure. Raises WishError where what is there is in the way."""
 
     def why_not_now(self, session: Session) -> str:
         """Why nobody should change the device now (another change that waits for its confirmation); or empty."""
@@ -56,7 +56,7 @@ class ConfigDialect(t.Protocol):
 def read_plan(session: Session, config: ConfigDialect, wishes: Wishes) -> ConfigPlan:
     """What would be sent; only questions are asked. Raises WishError and DeviceError."""
     running = config.running(session)
-    return plan(running, config.wanted(wishes, running))
+    return config.plan(running, wishes)
 
 
 def change(session: Session, config: ConfigDialect, wishes: Wishes, planned: ConfigPlan, seconds: int) -> None:
@@ -69,7 +69,7 @@ def change(session: Session, config: ConfigDialect, wishes: Wishes, planned: Con
         raise WishError(f"{session.login.where}: {why}; nothing was sent")
     try:
         config.apply(session, planned, seconds)
-        left = plan(config.running(session), config.wanted(wishes, config.running(session)))
+        left = config.plan(config.running(session), wishes)
         if left.changed:
             raise Rejected(f"{session.login.where}: the device does not have {left.lines[-1]!r} after the change")
         config.refresh(session, wishes)
@@ -86,7 +86,7 @@ def take_back(session: Session, config: ConfigDialect, wishes: Wishes, planned: 
     except DeviceError as error:
         return (f"The device could not be asked to take it back ({error}). A timer that was armed does; without one "
                 f"the change may stand in part. These lines take it back: {' / '.join(planned.inverse)}")
-    still = plan(running, config.wanted(wishes, running)).lines
+    still = config.plan(running, wishes).lines
     if still != planned.lines:
         return "The device is NOT as it was: these lines take the change back: " + " / ".join(planned.inverse)
     return "The device is as it was"

@@ -20,6 +20,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.config_t
     Line,
     Tree,
     parse,
+    plan,
 )
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.failures import Rejected
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.session import Session
@@ -43,7 +44,7 @@ class CiscoIosConfig:
     def running(self, session: Session) -> str:
         return _NUMBERED.sub(r"\1\2 ", session.ask("show running-config", 120))
 
-    def wanted(self, wishes: Wishes, running: str) -> list[Line]:
+    def plan(self, running: str, wishes: Wishes) -> ConfigPlan:
         tree = parse(running)
         found: list[Line] = []
         for check in wishes.reverse_path:
@@ -52,7 +53,7 @@ class CiscoIosConfig:
             found += _policy_lines(tree, policy, wishes.absent)
         for neighbour in wishes.neighbours:
             found += neighbour_lines(tree, neighbour, _BGP_FAMILIES, wishes.absent)
-        return found
+        return plan(running, found)
 
     def has_timer(self, session: Session) -> bool:
         try:

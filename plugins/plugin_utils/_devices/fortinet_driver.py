@@ -23,7 +23,7 @@ _PAGE = re.compile(r"(?:(?<=\n)|(?<=\r)|^)--More-- ?")
 _ERASED = re.compile(r"\r +\r")  # what the device writes over the pager's words
 
 
-class QuietFortinet(FortinetSSH):  # type: ignore[misc]
+class QuietFortinet(FortinetSSH):
     """Nothing is sent at login but what an accepted banner asks for, and empty lines that find the prompt."""
 
     def __init__(self, *args: t.Any, **more: t.Any) -> None:

@@ -19,6 +19,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.config_t
     Line,
     Tree,
     parse,
+    plan,
 )
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.session import Session
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.wishes import PREFIX, Policy, WishError, Wishes
@@ -35,7 +36,7 @@ class FrrConfig:
     def running(self, session: Session) -> str:
         return session.ask(_RUNNING, 60)
 
-    def wanted(self, wishes: Wishes, running: str) -> list[Line]:
+    def plan(self, running: str, wishes: Wishes) -> ConfigPlan:
         if wishes.reverse_path:
             raise WishError("reverse_path: FRRouting has no such check, the kernel does it: use the role rp_filter")
         tree = parse(running)
@@ -45,7 +46,7 @@ class FrrConfig:
         for neighbour in wishes.neighbours:
             family = f"address-family ipv{6 if ':' in neighbour.address else 4} unicast"
             found += neighbour_lines(tree, neighbour, (family,), wishes.absent)
-        return found
+        return plan(running, found)
 
     def has_timer(self, session: Session) -> bool:
         return True

@@ -17,16 +17,14 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.failures
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.fortinet import Fortinet
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.frr import Frr
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.juniper_junos import JuniperJunos
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.vyos import Vyos
-
-_DIALECTS: tuple[type[Dialect], ...] = (CiscoIos, CiscoAsa, CiscoNxos, CiscoXr, Frr)
-_DIALECTS: tuple[type[Dialect], ...] = (CiscoIos, Frr, JuniperJunos)
-_DIALECTS: tuple[type[Dialect], ...] = (AristaEos, CiscoIos, Frr, JuniperJunos)
-_DIALECTS: tuple[type[Dialect], ...] = (AristaEos, CiscoIos, Frr, JuniperJunos, Vyos)
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.mikrotik_routeros import MikrotikRouteros
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.paloalto_panos import PaloaltoPanos
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.vyos import Vyos
 
-_DIALECTS: tuple[type[Dialect], ...] = (CiscoIos, Frr, PaloaltoPanos, Fortinet, MikrotikRouteros, CheckpointGaia)
+_DIALECTS: tuple[type[Dialect], ...] = (
+    AristaEos, CheckpointGaia, CiscoAsa, CiscoIos, CiscoNxos, CiscoXr, Fortinet, Frr, JuniperJunos, MikrotikRouteros,
+    PaloaltoPanos, Vyos,
+)
 BY_PLATFORM: dict[str, type[Dialect]] = {one.platform: one for one in _DIALECTS}
 _BY_NAME = {**BY_PLATFORM, **{name: one for one in _DIALECTS for name in one.names}}
 

@@ -43,7 +43,8 @@ def as_host(facts: Facts) -> Dict:
     interfaces = _interfaces(facts)
     by_vrf = ways.interfaces_by_table(interfaces, device.get("tables", {}))
     routes, lost = ways.routes(facts.get("routes", ()), by_vrf, interfaces)
-    policy, tables = policy_rules(device.get("policy_routes") or [], by_vrf, routes, interfaces)
+    vrfs = device.get("tables", {})
+    policy, tables = policy_rules(device.get("policy_routes") or [], by_vrf, routes, interfaces, vrfs)
     stateful = bool(device.get("session_key"))
     netfilter = [*chains(facts, interfaces), *nat_chains(device.get("nat") or [], interfaces, stateful)]
     return {

@@ -20,9 +20,12 @@ _ANY = {4: "0.0.0.0/0", 6: "::/0"}
 
 def policy_rules(
     policies: t.Sequence[Facts], by_table: t.Mapping[int, t.Sequence[str]], routes: t.Sequence[Facts],
-    interfaces: t.Mapping[str, Dict],
+    interfaces: t.Mapping[str, Dict], vrfs: t.Mapping[str, int],
 ) -> tuple[list[Dict], list[Dict]]:
-    """The rules of all policies, in their order, and the routes of the tables that they name."""
+    """The rules of all policies, in their order, and the routes of the tables that they name.
+
+    What an entry of a policy's match denies goes on behind the policy, with the next one.
+    """
     place = {name: number for number, names in by_table.items() for name in names}
     numbered = {number: ways.Resolver(names, interfaces) for number, names in by_table.items()}
     for route in routes:
@@ -39,8 +42,26 @@ def policy_rules(
             name = ways.full_name(name, place)
             where = place.get(name, ways.MAIN)
             for selector in _selectors(policy, name):
-                rules += _verdict(policy, selector, offsets[where], bool(targets[where]), by_table)
-    return [{**rule, "priority": ways.FIRST_POLICY + index} for index, rule in enumerate(rules)], tables
+                behind = {**selector, "action": "goto", "goto": number}
+                denied = behind.pop("deny", False)
+                rules += [behind] if denied else _verdict(policy, selector, offsets[where], bool(targets[where]), vrfs)
+        rules += [{"family": family, "action": "nop", "ends": number} for family in (4, 6)]
+    return _numbered(rules), tables
+
+
+def _numbered(rules: t.Sequence[Dict]) -> list[Dict]:
+    """The rules with priorities; those that go behind a policy are told where that ends."""
+    ends = {rule["ends"]: ways.FIRST_POLICY + index for index, rule in enumerate(rules) if rule.get("family") == 4
+            and "ends" in rule}
+    found = []
+    for index, rule in enumerate(rules):
+        plain = {key: value for key, value in rule.items() if key != "ends"}
+        # both families leave a policy by rules of one priority, so that one number names the place
+        plain["priority"] = ends[rule["ends"]] if "ends" in rule else ways.FIRST_POLICY + index
+        if "goto" in plain and plain["goto"] != ways.NORMAL:
+            plain["goto"] = ends[plain["goto"]]
+        found.append(plain)
+    return found
 
 
 def _ways(policy: Facts) -> list[Dict]:
@@ -83,15 +104,17 @@ def _protocol(entry: Facts) -> Dict:
 
 
 def _verdict(
-    policy: Facts, selector: Dict, table: int, reachable: bool, by_table: t.Mapping[int, t.Sequence[str]]
+    policy: Facts, selector: Dict, table: int, reachable: bool, vrfs: t.Mapping[str, int]
 ) -> list[Dict]:
     """The rule, and one that sends what it matched to the normal tables where it does not decide itself."""
-    denied = selector.pop("deny", False)
     normal = {**selector, "action": "goto", "goto": ways.NORMAL}
-    if policy["action"] == "normal" or denied:
+    if policy["action"] == "normal":
         return [normal]
     if policy["action"] == "drop":
         return [{**selector, "action": "blackhole"}]
     if policy["action"] == "vrf":
-        return [{**selector, "unknown": [f"to VRF {policy.get('vrf') or 'global'}"], "table": ways.MAIN}]
+        name = policy.get("vrf") or ""
+        if name and name not in vrfs:
+            return [{**selector, "unknown": [f"to VRF {name}, of which nothing was read"], "action": "unreachable"}]
+        return [{**selector, "table": vrfs.get(name, ways.MAIN)}, {**selector, "action": "unreachable"}]
     return [{**selector, "table": table}, normal] if reachable else [normal]

@@ -19,9 +19,16 @@ def nat_chains(entries: t.Sequence[Facts], interfaces: t.Mapping[str, Dict], sta
     listed = [one for one in entries if one.get("enabled", True)]
     if not listed:
         return []
-    before = [rule for one in listed for rule in _rules(one, interfaces, "destination")]
-    after = [rule for one in listed for rule in _rules(one, interfaces, "source")]
+    before = [rule for one in _for(listed, "destination") for rule in _rules(one, interfaces, "destination")]
+    after = [rule for one in _for(listed, "source") for rule in _rules(one, interfaces, "source")]
     return [_chain("prerouting", -100, before), _chain("postrouting", 100, after)]
+
+
+def _for(entries: t.Sequence[Facts], half: str) -> t.Iterator[Facts]:
+    """The entries that matter in one half: one that translates nothing does only before one that would."""
+    kinds = (half, "static")
+    last = max((number for number, one in enumerate(entries) if one["kind"] in kinds), default=-1)
+    return (one for number, one in enumerate(entries) if number <= last and one["kind"] in (*kinds, "none"))
 
 
 def _chain(hook: str, priority: int, rules: list[Dict]) -> Dict:

@@ -13,6 +13,7 @@ import typing as t
 Facts = t.Mapping[str, t.Any]
 Dict = dict[str, t.Any]
 MAIN = 254
+_UNREAD = 50_000
 _LOCAL_OF_VRF = 100_000  # added to a table's number: the addresses of the device in that VRF
 # priorities of rules; those of policies stand between
 OWN, FIRST_POLICY, NORMAL = 1, 100, 2_000_000_000
@@ -21,11 +22,16 @@ _DEPTH = 8  # next hops that are reached by other next hops
 
 
 def interfaces_by_table(interfaces: t.Mapping[str, Dict], tables: t.Mapping[str, int]) -> dict[int, list[str]]:
-    """The interfaces of each VRF, by the number of its table; that of the platform itself is always there."""
+    """The interfaces of each VRF, by the number of its table; that of the platform itself is always there.
+
+    A VRF of which nothing but an interface was read has a table without routes.
+    """
+    known = dict(tables)
     found: dict[int, list[str]] = {MAIN: [], **{number: [] for number in tables.values()}}
     for name, one in interfaces.items():
         vrf = one.pop("of_vrf")
-        found[tables[vrf] if vrf else MAIN].append(name)
+        number = known.setdefault(vrf, _UNREAD + len(known)) if vrf else MAIN
+        found.setdefault(number, []).append(name)
     return found
 
 

@@ -148,9 +148,16 @@ def test_policies_come_before_routes() -> None:
     assert way_back(routers(policy_routes=[policy(action="normal"), policy()])) == ["Gi1"], "the first match counts"
     denied = [{"sources": ["10.5.0.10/32"], "deny": True}, {}]
     assert way_back(routers(policy_routes=[policy(match=denied)])) == ["Gi1"], "the access list denies it"
+    assert way_back(routers(policy_routes=[policy(match=denied), policy()])) == ["Gi2"], "and the next entry takes it"
     assert way_back(routers(policy_routes=[policy(nexthops=["10.9.9.9"]), policy()])) == ["Gi1"], "no such next hop"
     assert way_back(routers(policy_routes=[policy(interfaces=["Gi1"])])) == ["Gi1"], "another interface"
     assert verdict(routers(policy_routes=[policy(action="drop")]))[:2] == ("broken", "r2")
+    assert verdict(routers(policy_routes=[policy(action="vrf", vrf="RED")]))[0] == "unknown", "RED was not read"
+    red = routers(policy_routes=[policy(action="vrf", vrf="RED")], tables={"RED": 1001})
+    assert verdict(red)[:2] == ("broken", "r2"), "RED has no route"
+    red["r2"]["routes"].append({"family": 4, "table": 1001, "dst": "10.1.0.0/24",
+                                "nexthops": [{"gateway": "10.4.0.2", "device": "Gi2"}]})
+    assert way_back(red) == ["Gi2"]
 
 
 def test_a_policy_that_is_not_understood_is_unknown() -> None:
@@ -232,6 +239,9 @@ def test_translation_of_sources() -> None:
     (told,) = judge(facts).verdicts
     assert told.verdict == "symmetric"
     assert told.forward_paths()[0].packet.flow.source == "10.3.0.2"
+    spared = {"name": "not", "kind": "none", "zones_in": ["trust"], "zones_out": ["a"], "destinations": ["10.5.0.0/24"]}
+    told = judge(mixed(back="10.3.0.2", nat=[spared, masked])).to_dict()["verdicts"][0]
+    assert told["verdict"] == "symmetric" and "snat" not in str(told["forward"]) and "masq" not in str(told["forward"])
     unread = mixed(("a", "b"), back="10.3.0.2", parts={"nat": {"complete": False, "why": "refused"}})
     assert verdict(unread)[0] == "unknown"
 
