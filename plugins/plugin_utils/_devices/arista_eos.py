@@ -252,7 +252,7 @@ def _neighbours6(asking: Asking, vrf: str) -> list[Dict]:
 
 def _neighbour(entry: Dict) -> Dict | None:
     address, mac = words.address(str(entry.get("address"))), words.mac(str(entry.get("hwAddress") or ""))
-    device = str(entry.get("interface") or "").split(",")[0]
+    device = str(entry.get("interface") or "").split(",", maxsplit=1)[0]
     if not address or not device:
         return None
     return {"family": words.family_of(address), "address": address, "device": device, **({"mac": mac} if mac else {}),

@@ -132,7 +132,7 @@ def _legs(entry: Dict, asking: Asking, spread: bool) -> list[Dict]:
     ways = every(entry, "nh")
     selected = [one for one in ways if "selected-next-hop" in one]
     for one in selected if selected and not spread else ways:
-        gateway, device = words.address(leaf(one, "to")), leaf(one, "via").split(",")[0]
+        gateway, device = words.address(leaf(one, "to")), leaf(one, "via").split(",", maxsplit=1)[0]
         table = leaf(one, "nh-table")
         leg: Dict = {**({"gateway": gateway} if gateway else {}), **({"device": device} if device else {})}
         match = _TABLE.match(table)

@@ -118,8 +118,8 @@ def _prefixes(config: Dict, below: Dict, unknown: list[str]) -> tuple[list[str],
             if not members or "include" in group:
                 unknown.append(f"{kind} {name}")
             listed += [f"!{one}" if name.startswith("!") else one for one in members]
-    unknown += [f"group {kind}" for kind in at(below, "group") if kind in ("domain-group", "mac-group",
-                                                                          "dynamic-address-group")]
+    strange = ("domain-group", "mac-group", "dynamic-address-group")
+    unknown += [f"group {kind}" for kind in at(below, "group") if kind in strange]
     found: tuple[list[str], list[str]] = ([], [])
     for text in listed:
         prefix = words.prefix(text.lstrip("!"))
