@@ -88,7 +88,7 @@ persistence: setup ## what remedies outlive on real systemd hosts, every network
 states: setup ## random states of a host: check mode's diff is the real one, the inverse leads back: STATES=500 SEED=1
 	@$(AS_ROOT) python -m ansible_collections.netpath.symmetry.tests.remedies.states --states $(STATES) --seed $(SEED) $(ARGS)
 
-lab-long: setup ## the tests on labs that take longest, which make test leaves out, in about ten minutes
+lab-long: setup ## the tests on labs that take longest, which make test leaves out, in about sixteen minutes
 	@$(AS_ROOT) python -m pytest tests/lab -q -m long -n 4 --dist loadfile $(ARGS)
 
 lab-up: setup ## build a lab: TOPOLOGY=dual_wan_partner, or another of inventories/lab/topologies

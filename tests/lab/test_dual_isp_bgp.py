@@ -106,6 +106,7 @@ def four_runs(lab: Lab, host: str, **task: t.Any) -> dict[str, t.Any]:
     return run
 
 
+@pytest.mark.long
 def test_prepending_brings_the_replies_home(network: Lab, tmp_path: pathlib.Path) -> None:
     """By device_config on the border, in the four runs; taken away again, all is as before."""
     before = vtysh(network, "border_b", "show running-config")
@@ -129,10 +130,23 @@ def test_prepending_brings_the_replies_home(network: Lab, tmp_path: pathlib.Path
           "neighbor 192.0.2.5 route-map TO-B out")
 
 
+def by_role(lab: Lab, host: str, **variables: t.Any) -> None:
+    """Run the role on a router of the lab, as a playbook does."""
+    folder = pathlib.Path(lab.paths.root)
+    login = {"ansible_network_os": "frr", "ansible_ssh_private_key_file": str(folder / "id_ed25519"),
+             "symmetry_ssh_config": str(folder / "netmiko_config"), "symmetry_known_hosts": str(folder / "known_hosts")}
+    play = {"hosts": host, "gather_facts": False, "vars": {**login, **variables},
+            "roles": ["netpath.symmetry.device_path"]}
+    (folder / "role.json").write_text(json.dumps([play]))
+    done = subprocess.run([PLAYBOOK, *lab.ansible_options(), str(folder / "role.json")], capture_output=True, text=True,
+                          timeout=240, check=False, stdin=subprocess.DEVNULL)
+    assert done.returncode == 0 and "changed=1" in done.stdout, done.stdout[-3000:] + done.stderr[-2000:]
+
+
 def test_local_preference_sends_requests_the_way_of_the_replies(network: Lab, tmp_path: pathlib.Path) -> None:
     wish = {"bgp": [{"neighbor": "192.0.2.5", "asn": 65001, "local_preference": 300}]}
     before = vtysh(network, "border_b", "show running-config")
-    configured(network, "border_b", **wish)
+    by_role(network, "border_b", device_path_bgp=wish["bgp"])
     settle(network, "65020", "65020")
     assert http(network, "client", URL) == "200"
     assert verdict(network, tmp_path)["verdict"] == "symmetric"
@@ -141,6 +155,7 @@ def test_local_preference_sends_requests_the_way_of_the_replies(network: Lab, tm
     assert vtysh(network, "border_b", "show running-config") == before
 
 
+@pytest.mark.long
 def test_a_change_that_is_not_proven_is_taken_back(network: Lab) -> None:
     wish = {"bgp": [{"neighbor": "192.0.2.5", "asn": 65001, "local_preference": 300}]}
     before = vtysh(network, "border_b", "show running-config")
@@ -151,6 +166,7 @@ def test_a_change_that_is_not_proven_is_taken_back(network: Lab) -> None:
     settle(network, "65010", "65020")
 
 
+@pytest.mark.long
 def test_the_router_itself_takes_back_what_nobody_confirms(network: Lab) -> None:
     """The control node is killed while the change waits: the timer on the router ends it."""
     before = vtysh(network, "border_b", "show running-config")
@@ -166,3 +182,19 @@ def test_the_router_itself_takes_back_what_nobody_confirms(network: Lab) -> None
         assert time.monotonic() < deadline, "it was not taken back"
         time.sleep(0.5)
     settle(network, "65010", "65020")
+
+
+@pytest.mark.long
+def test_a_policy_sends_requests_the_way_of_the_replies(network: Lab, tmp_path: pathlib.Path) -> None:
+    wish = {"policies": [{"name": "far", "interface": "lan", "sources": ["198.51.100.0/24"],
+                          "destinations": ["203.0.113.0/24"], "next_hop": "10.1.2.2"}]}
+    before = vtysh(network, "core", "show running-config")
+    rules = network.output("core", "ip rule")
+    four_runs(network, "core", **wish)
+    assert http(network, "client", URL) == "200"
+    told = verdict(network, tmp_path)
+    assert told["verdict"] == "symmetric"
+    assert [hop["host"] for hop in told["forward"][0]["hops"]][2] == "border_b"
+    configured(network, "core", state="absent", **wish)
+    assert vtysh(network, "core", "show running-config") == before and network.output("core", "ip rule") == rules
+    assert http(network, "client", URL) != "200"
