@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import pathlib
 import random
 import shutil
@@ -73,6 +74,7 @@ class Stage:
     """A lab with the states in which a change may end there."""
 
     faults: t.ClassVar[t.Mapping[str, inject.Fault]] = inject.FAULTS
+    cells: t.ClassVar[tuple[tuple[str, str], ...]] = tuple(itertools.product(inject.FAULTS, inject.STEPS))
 
     def __init__(self, directory: str, name: str) -> None:
         self.directory, self.name = directory, name
@@ -164,9 +166,7 @@ class Stage:
         folder = pathlib.Path(self.directory, f"{self.name}.{change_id}")
         variables = {"broken_probe": case.step == "reverting", "guarded": case.guarded}
         control = Control(self.lab, folder, change_id, [host.name for host in hosts], **variables)
-        if case.fault == "disk full":
-            for host in hosts:
-                inject.small_disk(host)
+        self.prepare(case, hosts)
         scene = inject.Scene(self.lab, control, case.step, hosts, victims, rng, folder, case.without)
         control.hold(case.step)
         control.start()
@@ -189,6 +189,12 @@ class Stage:
             self._restore(case, change_id)
             shutil.rmtree(folder)
         return outcome
+
+    def prepare(self, case: Case, hosts: t.Sequence[t.Any]) -> None:
+        """What a fault needs before the change begins."""
+        if case.fault == "disk full":
+            for host in hosts:
+                inject.small_disk(host)
 
     def _await_end(self, case: Case, control: Control, hosts: t.Sequence[Host], scene: inject.Scene) -> None:
         """Until the run, who watches over it, and every guard have done what they do by themselves."""

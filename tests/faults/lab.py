@@ -49,16 +49,17 @@ class Host:
         return pathlib.Path(f"/proc/{self.init}/root{path}")
 
     def observe(self) -> dict[str, t.Any]:
-        """Rules, routes, nft rules and reverse-path modes, as ip, nft and /proc/sys tell them."""
+        """Rules, routes, nft rules, reverse-path modes and the register, as ip, nft and files tell them."""
         script = (
             "ip -j -4 rule; echo; ip -j -6 rule; echo; ip -j -4 route show table all; echo; "
             "ip -j -6 route show table all; echo; nft -j list ruleset; echo; "
-            "grep -H . /proc/sys/net/ipv4/conf/*/rp_filter"
+            "grep -H . /proc/sys/net/ipv4/conf/*/rp_filter; "
+            f"grep -Hs . {GUARD}/register/*.entry || :"
         )
         lines = [line for line in self.run(script).splitlines() if line]
         names = ("rules4", "rules6", "routes4", "routes6", "nft")
         seen = {name: stable(json.loads(line)) for name, line in zip(names, lines[:5], strict=True)}
-        return {**seen, "rp_filter": lines[5:]}
+        return {**seen, "rp_filter and its register": lines[5:]}
 
     def processes(self) -> dict[int, tuple[int, str, str]]:
         """Every process of the host but its first: parent, short name and command line; ids are the machine's."""

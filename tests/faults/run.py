@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import collections
 import contextlib
-import itertools
 import os
 import queue
 import random
@@ -27,17 +26,14 @@ import tempfile
 import threading
 import typing as t
 
-from ansible_collections.netpath.symmetry.tests.faults import clock, whole
+from ansible_collections.netpath.symmetry.tests.faults import clock
 from ansible_collections.netpath.symmetry.tests.faults.case import Case, Outcome, Stage
-from ansible_collections.netpath.symmetry.tests.faults.inject import CLOCK, FAULTS, STEPS
+from ansible_collections.netpath.symmetry.tests.faults.inject import CLOCK, STEPS
 from ansible_collections.netpath.symmetry.tests.faults.whole import DiskStage, EmulatedStage, WholeStage
 
-LAB_CELLS = tuple(itertools.product(FAULTS, STEPS))
+LAB_CELLS = Stage.cells
 CLOCK_CELLS = tuple((CLOCK, step) for step in STEPS)
-WHOLE_CELLS = (
-    *itertools.product((*WholeStage.faults, *DiskStage.faults), whole.STEPS),
-    *itertools.product(EmulatedStage.faults, whole.EMULATED_STEPS),
-)
+WHOLE_CELLS = (*WholeStage.cells, *DiskStage.cells, *EmulatedStage.cells)
 CELLS = (*LAB_CELLS, *CLOCK_CELLS, *WHOLE_CELLS)
 # Faults that must be found to leave half a state where something is left out: number, seed and what is left out.
 CONTROLS = (
@@ -91,10 +87,10 @@ class Crew:
             thread.start()
 
     def _engage(self, kind: type[Stage], wanted: t.Sequence[Case], workers: int) -> None:
-        """Threads with a lab of this kind each, for the cases whose faults are injected there."""
+        """Threads with a lab of this kind each, for the cases whose cells are its own."""
         waiting: queue.SimpleQueue[Case] = queue.SimpleQueue()
         self.queues.append(waiting)
-        mine = [case for case in wanted if case.fault in kind.faults]
+        mine = [case for case in wanted if (case.fault, case.step) in kind.cells]
         for case in mine:
             waiting.put(case)
         for number in range(min(workers, len(mine))):
@@ -167,7 +163,7 @@ MEANING = {
 
 FAULT_MEANING = {
     fault: (function.__doc__ or "").splitlines()[0]
-    for kind in (Stage, WholeStage, DiskStage, EmulatedStage) for fault, function in kind.faults.items()
+    for kind in (WholeStage, DiskStage, EmulatedStage, Stage) for fault, function in kind.faults.items()
 } | {CLOCK: "The wall clock jumps, by minutes to a year (in an emulated machine)."}
 
 

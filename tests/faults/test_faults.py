@@ -14,6 +14,7 @@ import typing as t
 
 import pytest
 
+from ansible_collections.netpath.symmetry.tests.faults import late
 from ansible_collections.netpath.symmetry.tests.faults.case import Case, Outcome, Stage
 from ansible_collections.netpath.symmetry.tests.faults.inject import STEPS
 from ansible_collections.netpath.symmetry.tests.faults.run import (
@@ -58,7 +59,8 @@ def test_a_full_run_reaches_every_cell_and_enough_changes_of_two_hosts() -> None
     for fault in {fault for fault, _step in CELLS}:
         assert {case.hosts for case in wanted if case.fault == fault} == {1, 2}
     assert cases(200, 7) == wanted != cases(200, 8)
-    assert len(STEPS) == 8 and len(WHOLE_CELLS) == 5 * len(MEANING) + len(EMULATED_STEPS)
+    anywhere = (len(late.ANYWHERE) + len(late.ON_A_DISK)) * len(late.STEPS)
+    assert len(STEPS) == 8 and len(WHOLE_CELLS) == 5 * len(MEANING) + len(EMULATED_STEPS) + anywhere
 
 
 def test_an_empty_cell_and_a_control_that_finds_nothing_are_told() -> None:

@@ -23,9 +23,9 @@ import subprocess
 import time
 import typing as t
 
-from ansible_collections.netpath.symmetry.tests.faults import inject
+from ansible_collections.netpath.symmetry.tests.faults import inject, late
 from ansible_collections.netpath.symmetry.tests.faults.case import Case, Outcome, Stage
-from ansible_collections.netpath.symmetry.tests.faults.control import Stuck
+from ansible_collections.netpath.symmetry.tests.faults.control import Stuck, wait_for
 from ansible_collections.netpath.symmetry.tests.faults.disk import DiskHost
 from ansible_collections.netpath.symmetry.tests.faults.emulated import EmulatedHost
 from ansible_collections.netpath.symmetry.tests.faults.lab import GUARD, HOSTS, stable
@@ -54,6 +54,7 @@ _OBSERVE = f"""
 for f in 4 6; do ip -j -$f rule; echo; ip -j -$f route show table all; echo; done
 nft -j list ruleset; echo
 grep -H . /proc/sys/net/ipv4/conf/*/rp_filter
+grep -Hs . {GUARD}/register/*.entry
 cd /etc && find . -type f {_COMPARED} -print0 | sort -z | xargs -0 sha256sum
 find . -type l {_COMPARED} -printf '%p -> %l\\n' | sort
 """
@@ -272,7 +273,13 @@ class WholeStage(Stage):
         "manager's reload": reload_manager,
         "manager's restart": restart_manager,
         "reload of nftables": reload_nftables,
+        **late.ANYWHERE,
     }
+    cells = (*itertools.product(("reboot", "manager's reload", "manager's restart", "reload of nftables"), STEPS),
+             *itertools.product(late.ANYWHERE, late.STEPS))
+
+    def prepare(self, case: Case, hosts: t.Sequence[t.Any]) -> None:
+        """Nothing: the disks are small."""
 
     def _make_lab(self) -> WholeLab:
         return WholeLab(self.directory, self.name, self.kinds)
@@ -337,10 +344,12 @@ class WholeStage(Stage):
 
     def overdue(self, host: Host) -> None:
         """Let systemd's timer fire now."""
-        host.run(
+        script = (
             f"cd {GUARD}/pending 2>/dev/null || exit 0; read -r up rest </proc/uptime; echo $up >deadline; "
-            "read -r kind name <timer && systemctl start --no-block $name.service", check=False
+            "read -r kind name <timer && systemctl start --no-block $name.service; exit 0"
         )
+        # An sshd that was killed is started again by systemd, and may not take anybody yet.
+        wait_for(f"SSH of {host.name}", lambda: host.real.ssh(script, check=False).returncode == 0, 60, pause=0.5)
 
     def _restore(self, case: Case, change_id: str) -> None:
         self.clear(change_id)
@@ -352,7 +361,8 @@ class DiskStage(WholeStage):
     """The same on disks that lose what was not synced."""
 
     kinds = (DiskHost, DiskHost)
-    faults: t.ClassVar[t.Mapping[str, inject.Fault]] = {"power cut": cut_power}
+    faults: t.ClassVar[t.Mapping[str, inject.Fault]] = {"power cut": cut_power, **late.ON_A_DISK}
+    cells = (*itertools.product(("power cut",), STEPS), *itertools.product(late.ON_A_DISK, late.STEPS))
 
 
 class EmulatedStage(WholeStage):
@@ -360,6 +370,7 @@ class EmulatedStage(WholeStage):
 
     kinds = (EmulatedHost, RealHost)
     faults: t.ClassVar[t.Mapping[str, inject.Fault]] = {"machine killed": kill_machine}
+    cells = tuple(itertools.product(faults, EMULATED_STEPS))
 
 
 def _difference(value: t.Sequence[t.Any], told: t.Mapping[str, t.Sequence[t.Any]]) -> str:
