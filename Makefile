@@ -9,7 +9,7 @@ ROOT := $(CURDIR)
 TOPOLOGY ?= dual_wan_partner
 CASES ?= 1000000
 NETWORKS ?= 500
-FAULTS ?= 200
+FAULTS ?= 210
 SEED ?= 1
 STATES ?= 500
 
@@ -75,7 +75,7 @@ kernels: setup ## the engine against this kernel and, in an emulated machine, th
 	@$(AS_ROOT) python -m ansible_collections.netpath.symmetry.tests.kernels.run --cases $(CASES) --seed $(SEED) $(ARGS)
 
 .PHONY: faults
-faults: setup ## faults at every step of a guarded change: FAULTS=200 SEED=1, in about forty minutes (ARGS='--only "power cut"')
+faults: setup ## faults at every step of a guarded change: FAULTS=210 SEED=1, in about thirty minutes (ARGS='--only "power cut"')
 	@$(AS_ROOT) python -m ansible_collections.netpath.symmetry.tests.faults.run --faults $(FAULTS) --seed $(SEED) $(ARGS)
 
 remedies: setup ## every remedy's role on a real host: four runs, removal, what it refuses, beside what others have

@@ -20,6 +20,7 @@ from ansible_collections.netpath.symmetry.tests.faults.inject import STEPS
 from ansible_collections.netpath.symmetry.tests.faults.run import (
     CELLS,
     CONTROLS,
+    DEFAULT,
     LAB_CELLS,
     MEANING,
     WHOLE_CELLS,
@@ -50,15 +51,16 @@ def test_without_the_guard_a_fault_leaves_a_half_state(stage: Stage) -> None:
 
 
 def test_a_full_run_reaches_every_cell_and_enough_changes_of_two_hosts() -> None:
-    wanted = cases(200, 7)
+    assert DEFAULT >= 200
+    wanted = cases(DEFAULT, 7)
     counts = collections.Counter((case.fault, case.step) for case in wanted)
     assert set(counts) == set(CELLS) and min(counts.values()) >= 1
-    others = 200 - (len(CELLS) - len(LAB_CELLS))
+    others = DEFAULT - (len(CELLS) - len(LAB_CELLS))
     assert min(counts[cell] for cell in LAB_CELLS) >= others // len(LAB_CELLS) >= 2
     assert sum(case.hosts > 1 for case in wanted) >= 50
     for fault in {fault for fault, _step in CELLS}:
         assert {case.hosts for case in wanted if case.fault == fault} == {1, 2}
-    assert cases(200, 7) == wanted != cases(200, 8)
+    assert cases(DEFAULT, 7) == wanted != cases(DEFAULT, 8)
     anywhere = (len(late.ANYWHERE) + len(late.ON_A_DISK)) * len(late.STEPS)
     assert len(STEPS) == 8 and len(WHOLE_CELLS) == 5 * len(MEANING) + len(EMULATED_STEPS) + anywhere
 
