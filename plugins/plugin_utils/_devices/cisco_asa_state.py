@@ -125,15 +125,19 @@ def _named(flow: Flow, one: Dict) -> Dict:
 
 
 def read_drops(asking: Asking, text: str) -> dict[str, Dict]:
-    """By reason. The list of reasons grows with every release, and long ones are cut off."""
+    """By section and reason, since several reasons count both packets and flows. The list of reasons grows with every
+    release, and long ones are cut off."""
     found: dict[str, Dict] = {}
     if "drop" not in text.lower():
         raise NotUnderstood("'show asp drop' tells of no frames and no flows")
     left = []
+    section = ""
     for line in text.splitlines():
         match = _DROP.match(line)
-        if match:
-            found[match["reason"]] = {
+        if re.match(r"^(Frame|Flow) drop:", line):
+            section = line.split()[0]
+        elif match:
+            found[f"{section} {match['reason']}"] = {
                 "name": match["reason"], "packets": words.number(match["packets"]) or 0, "text": match["text"],
                 "meaning": _MEANING.get(match["reason"], "other")}
         elif line.startswith(" "):

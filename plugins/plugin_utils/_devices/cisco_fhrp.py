@@ -7,9 +7,24 @@
 from __future__ import annotations
 
 import re
+import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices import words
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.dialect import Dict
+
+_NAME_ALONE = re.compile(r"^ *(?P<device>[A-Z][\w./-]*\d[\w./-]*) *$")
+
+
+def rows(text: str) -> t.Iterator[str]:
+    """Lines, without the blanks before them; a long name stands alone, and its line goes on below."""
+    held = ""
+    for line in text.splitlines():
+        alone = _NAME_ALONE.match(line)
+        if alone:
+            held = alone["device"]
+            continue
+        yield f"{held} {line.strip()}".strip()
+        held = ""
 
 
 def hsrp_row(line: str) -> Dict | None:
@@ -20,17 +35,18 @@ def hsrp_row(line: str) -> Dict | None:
         return None
     peer = match["standby"] if match["active"] == "local" else match["active"]
     return {"interface": match["device"], "group": int(match["group"]), "priority": int(match["priority"]),
-            "role": match["role"].lower(), "address": match["address"],
-            **({"peer": peer} if words.address(peer) else {})}
+            "role": match["role"].lower(), "address": words.address(match["address"]),
+            **({"peer": words.address(peer)} if words.address(peer) else {})}
 
 
 def vrrp_row(line: str) -> Dict | None:
     """``Gi0/0  10  100 3609       Y  Master  10.0.0.2  10.0.0.1``"""
-    match = re.match(r"^(?P<device>\S+\d\S*) +(?P<group>\d+) +(?:IPv[46] )?(?P<priority>\d+) +\d+ +(?:[YN] +)*"
+    match = re.match(r"^(?P<device>\S+\d\S*) +(?P<group>\d+) +(?:IPv[46] +)?(?P<priority>\d+) +\d+ +(?:[YN] +)*"
                      r"(?P<role>Master|Backup|Init)\w* +(?P<master>[0-9A-Fa-f.:]+)(?:\(local\))? +"
                      r"(?P<address>[0-9A-Fa-f.:]+)\s*$", line, re.I)
     if not match or not words.address(match["address"]):
         return None
-    peer = {"peer": match["master"]} if match["role"].lower() != "master" else {}
+    peer = words.address(match["master"]) if match["role"].lower() != "master" else None
     return {"interface": match["device"], "group": int(match["group"]), "priority": int(match["priority"]),
-            "role": match["role"].lower(), "address": match["address"], **peer}
+            "role": match["role"].lower(), "address": words.address(match["address"]),
+            **({"peer": peer} if peer else {})}

@@ -12,7 +12,7 @@ import typing as t
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import Flow
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices import words
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_config import CiscoIosConfig
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_fhrp import hsrp_row, vrrp_row
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_fhrp import hsrp_row, rows, vrrp_row
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_interfaces import addresses6
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_policy import read_policies
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_routes import (
@@ -194,7 +194,7 @@ class CiscoIos(Dialect):
                 answer = asking.ask(command)
             except Rejected:
                 continue  # an image without it
-            found += [{"protocol": protocol, **one} for one in map(read, answer.splitlines()) if one]
+            found += [{"protocol": protocol, **one} for one in map(read, rows(answer)) if one]
         return Reading(found)
 
     def logs(self, asking: Asking) -> Reading:

@@ -48,6 +48,8 @@ def read_route_maps(asking: Asking, users: t.Mapping[str, t.Sequence[str]], list
     for name, devices in users.items():
         command = f"show route-map {name}"
         for head, below in words.blocks(asking.ask(command), _ENTRY):
+            if head["name"] != name:
+                continue  # a release that shows all
             entry = _entry(asking, head, below, lists)
             local = [device for device in devices if device.lower() == "local"]
             found.append({**entry, "interfaces": [one for one in devices if one not in local],

@@ -11,7 +11,7 @@ import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import Flow
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices import words
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_fhrp import hsrp_row
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_fhrp import hsrp_row, rows
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_interfaces import addresses6
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_routes import (
     by_address,
@@ -201,11 +201,11 @@ class CiscoXr(Dialect):
 
     def fhrp(self, asking: Asking) -> Reading:
         found: list[Dict] = []
-        for line in _shown(asking, "show hsrp").splitlines():
+        for line in rows(_shown(asking, "show hsrp")):
             row = hsrp_row(line)
             if row:
                 found.append({"protocol": "hsrp", **row, "interface": full_name(row["interface"])})
-        for match in filter(None, map(_VRRP.match, _shown(asking, "show vrrp").splitlines())):
+        for match in filter(None, map(_VRRP.match, rows(_shown(asking, "show vrrp")))):
             if not words.address(match["address"]):
                 raise NotUnderstood(f"a line of 'show vrrp' without an address: {match[0].strip()}")
             found.append({"protocol": "vrrp", "interface": full_name(match["device"]), "group": int(match["group"]),

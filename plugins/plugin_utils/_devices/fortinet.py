@@ -187,13 +187,19 @@ class Fortinet(Dialect):
         own = list(_HEARTBEAT.finditer(_section(text, "HBDEV stats", serial["serial"] if serial else "")))
         pickup = re.search(r"ses_pickup: *(?P<pickup>\w+)", text)
         links: Dict = {match["name"]: match["state"] == "up" for match in own}
-        shared = None if pickup is None else pickup["pickup"] == "enable" and any(links.values())
+        shared = None if pickup is None else _shared(pickup["pickup"] == "enable", links)
         return Reading({
             "mode": known, "synchronised": shared, "links": links,
             "errors": {f"{match['name']} {key}": int(match[key]) for match in own for key in ("dropped", "errors")},
             **({"role": role["role"].lower()} if role else {}),
             **({"peer": others[0]["host"].strip(), "peer_role": others[0]["role"].lower()} if others else {}),
-        }, "" if pickup else "ses_pickup is not told")
+        }, "; ".join(filter(None, ["" if pickup else "ses_pickup is not told",
+                                   "" if links else "the state of its heartbeat links is not told"])))
+
+
+def _shared(wanted: bool, links: t.Mapping[str, bool]) -> bool | None:
+    """Sessions are shared where that is on and a heartbeat link is up; None where links are not told."""
+    return any(links.values()) if wanted and links else None if wanted else False
 
 
 def _ask(asking: Asking, command: str, patience: float = 60) -> str:

@@ -43,9 +43,12 @@ def read_cluster(asking: Asking) -> Reading:
         if "not enabled" in status:
             return _without_cluster(asking)
         raise NotUnderstood("'show chassis cluster status' tells of no redundancy group")
-    errors, growth = _errors(asking)
-    more = {"growth": growth} if growth else {}
-    return Reading({**_roles(groups), "links": _links(asking), "errors": errors, **more})
+    value = {**_roles(groups), "links": _links(asking)}
+    try:
+        errors, growth = _errors(asking)
+    except Rejected as error:
+        return Reading(value, f"errors of the links between the nodes are not known: {error}")
+    return Reading({**value, "errors": errors, **({"growth": growth} if growth else {})})
 
 
 def _without_cluster(asking: Asking) -> Reading:

@@ -97,8 +97,9 @@ class PaloaltoPanos(Dialect):
             match = _ARP.match(line)
             if match:
                 mac = words.mac(match["mac"])
+                state = _STATES.get(match["state"], "reachable") if mac else "incomplete"
                 found.append({"family": 4, "address": match["address"], "device": match["device"],
-                              **({"mac": mac} if mac else {}), "state": _STATES.get(match["state"], "reachable")})
+                              **({"mac": mac} if mac else {}), "state": state})
         return Reading(found)
 
     def lookups(self, asking: Asking) -> Reading:
@@ -212,10 +213,10 @@ class PaloaltoPanos(Dialect):
             **({"peer": address["address"]} if address else {}),
         }
         why = "" if mode and shared else "the mode or the state of synchronisation is not told"
-        if asking.request.sample_seconds > 0:
+        try:
             return _with_errors(asking, value, why)
-        value["errors"] = _errors(asking.ask("show high-availability interface ha2"))
-        return Reading(value, why)
+        except Rejected as error:
+            return Reading(value, "; ".join(filter(None, [why, f"errors of HA2 are not known: {error}"])))
 
 
 def _logical(match: re.Match[str], port: re.Match[str] | None) -> Dict:
@@ -279,6 +280,8 @@ def _errors(text: str) -> Dict:
 
 def _with_errors(asking: Asking, value: Dict, why: str) -> Reading:
     before = _errors(asking.ask("show high-availability interface ha2"))
+    if asking.request.sample_seconds <= 0:
+        return Reading({**value, "errors": before}, why)
     asking.wait(asking.request.sample_seconds)
     after = _errors(asking.ask_again("show high-availability interface ha2"))
     growth = {name: max(0, number - before.get(name, 0)) for name, number in after.items()}
