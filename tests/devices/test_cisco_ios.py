@@ -10,6 +10,8 @@ import typing as t
 import pytest
 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_ios import CiscoIos
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.gather import gather
+from ansible_collections.netpath.symmetry.tests.devices import transcripts
 from ansible_collections.netpath.symmetry.tests.devices.reading import facts_of, over_ssh, request
 
 FLOW = "tcp 10.10.0.20:51000 > 172.16.9.9:443"
@@ -23,7 +25,7 @@ def facts() -> Dict:
 
 def test_everything_is_read(facts: Dict) -> None:
     assert {name: part for name, part in facts["parts"].items() if not part["complete"]}.keys() == {
-        "nat", "sessions", "settings", "ha"}
+        "sessions", "settings", "ha"}
     assert facts["software"] == "17.09.04a" and "raw" not in facts["device"]
 
 
@@ -98,3 +100,13 @@ def test_a_large_table_is_asked_by_address() -> None:
         "10.10.0.0/24": [{"device": "GigabitEthernet3"}],
         "172.16.0.0/16": [{"gateway": "203.0.113.1"}],
     }
+
+
+def test_translation_is_found_and_not_read(facts: Dict) -> None:
+    command = "show running-config | include ip nat"
+    assert facts["device"]["nat"] == [] and facts["parts"]["nat"] == {"complete": True}
+    answers = {**transcripts.read("cisco_ios"), command: [" ip nat outside\nip nat inside source list 1 pool OUT"]}
+    found = gather(CiscoIos(), transcripts.Transcript(CiscoIos(), answers), request())
+    assert "NAT is configured" in found["parts"]["nat"]["why"]
+    assert {"command": command, "lines": ["ip nat outside", "ip nat inside source list 1 pool OUT"]} in found[
+        "device"]["raw"]

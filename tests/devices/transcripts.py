@@ -44,6 +44,10 @@ class Transcript:
         self.sent: list[str] = []
         self._answers = {command: list(listed) for command, listed in answers.items()}
 
+    @property
+    def where(self) -> str:
+        return "the transcript"
+
     def ask(self, command: str, patience: float = 60) -> str:
         if not self.dialect.reading.fullmatch(command):
             raise NotReadOnly(f"{command!r} is not among the commands that only read")

@@ -164,6 +164,10 @@ class CiscoAsa(Dialect):
                 except Rejected as error:
                     whys.append(str(error))
                     continue
+                if "\nResult:\n" not in answer:
+                    asking.keep(command, answer.splitlines())
+                    whys.append(f"the answer to {command!r} has no result")
+                    continue
                 found.append({"flow": str(flow), "command": command, "table": asking.table(""), "source": one.source,
                               "destination": one.destination, **_traced(answer, direction == "request")})
         return Reading(found, "; ".join(whys))

@@ -142,6 +142,8 @@ class CiscoIos(Dialect):
                                       "device": leg["device"], **({"gateway": gateway} if gateway else {})})
                     else:
                         asking.keep(command, answer.splitlines())
+                        if not re.search(r"no route|drop|discard|unresolved", answer, re.I):
+                            why = f"the answer to {command!r} is not understood"
         return Reading(found, why)
 
     def reverse_path(self, asking: Asking) -> Reading:
@@ -159,6 +161,13 @@ class CiscoIos(Dialect):
 
     def policy_routes(self, asking: Asking) -> Reading:
         return read_policies(asking)
+
+    def nat(self, asking: Asking) -> Reading:
+        """Whether there is any: rules themselves are not read."""
+        command = "show running-config | include ip nat"
+        lines = [line.strip() for line in asking.ask(command, patience=120).splitlines() if "ip nat" in line]
+        asking.keep(command, lines)
+        return Reading([], f"NAT is configured, and not read on {self.title}" if lines else "")
 
     def drops(self, asking: Asking) -> Reading:
         before = _drops(asking.ask("show ip traffic"), asking.facts["device"].get("reverse_path") or {})

@@ -155,6 +155,7 @@ class CiscoNxos(Dialect):
                                       "source": one.source, "destination": one.destination, **leg})
                     elif "not found" not in answer.lower():
                         asking.keep(commands[0], answer.splitlines())
+                        why = f"the answer to {commands[0]!r} is not understood"
         return Reading(found, why)
 
     def reverse_path(self, asking: Asking) -> Reading:

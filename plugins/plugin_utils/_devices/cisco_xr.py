@@ -137,6 +137,8 @@ class CiscoXr(Dialect):
                                       "source": one.source, "destination": one.destination, **leg})
                     else:
                         asking.keep(commands[0], answer.splitlines())
+                        if not re.search(r"no route|drop|not found", answer, re.I):
+                            why = f"the answer to {commands[0]!r} is not understood"
         return Reading(found, why)
 
     def reverse_path(self, asking: Asking) -> Reading:

@@ -10,6 +10,7 @@ with the reason; only interfaces must be there.
 
 from __future__ import annotations
 
+import re
 import time
 import typing as t
 
@@ -37,8 +38,16 @@ MAX_WIDTH = 300  # of such a line
 _ODD = (KeyError, TypeError, ValueError, AttributeError, IndexError)
 
 
+_NO_TEXT = "\ufffd"  # what a session puts in the place of bytes that are no text
+_REMARK = re.compile(r"descr|remark|comment|banner|location|contact|;;;", re.I)
+
+
 class Answering(t.Protocol):
     """What answers commands: a session, or transcripts."""
+
+    @property
+    def where(self) -> str:
+        """Which device it is."""
 
     def ask(self, command: str, patience: float = 60) -> str: ...
 
@@ -56,6 +65,7 @@ class Gathering:
         self._answering = answering
         self._sleep = sleep
         self._answers: dict[str, str | Rejected] = {}
+        self.damaged: dict[str, None] = {}  # commands whose answers are no text; parts that follow may depend on them
 
     def ask(self, *commands: str, patience: float = 60) -> str:
         refused: Rejected | None = None
@@ -67,6 +77,8 @@ class Gathering:
                     self._answers[command] = error
             answer = self._answers[command]
             if isinstance(answer, str):
+                if _damaged(answer):
+                    self.damaged[command] = None
                 return answer
             refused = answer
         raise refused or ValueError("no command to ask")
@@ -100,7 +112,8 @@ def gather(
     for name in PARTS:
         parts[name] = _part(dialect, gathering, name)
         if name == "interfaces" and "interfaces" not in gathering.facts:
-            raise DeviceError(f"the interfaces cannot be read: {parts[name]['why']}")
+            where = f"{answering.where}: " if answering.where not in parts[name]["why"] else ""
+            raise DeviceError(f"{where}the interfaces cannot be read: {parts[name]['why']}")
     return _finish(dialect, gathering, parts)
 
 
@@ -121,9 +134,16 @@ def _part(dialect: Dialect, gathering: Gathering, name: str) -> Dict:
         return {"complete": False, "why": gathering.clean(why)}
     place = gathering.facts if name in TOP else gathering.facts["device"]
     place[name] = reading.value
-    if not reading.why:
+    whys = [reading.why, *(f"the answer to {command!r} has bytes that are no text" for command in gathering.damaged)]
+    why = "; ".join(filter(None, whys))
+    if not why:
         return {"complete": True}
-    return {"complete": False, "why": reading.why, **({"covered": list(reading.covered)} if reading.covered else {})}
+    return {"complete": False, "why": why, **({"covered": list(reading.covered)} if reading.covered else {})}
+
+
+def _damaged(answer: str) -> bool:
+    """Whether bytes came that are no text, but in what people write for people, in some character set of old."""
+    return _NO_TEXT in answer and any(_NO_TEXT in line and not _REMARK.search(line) for line in answer.splitlines())
 
 
 def _finish(dialect: Dialect, gathering: Gathering, parts: dict[str, Dict]) -> Dict:

@@ -100,10 +100,12 @@ class PaloaltoPanos(Dialect):
                 state = _STATES.get(match["state"], "reachable") if mac else "incomplete"
                 found.append({"family": 4, "address": match["address"], "device": match["device"],
                               **({"mac": mac} if mac else {}), "state": state})
-        return Reading(found)
+        shown = re.search(r"^total ARP entries shown *: *(?P<count>\d+)", asking.ask("show arp all"), re.M)
+        whole = shown is None or int(shown["count"]) == len(found)
+        return Reading(found, "" if whole else f"{len(found)} of {shown and shown['count']} entries were understood")
 
     def lookups(self, asking: Asking) -> Reading:
-        found, why = [], ""
+        found, why, doubts = [], "", []
         for flow in asking.request.flows:
             for source, destination in ((flow.source, flow.destination), (flow.destination, flow.source)):
                 for router in paloalto_routes.routers(asking):
@@ -123,7 +125,8 @@ class PaloaltoPanos(Dialect):
                     found += [{**entry, **way} for way in ways]
                     if not ways and not re.search(r"no (?:matching )?route|result: *$", answer, re.I | re.M):
                         asking.keep(command, answer.splitlines())
-        return Reading(found, why)
+                        doubts.append(f"the answer to {command!r} is not understood")
+        return Reading(found, "; ".join(filter(None, [why, *doubts])))
 
     def reverse_path(self, asking: Asking) -> Reading:
         """The check for spoofed sources of a zone's profile: the way back must leave by the zone that it came in by."""
@@ -162,7 +165,8 @@ class PaloaltoPanos(Dialect):
         for name, one in totals.items():
             if grown is not None:
                 one["growth"] = grown[name]["packets"] if name in grown else 0
-        return Reading(list(totals.values()))
+        whole = re.search(r"Total counters shown:", asking.ask(_TOTALS))
+        return Reading(list(totals.values()), "" if whole else f"the end of {_TOTALS!r} is missing")
 
     def settings(self, asking: Asking) -> Reading:
         found: list[Dict] = []

@@ -9,6 +9,7 @@ Host keys are checked unless the user says otherwise. netmiko changes no setting
 
 from __future__ import annotations
 
+import codecs
 import dataclasses
 import time
 import typing as t
@@ -44,6 +45,7 @@ class Login:
     known_hosts: str = ""  # a file; empty: that of the user
     ssh_config: str = ""  # a file of OpenSSH, for jump hosts
     timeout: float = 30.0
+    patience: float = 0.0  # the longest that an answer may take, in seconds; 0: as long as its command is worth
 
     @property
     def where(self) -> str:
@@ -64,8 +66,12 @@ class Session:
         self.sent: list[str] = []
         self._connection = connection
         self._heard = ""  # the last that the device said
-        self._silent = False  # it owes an answer, and would not hear a farewell
+        self._silent = ""  # the command to which it owes an answer; it would not hear a farewell
         self._listen()
+
+    @property
+    def where(self) -> str:
+        return self.login.where
 
     def _listen(self) -> None:
         """Keep what the device says last, and notice when it ends the session: netmiko waits for the prompt until the
@@ -81,6 +87,7 @@ class Session:
             return text
 
         channel.read_channel = read_channel
+        channel.remote_conn.recv = _visibly(channel.remote_conn.recv)
 
     @classmethod
     def open(cls, login: Login, dialect: Dialect, read_only: bool = True) -> Session:
@@ -136,6 +143,8 @@ class Session:
         if not self.dialect.reading.fullmatch(command) or "\n" in command:
             raise NotReadOnly(f"{self.login.where}: {command!r} is not among the commands that only read on "
                               f"{self.dialect.title}; it was not sent")
+        if self._silent:  # what comes next would be taken for the answer to this
+            raise NoAnswer(f"{self.login.where}: {command!r} was not sent, since {self._silent!r} is not answered yet")
         answer = self._send(command, patience)
         head = "\n".join(answer.splitlines()[:_ERROR_LINES])
         refused = self.dialect.errors.search(head)
@@ -170,16 +179,18 @@ class Session:
     def _send(self, command: str, patience: float, echo: bool = True) -> str:
         """``echo``: wait for the command to come back first; a long line comes back in pieces."""
         self.sent.append(self.clean(command))
+        patience = min(patience, self.login.patience or patience)
         try:
             answer = self._connection.send_command(command, read_timeout=patience, strip_prompt=True,
                                                    strip_command=True, cmd_verify=echo)
         except Exception as error:
-            self._silent = True
+            self._silent = self.clean(command)
             if any(pager in self._heard.rpartition("\n")[2] for pager in _PAGER):
                 raise self._paged(command) from error
             raise explain(error, self.login.where, command) from error
         text = str(answer).replace("\r\n", "\n").replace("\r", "\n")
         if any(text.rstrip().rpartition("\n")[2].startswith(pager) for pager in _PAGER):
+            self._silent = self.clean(command)
             raise self._paged(command)
         return text
 
@@ -205,6 +216,20 @@ def _arguments(login: Login, dialect: Dialect) -> dict[str, t.Any]:
         "keepalive": 30, "allow_auto_change": False, "allow_agent": False,
         "ssh_config_file": login.ssh_config or None, **keys, **dialect.connect_options,
     }
+
+
+def _visibly(receive: t.Callable[[int], bytes]) -> t.Callable[[int], bytes]:
+    """What is no text as U+FFFD, which the parts look for: netmiko would leave it out."""
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def recv(size: int) -> bytes:
+        while True:
+            data = receive(size)
+            text = decoder.decode(data)
+            if text or not data:  # nothing is the end of the session; half a letter is not
+                return text.encode()
+
+    return recv
 
 
 def pause(seconds: float) -> None:

@@ -49,6 +49,7 @@ class Vyos(Frr):
     names = ("vyos.vyos.vyos", "vyos.vyos")
     title = "VyOS"
     tier = "fake"
+    config = None  # its own configuration is not changed here, and must not be gone around by that of FRR
     capabilities = Capabilities(
         candidate=True, native_diff=True, timed_revert=True, disruptive_revert=True, atomic=True)
     session_key = "none"
