@@ -25,8 +25,10 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.device.tr
 
 Facts = t.Mapping[str, t.Any]
 Dict = dict[str, t.Any]
-# Parts of a device without which a verdict through it cannot be given, and the part of a host that each is of.
-_NEEDED = {"routes": "routes", "policy_routes": "rules", "nat": "netfilter", "settings": "netfilter"}
+# Parts of a device without which a verdict through it cannot be given, and the part of a host that each is of. An
+# interface whose VRF, zone or policy was not read makes it unknown what is asked about its packets: the rules.
+_NEEDED = {"interfaces": "rules", "routes": "routes", "policy_routes": "rules", "nat": "netfilter",
+           "settings": "netfilter"}
 
 
 def is_device(facts: t.Any) -> bool:

@@ -192,7 +192,7 @@ def test_whether_a_default_route_counts_is_a_setting(allow_default: bool | None,
 
 
 def test_checks_and_routes_that_were_not_read_are_unknown() -> None:
-    for part in ("reverse_path", "routes", "policy_routes"):
+    for part in ("interfaces", "reverse_path", "routes", "policy_routes"):
         facts = mixed(("u", "u"), back="10.3.0.2")
         facts["r2"]["parts"][part] = {"complete": False, "why": "refused"}
         assert verdict(facts)[0] == "unknown", part
