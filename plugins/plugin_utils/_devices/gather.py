@@ -128,17 +128,20 @@ def _part(dialect: Dialect, gathering: Gathering, name: str) -> Dict:
     except (SessionLost, NotReadOnly):
         raise
     except DeviceError as error:
-        return {"complete": False, "why": str(error)}
+        return {"complete": False, "why": "; ".join([str(error), *_no_text(gathering)])}
     except _ODD as error:
         why = f"an answer is not shaped as it is known to be ({type(error).__name__}: {error})"
-        return {"complete": False, "why": gathering.clean(why)}
+        return {"complete": False, "why": "; ".join([gathering.clean(why), *_no_text(gathering)])}
     place = gathering.facts if name in TOP else gathering.facts["device"]
     place[name] = reading.value
-    whys = [reading.why, *(f"the answer to {command!r} has bytes that are no text" for command in gathering.damaged)]
-    why = "; ".join(filter(None, whys))
+    why = "; ".join(filter(None, [reading.why, *_no_text(gathering)]))
     if not why:
         return {"complete": True}
     return {"complete": False, "why": why, **({"covered": list(reading.covered)} if reading.covered else {})}
+
+
+def _no_text(gathering: Gathering) -> list[str]:
+    return [f"the answer to {command!r} has bytes that are no text" for command in gathering.damaged]
 
 
 def _damaged(answer: str) -> bool:

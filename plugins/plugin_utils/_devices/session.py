@@ -20,6 +20,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.failures
     NoAnswer,
     NotReadOnly,
     Rejected,
+    SessionLost,
     Unreachable,
     explain,
 )
@@ -66,6 +67,7 @@ class Session:
         self.sent: list[str] = []
         self._connection = connection
         self._heard = ""  # the last that the device said
+        self._lost: SessionLost | None = None
         self._silent = ""  # the command to which it owes an answer; it would not hear a farewell
         self._listen()
 
@@ -143,6 +145,8 @@ class Session:
         if not self.dialect.reading.fullmatch(command) or "\n" in command:
             raise NotReadOnly(f"{self.login.where}: {command!r} is not among the commands that only read on "
                               f"{self.dialect.title}; it was not sent")
+        if self._lost:
+            raise self._lost
         if self._silent:  # what comes next would be taken for the answer to this
             raise NoAnswer(f"{self.login.where}: {command!r} was not sent, since {self._silent!r} is not answered yet")
         answer = self._send(command, patience)
@@ -187,7 +191,9 @@ class Session:
             self._silent = self.clean(command)
             if any(pager in self._heard.rpartition("\n")[2] for pager in _PAGER):
                 raise self._paged(command) from error
-            raise explain(error, self.login.where, command) from error
+            told = explain(error, self.login.where, command)
+            self._lost = told if isinstance(told, SessionLost) else None
+            raise told from error
         text = str(answer).replace("\r\n", "\n").replace("\r", "\n")
         if any(text.rstrip().rpartition("\n")[2].startswith(pager) for pager in _PAGER):
             self._silent = self.clean(command)
