@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import subprocess
 import typing as t
 
@@ -19,14 +20,11 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.ansible_
     login,
 )
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.changer import (
-    ChangeFailed,
-    ConfigDialect,
-    change,
     config_of,
+    look_whether,
+    make,
     read_plan,
-    take_back,
 )
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.config_tree import ConfigPlan
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.failures import (
     DeviceError,
     HostKeyRefused,
@@ -34,13 +32,13 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.failures
     Unreachable,
 )
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.session import Session
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.wishes import Wishes, read_wishes
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.wishes import read_wishes
 
 _POLICY = {
     "name": {"type": "str", "required": True}, "interface": {"type": "str", "required": True},
     "next_hop": {"type": "str", "required": True}, "sources": {"type": "list", "elements": "str"},
     "destinations": {"type": "list", "elements": "str"}, "protocol": {"type": "str"},
-    "dports": {"type": "list", "elements": "int"},
+    "dports": {"type": "list", "elements": "int"}, "verify": {"type": "bool", "default": False},
 }
 _CHECK = {
     "interface": {"type": "str", "required": True},
@@ -85,8 +83,11 @@ class ActionModule(ActionBase):
             check = bool(self._task.check_mode)
             with Session.open(login(values, options, self._play_context), platform, read_only=check) as session:
                 planned = read_plan(session, config, wishes)
+                if planned.changed:
+                    look_whether(session, config, options["allow_without_timer"])
                 if planned.changed and not check:
-                    self._change(session, config, wishes, planned, options)
+                    make(session, config, wishes, planned, options["confirm_within"],
+                         functools.partial(_proof, options["proof"]), options["save"])
         except (Unreachable, HostKeyRefused, LoginRefused) as error:
             raise AnsibleConnectionFailure(str(error)) from None
         except (DeviceError, ValueError) as error:
@@ -94,32 +95,18 @@ class ActionModule(ActionBase):
         where = str((task_vars or {}).get("inventory_hostname", "device"))
         result.update(
             changed=planned.changed, lines=list(planned.lines), undo=list(planned.inverse), sent=session.sent,
-            diff={"before": planned.before, "after": planned.after, "before_header": f"{where}: configuration",
-                  "after_header": f"{where}: configuration"},
+            diff={"before": session.clean(planned.before), "after": session.clean(planned.after),
+                  "before_header": f"{where}: configuration", "after_header": f"{where}: configuration"},
         )
         return result
 
-    def _change(
-        self, session: Session, config: ConfigDialect, wishes: Wishes, planned: ConfigPlan, options: dict[str, t.Any]
-    ) -> None:
-        """Apply, prove, keep; raises DeviceError, after which the device is as it was or the message says otherwise."""
-        if not config.has_timer(session) and not options["allow_without_timer"]:
-            raise DeviceError(f"{session.login.where}: the device would not take an unconfirmed change back by itself; "
-                              "set its archive up (archive, path), or set allow_without_timer. Nothing was sent")
-        change(session, config, wishes, planned, options["confirm_within"])
-        failed = _proof(options["proof"], options["confirm_within"])
-        if failed:
-            raise ChangeFailed(f"{session.login.where}: the proof failed: {failed}. "
-                               f"{take_back(session, config, wishes, planned)}")
-        config.confirm(session, options["save"])
 
-
-def _proof(command: list[str] | None, seconds: int) -> str:
+def _proof(command: list[str] | None, seconds: float) -> str:
     """Run the command on this control node; why it is no proof, empty where it is one."""
     if not command:
         return ""
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=max(10, seconds - 15), check=False,
+        done = subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False,
                               stdin=subprocess.DEVNULL)
     except (OSError, subprocess.TimeoutExpired) as error:
         return str(error)

@@ -16,7 +16,8 @@ description:
   - What would change is computed from the running configuration. In check mode only that is read, and no configuration
     line is sent.
   - A change is sent under the device's own timer where it has one, read back, proven by O(proof), and only then
-    confirmed and saved. Whatever fails, the device is brought back to where it was, and the error says whether it is.
+    confirmed and saved. Whatever fails, the device is brought back to where it was, and the error says whether it is,
+    and by what. A session that is lost is opened once more for that.
   - What is made has names that begin with C(NPS-). Where something of somebody else is in the way, the task fails by
     name, before anything is sent.
   - Runs on the control node, whatever the connection of the host is. Address and login are those of
@@ -41,7 +42,7 @@ attributes:
   platform:
     platforms: all
     details:
-      - Cisco IOS and IOS-XE, and FRRouting.
+      - Cisco IOS and IOS-XE, Arista EOS, and FRRouting.
 options:
   platform:
     description:
@@ -80,6 +81,13 @@ options:
         description: Destination ports, with V(tcp) or V(udp).
         type: list
         elements: int
+      verify:
+        description:
+          - Use the next hop only while it answers echo requests of the router (C(ip sla), C(track)); while it does not,
+            packets go where the routes say. Cisco IOS.
+          - Numbers of probes and tracked objects are the first from 901 that the device does not use.
+        type: bool
+        default: false
   reverse_path:
     description: How an interface checks sources. Other interfaces are left alone.
     type: list

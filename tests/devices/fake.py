@@ -25,8 +25,11 @@ USER, PASSWORD = "admin", "Correct-horse-1"
 class Fault:
     """What goes wrong. ``command``: at which line it does; the others need none."""
 
-    kind: str  # closes_after_login, loses, hangs, cuts, pages, garbles, banner_prompt
+    kind: str  # closes_after_login, loses, loses_after, refuses, hangs, cuts, pages, garbles, banner_prompt
     command: str = ""
+    passes: int = 0  # how often the line goes well first
+    once: bool = False  # only one time
+    gone: bool = False  # nobody is let in any more after it
 
 
 class FakeDevice:
@@ -43,8 +46,21 @@ class FakeDevice:
         self.fault = fault
         self.received: list[str] = []  # lines but for those of the login, of all sessions
         self.logins = 0
+        self.gone = False  # lets nobody in
         self.delay = 0.0  # seconds before the first prompt
         self._answers = {command: list(listed) for command, listed in answers.items()}
+
+    def fault_at(self, line: str) -> Fault | None:
+        """What goes wrong with this line, this time."""
+        fault = self.fault
+        if not fault or fault.command != line:
+            return None
+        if fault.passes:
+            fault.passes -= 1
+            return None
+        self.fault = None if fault.once else fault
+        self.gone = fault.gone
+        return fault
 
     def shown_prompt(self, session: dict[str, t.Any]) -> str:
         return self.prompt.format(name=self.name)
@@ -59,6 +75,9 @@ class FakeDevice:
         if line:
             self.received.append(line)
         return self.command(session, line)
+
+    def left(self, session: dict[str, t.Any]) -> None:
+        """A session has ended, however."""
 
     def pages(self, answer: str) -> list[str]:
         """What is shown at a time, where a pager stops the answer."""
@@ -76,6 +95,10 @@ class FakeDevice:
 class _Server(asyncssh.SSHServer):
     def __init__(self, device: FakeDevice) -> None:
         self._device = device
+
+    def connection_made(self, conn: t.Any) -> None:
+        if self._device.gone:
+            conn.abort()
 
     def begin_auth(self, username: str) -> bool:
         return True
@@ -109,23 +132,30 @@ async def _serve(device: FakeDevice, process: t.Any) -> None:
     process.stdout.write((banner if fault and fault.kind == "banner_prompt" else "") + "\r\n")
     process.stdout.write(device.shown_prompt(session))
     async for line in _lines(process, device, session):
-        if fault and fault.command == line and fault.kind in ("loses", "hangs"):
+        wrong = device.fault_at(line)
+        if wrong and wrong.kind in ("loses", "hangs"):
             device.received.append(line)
-            if fault.kind == "loses":
+            if wrong.kind == "loses":
                 process.channel.get_connection().abort()
-            await asyncio.sleep(3600 if fault.kind == "hangs" else 0)
+            await asyncio.sleep(3600 if wrong.kind == "hangs" else 0)
             return
-        answer = device.handle(session, line)
+        if wrong and wrong.kind == "refuses":
+            device.received.append(line)
+        answer = device.unknown if wrong and wrong.kind == "refuses" else device.handle(session, line)
+        if wrong and wrong.kind == "loses_after":
+            process.channel.get_connection().abort()
+            return
         if answer is None:
             break
-        if fault and fault.command == line:
-            answer = _spoilt(answer, fault.kind)
-        if fault and fault.command == line and fault.kind == "pages":
+        if wrong:
+            answer = _spoilt(answer, wrong.kind)
+        if wrong and wrong.kind == "pages":
             process.stdout.write(answer.replace("\n", "\r\n") + "\r\n --More-- ")
             await asyncio.sleep(3600)
         text = answer.replace("\r\n", "\n").replace("\n", "\r\n").rstrip("\r\n")
         session["pages"] = device.pages(text)
         _turn(process, device, session)
+    device.left(session)
     process.exit(0)
 
 

@@ -45,6 +45,7 @@ def _place(tree: Tree, router: str, address: str, families: t.Sequence[str]) -> 
 
 
 def _inbound(wish: Neighbour) -> list[tuple[str, str]]:
+    """Lines, and what a line begins with that each takes the place of."""
     if wish.local_preference is None:
         return []
     return [(f"set local-preference {wish.local_preference}", "set local-preference ")]
@@ -64,12 +65,20 @@ def _direction(
 ) -> list[Line]:
     attached = f"neighbor {address} route-map {name} {direction}"
     section = tree[place[0]] if len(place) == 1 else tree[place[0]].get(place[1], {})
-    pattern = re.compile(rf"neighbor {re.escape(address)} route-map (?P<name>\S+) {direction}$")
-    foreign = next((match["name"] for match in map(pattern.match, section) if match and match["name"] != name), "")
+    names = [address, *(text.split()[-1] for text in (*tree[place[0]], *section)
+                        if re.match(rf"neighbor {re.escape(address)} (peer[- ]group|inherit peer-policy) \S+$", text))]
+    whose = "|".join(map(re.escape, names))
+    pattern = re.compile(rf"neighbor (?P<whose>{whose}) route-map (?P<name>\S+) {direction}$")
+    there = filter(None, map(pattern.match, (*section, *tree[place[0]])))
+    foreign = next((match for match in there if match["name"] != name), None)
+    entry = f"route-map {name} permit 10"
     if absent:
-        return [Line(place, attached, absent=True), Line((), f"route-map {name} permit 10", absent=True)]
+        ours = [text for text in tree.get(entry, {}) if any(text.startswith(begin) for _text, begin in sets)]
+        if len(ours) < len(tree.get(entry, {})):
+            return [Line((entry,), text, absent=True) for text in ours]
+        return [Line(place, attached, absent=True), Line((), entry, absent=True)]
     if foreign:
-        raise WishError(f"neighbor {address} has route-map {foreign} {direction} already, which is not ours: put "
-                        f"'{sets[0][0]}' into it by hand, or take it off the neighbor")
-    entry = (f"route-map {name} permit 10",)
-    return [*(Line(entry, text, re.escape(begin)) for text, begin in sets), Line(place, attached)]
+        raise WishError(f"neighbor {foreign['whose']} has route-map {foreign['name']} {direction} already, which is "
+                        f"not ours: put '{sets[0][0]}' into it by hand, or take it off the neighbor")
+    return [*(Line((entry,), text, re.escape(begin), removes="prepend" in begin) for text, begin in sets),
+            Line(place, attached)]

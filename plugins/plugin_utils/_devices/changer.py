@@ -4,12 +4,13 @@
 # PRIVATE: used by this collection only, may change without notice.
 """Changes of a device's configuration: planned offline, applied under a timer where there is one, or taken back.
 
-``plan`` only reads. ``apply`` sends; whatever fails, the device is brought back to where it was, by its own timer or by
-the inverse that is held here, and the error says which. ``confirm`` keeps the change, ``revert`` does not.
+Whatever fails, the device is brought back to where it was: by its own means, by the inverse that is held here, or by
+its timer where it cannot be reached any more; the error says which.
 """
 
 from __future__ import annotations
 
+import time
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.config_tree import ConfigPlan
@@ -17,6 +18,8 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.dialect 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.failures import DeviceError, Rejected
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.session import Session
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.wishes import WishError, Wishes
+
+MARGIN = 15  # seconds that confirming may take
 
 
 class ChangeFailed(DeviceError):
@@ -46,50 +49,101 @@ class ConfigDialect(t.Protocol):
     def refresh(self, session: Session, wishes: Wishes) -> None:
         """What makes neighbours hear of it (a soft reset of BGP)."""
 
-    def revert(self, session: Session, planned: ConfigPlan) -> None:
-        """Take the lines back, by the device's own means where there are some."""
+    def withdraw(self, session: Session) -> str:
+        """Have the device take an unconfirmed change back by its own means; which, in words, or empty without any.
 
-    def confirm(self, session: Session, save: bool) -> None:
-        """Keep the change, and write it to where it survives a reload."""
+        The session is where commands are given after it.
+        """
+
+    def undo(self, session: Session, planned: ConfigPlan) -> None:
+        """Send the inverse."""
+
+    def confirm(self, session: Session) -> None:
+        """Keep the change; raises Rejected where the device has taken it back meanwhile."""
+
+    def save(self, session: Session) -> None:
+        """Write the configuration to where it survives a reload; nothing where ``confirm`` does that."""
 
 
 def read_plan(session: Session, config: ConfigDialect, wishes: Wishes) -> ConfigPlan:
     """What would be sent; only questions are asked. Raises WishError and DeviceError."""
-    running = config.running(session)
-    return config.plan(running, wishes)
+    return config.plan(config.running(session), wishes)
 
 
-def change(session: Session, config: ConfigDialect, wishes: Wishes, planned: ConfigPlan, seconds: int) -> None:
-    """Apply a plan, and see that the device has it; raises ChangeFailed, after which the device is as it was.
-
-    The change waits for ``confirm``, within ``seconds`` where the device has a timer.
-    """
+def look_whether(session: Session, config: ConfigDialect, allow_without_timer: bool) -> None:
+    """Raise WishError where the device should not be changed now; only questions are asked."""
+    if not allow_without_timer and not config.has_timer(session):
+        raise WishError(f"{session.login.where}: the device would not take an unconfirmed change back by itself; "
+                        "set its archive up (archive, path), or set allow_without_timer. Nothing was sent")
     why = config.why_not_now(session)
     if why:
         raise WishError(f"{session.login.where}: {why}; nothing was sent")
+
+
+def make(
+    session: Session, config: ConfigDialect, wishes: Wishes, planned: ConfigPlan, seconds: int,
+    prove: t.Callable[[float], str], save: bool = True,
+) -> None:
+    """Apply a plan, see that the device has it, have it proven, keep it; raises ChangeFailed, which says how it went.
+
+    ``prove`` is given the seconds that are left until the timer runs out; it returns why it is no proof, or nothing.
+    """
+    started, keeping = time.monotonic(), False
     try:
         config.apply(session, planned, seconds)
         left = config.plan(config.running(session), wishes)
         if left.changed:
             raise Rejected(f"{session.login.where}: the device does not have {left.lines[-1]!r} after the change")
         config.refresh(session, wishes)
+        failed = prove(max(10.0, seconds - MARGIN - (time.monotonic() - started)))
+        if failed:
+            raise Rejected(f"{session.login.where}: the proof failed: {failed}")
+        config.confirm(session)
+        keeping = save
+        if save:
+            config.save(session)
     except DeviceError as error:
-        raise ChangeFailed(f"{error}. {take_back(session, config, wishes, planned)}") from error
+        back = take_back(session, config, wishes, planned)
+        raise ChangeFailed(f"{error}. {back}{_saved_again(session, config) if keeping else ''}") from error
 
 
 def take_back(session: Session, config: ConfigDialect, wishes: Wishes, planned: ConfigPlan) -> str:
     """Bring the device back; returns how that went, in words."""
+    by_hand = f"These lines take the change back: {' / '.join(planned.inverse)}"
+    how = unheard = ""
     try:
-        config.revert(session, planned)
-        running = config.running(session)
-        config.refresh(session, wishes)
+        if session.lost:
+            session.reopen()
+        how = config.withdraw(session)
+        if not _as_it_was(session, config, wishes, planned):
+            config.undo(session, planned)
+            how = "the lines that undo it"
+        try:
+            config.refresh(session, wishes)
+        except Rejected as error:
+            unheard = f"; its neighbours may not have heard of it ({error})"
+        if not _as_it_was(session, config, wishes, planned):
+            return f"The device is NOT as it was. {by_hand}"
     except DeviceError as error:
-        return (f"The device could not be asked to take it back ({error}). A timer that was armed does; without one "
-                f"the change may stand in part. These lines take it back: {' / '.join(planned.inverse)}")
-    still = config.plan(running, wishes).lines
-    if still != planned.lines:
-        return "The device is NOT as it was: these lines take the change back: " + " / ".join(planned.inverse)
-    return "The device is as it was"
+        if how:
+            return f"The device took it back by {how}, but could not be read again ({error}). {by_hand}"
+        return (f"The device could not be asked to take it back ({error}). A timer that was armed does that; without "
+                f"one the change may stand in part. {by_hand}")
+    return f"The device is as it was{f', by {how}' if how else ''}{unheard}"
+
+
+def _as_it_was(session: Session, config: ConfigDialect, wishes: Wishes, planned: ConfigPlan) -> bool:
+    now = read_plan(session, config, wishes)
+    return (now.lines, now.before) == (planned.lines, planned.before)
+
+
+def _saved_again(session: Session, config: ConfigDialect) -> str:
+    """The saving went wrong, perhaps half-way: what was taken back is saved once more."""
+    try:
+        config.save(session)
+    except DeviceError as error:
+        return f". What it starts with may still hold the change, it could not be saved again ({error})"
+    return ", and saved so"
 
 
 def config_of(dialect: Dialect) -> ConfigDialect:

@@ -13,27 +13,30 @@ from __future__ import annotations
 
 import re
 
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices import words
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.bgp_lines import neighbour_lines
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_pbr import numbered, policy_lines
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.config_tree import (
     ConfigPlan,
     Line,
     Tree,
+    interface_section,
     parse,
     plan,
 )
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.failures import Rejected
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.failures import DeviceError, Rejected
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.session import Session
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.wishes import (
-    PREFIX,
-    Policy,
+    Neighbour,
     ReversePath,
     WishError,
     Wishes,
 )
 
-_BGP_FAMILIES = ("?", "address-family ipv4", "address-family ipv4 unicast")
 _NUMBERED = re.compile(r"^(\s+)\d+ (permit|deny) ", re.M)  # entries of access lists, as newer images show them
+_BANNER = re.compile(r"^banner \S+ (\^C|\S).*?\1$", re.M | re.S)  # what anybody may have written
+_PROBE = re.compile(r"^ {2,}(frequency|timeout|threshold) ", re.M)  # some images show them below the probe's kind
+_PORT = re.compile(r"permit (tcp|udp) .* eq \S+$", re.M)
+_PENDING = "show archive config rollback timer"
 
 
 class CiscoIosConfig:
@@ -42,17 +45,20 @@ class CiscoIosConfig:
     title = "Cisco IOS and IOS-XE"
 
     def running(self, session: Session) -> str:
-        return _NUMBERED.sub(r"\1\2 ", session.ask("show running-config", 120))
+        text = session.ask("show running-config", 120)
+        if not text.rstrip().endswith("\nend"):
+            raise DeviceError(f"{session.login.where}: the running configuration has no 'end': it was cut off")
+        text = _PROBE.sub(r" \1 ", _NUMBERED.sub(r"\1\2 ", _BANNER.sub("", text)))
+        return _PORT.sub(lambda match: numbered(match[0]), text)
 
     def plan(self, running: str, wishes: Wishes) -> ConfigPlan:
         tree = parse(running)
         found: list[Line] = []
         for check in wishes.reverse_path:
-            found += _check_lines(tree, check, wishes.absent)
-        for policy in wishes.policies:
-            found += _policy_lines(tree, policy, wishes.absent)
+            found += check_lines(tree, check, wishes.absent)
+        found += policy_lines(tree, wishes.policies, wishes.absent)
         for neighbour in wishes.neighbours:
-            found += neighbour_lines(tree, neighbour, _BGP_FAMILIES, wishes.absent)
+            found += neighbour_lines(tree, neighbour, families(tree, neighbour), wishes.absent)
         return plan(running, found)
 
     def has_timer(self, session: Session) -> bool:
@@ -63,109 +69,79 @@ class CiscoIosConfig:
 
     def why_not_now(self, session: Session) -> str:
         try:
-            answer = session.ask("show archive config rollback timer")
+            answer = session.ask(_PENDING)
         except Rejected:
             return ""
-        waits = answer.strip() and "No Rollback Confirmed Change pending" not in answer
-        return f"another change waits for its confirmation ({' '.join(answer.split())[:120]})" if waits else ""
+        return f"another change waits for its confirmation ({' '.join(answer.split())[:120]})" if _waits(answer) else ""
 
     def apply(self, session: Session, planned: ConfigPlan, seconds: int) -> None:
-        """The timer counts whole minutes, from 1 to 120."""
-        timer = f" revert timer {min(120, max(1, -(-seconds // 60)))}" if self.has_timer(session) else ""
-        session.type(f"configure terminal{timer}")
+        """The timer counts whole minutes, from 1 to 120. It is seen to run before the first line is sent."""
+        if self.has_timer(session):
+            session.type(f"configure terminal revert timer {min(120, max(1, -(-seconds // 60)))}")
+            answer = session.type(f"do {_PENDING}")
+            if not _waits(answer):
+                said = " ".join(answer.split())[:120]
+                raise Rejected(f"{session.login.where}: the timer does not run ({said})", answer)
+        else:
+            session.type("configure terminal")
         for line in planned.lines:
             session.type(line)
         session.type("end")
 
     def refresh(self, session: Session, wishes: Wishes) -> None:
         for one in wishes.neighbours:
+            family = "bgp ipv6 unicast" if ":" in one.address else "ip bgp"
             for direction in (["in"] if one.local_preference is not None else []) + (
                     ["out"] if one.prepend or one.med is not None else []):
-                session.type(f"clear ip bgp {one.address} soft {direction}")
+                session.type(f"clear {family} {one.address} soft {direction}")
 
-    def revert(self, session: Session, planned: ConfigPlan) -> None:
+    def withdraw(self, session: Session) -> str:
         session.leave_configuration("end")
-        if self.has_timer(session) and self.why_not_now(session):
-            session.type("configure revert now")
-            return
+        if not (self.has_timer(session) and self.why_not_now(session)):
+            return ""
+        session.type("configure revert now", 120)
+        return "'configure revert now'"
+
+    def undo(self, session: Session, planned: ConfigPlan) -> None:
         session.type("configure terminal")
         for line in planned.inverse:
             session.type(line, tolerant=True)
         session.type("end")
 
-    def confirm(self, session: Session, save: bool) -> None:
-        if self.has_timer(session) and self.why_not_now(session):
-            session.type("configure confirm")
-        if save:
-            session.type("write memory", patience=120)
+    def confirm(self, session: Session) -> None:
+        if not self.has_timer(session):
+            return
+        if not self.why_not_now(session):
+            raise Rejected(f"{session.login.where}: the timer ran out before the change was confirmed")
+        session.type("configure confirm")
+
+    def save(self, session: Session) -> None:
+        session.type("write memory", 120)
 
 
-def interface_section(tree: Tree, name: str) -> str:
-    """The section of an interface; raises WishError with those that there are."""
-    section = f"interface {name}"
-    if section not in tree:
-        there = [text.split(" ", 1)[1] for text in tree if text.startswith("interface ")]
-        raise WishError(f"the device has no interface {name!r}; it has {', '.join(there) or 'none'}")
-    return section
+def _waits(answer: str) -> bool:
+    return bool(answer.strip()) and "no rollback confirmed change pending" not in answer.lower()
 
 
-def _check_lines(tree: Tree, check: ReversePath, absent: bool) -> list[Line]:
+def families(tree: Tree, wish: Neighbour) -> tuple[str, ...]:
+    """The sections in which the neighbour may be; "?" stands for the router's own. Raises WishError."""
+    if ":" not in wish.address:
+        return "?", "address-family ipv4", "address-family ipv4 unicast"
+    router = tree.get(f"router bgp {wish.asn}", {})
+    there = tuple(text for text in router if re.match(r"address-family ipv6( unicast)?$", text))
+    if not there:
+        raise WishError(f"'router bgp {wish.asn}' has no address-family ipv6, in which {wish.address} would be")
+    return there
+
+
+def check_lines(tree: Tree, check: ReversePath, absent: bool) -> list[Line]:
+    """What an interface exempts by a list, and whether it hears itself, stays as it is."""
     section = interface_section(tree, check.interface)
+    there = [text for text in tree[section] if text.startswith("ip verify unicast ")]
     if absent or check.mode == "off":
-        return [Line((section,), text, absent=True) for text in tree[section] if text.startswith("ip verify unicast ")]
+        return [Line((section,), text, absent=True) for text in there]
     via = "rx" if check.mode == "strict" else "any"
     allow = " allow-default" if check.allow_default else ""
-    return [Line((section,), f"ip verify unicast source reachable-via {via}{allow}", "ip verify unicast ")]
-
-
-def _policy_lines(tree: Tree, policy: Policy, absent: bool) -> list[Line]:
-    section = interface_section(tree, policy.interface)
-    name = f"{PREFIX}{policy.interface.replace('/', '_')}"
-    on_interface = f"ip policy route-map {name}"
-    foreign = next((text for text in tree[section] if text.startswith("ip policy route-map ") and text != on_interface),
-                   "")
-    if foreign and not absent:
-        raise WishError(f"interface {policy.interface} has '{foreign}' already, which is not ours: put the policy into "
-                        "that route-map by hand, or take it off the interface")
-    sequence = _sequence(tree, name, policy.label)
-    entry = f"route-map {name} permit {sequence}"
-    if absent:
-        others = [text for text in tree if text.startswith(f"route-map {name} ") and text != entry]
-        off = [] if others else [Line((section,), on_interface, absent=True)]
-        return [*off, Line((), entry, absent=True), Line((), f"ip access-list extended {policy.label}", absent=True)]
-    matched = (f"ip access-list extended {policy.label}",)
-    return [
-        *(Line(matched, text) for text in _entries(policy)),
-        Line((entry,), f"match ip address {policy.label}"),
-        Line((entry,), f"set ip next-hop {policy.next_hop}", "set ip next-hop ", removes=True),
-        Line((section,), on_interface),
-    ]
-
-
-def _sequence(tree: Tree, name: str, label: str) -> int:
-    """The number of the entry that matches the label; else the next one."""
-    taken = []
-    for text, section in tree.items():
-        match = re.match(rf"route-map {re.escape(name)} permit (\d+)$", text)
-        if match:
-            if f"match ip address {label}" in section:
-                return int(match[1])
-            taken.append(int(match[1]))
-    return max(taken, default=0) + 10
-
-
-def _entries(policy: Policy) -> list[str]:
-    """Entries of an access list, with wildcard masks."""
-    found = []
-    for source in policy.sources or ("any",):
-        for destination in policy.destinations or ("any",):
-            base = f"permit {policy.protocol or 'ip'} {_endpoint(source)} {_endpoint(destination)}"
-            found += [f"{base} eq {port}" for port in policy.dports] or [base]
-    return found
-
-
-def _endpoint(prefix: str) -> str:
-    if prefix == "any":
-        return "any"
-    address, _slash, length = prefix.partition("/")
-    return f"host {address}" if length == "32" else f"{address} {words.wildcard(int(length))}"
+    match = re.match(r"ip verify unicast source reachable-via (?:rx|any)(?: allow-default)?(.*)", " ".join(there))
+    kept = match[1] if match else ""
+    return [Line((section,), f"ip verify unicast source reachable-via {via}{allow}{kept}", "ip verify unicast ")]

@@ -55,10 +55,12 @@ class CiscoIos(Dialect):
     capabilities = Capabilities(timed_revert=True)
     errors = re.compile(
         r"^% ?(Invalid|Incomplete|Ambiguous|Unrecognized|Bad|Unknown|Error|Incorrect|VRF .*does not exist"
-        r"|IP routing table .* does not exist)|^ERROR:|Command rejected|not authorized", re.M | re.I)
+        r"|IP routing table .* does not exist)|^ERROR:|Command rejected|not authorized"
+        r"|cannot be modified|^% ?Turn config archive on", re.M | re.I)
     reading = re.compile(
         r"show (?!tech|.*\| *(redirect|append|tee))[^|>\n]*(\| (include|section|begin|exclude) [^>\n]*)?")
 
+    modes = r"(\([^)\s]*\))?#"
     config = CiscoIosConfig()
 
     def software(self, asking: Asking) -> str:

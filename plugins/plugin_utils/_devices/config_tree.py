@@ -13,6 +13,8 @@ import dataclasses
 import re
 import typing as t
 
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.wishes import WishError
+
 Path = tuple[str, ...]
 
 
@@ -21,7 +23,7 @@ class Line:
     """A line that shall be in the configuration, under its parents; or shall not be there (``absent``).
 
     ``replaces``: what a line beside it begins with that it takes the place of; such a line is removed only where the
-    platform does not do that by itself (``removes``).
+    platform does not do that by itself (``removes``). ``off``: what takes the line away, where "no" before it does not.
     """
 
     parents: Path
@@ -29,6 +31,11 @@ class Line:
     replaces: str = ""
     removes: bool = False
     absent: bool = False
+    off: str = ""
+
+    @property
+    def negation(self) -> str:
+        return self.off or negated(self.text)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,6 +81,16 @@ def find(tree: Tree, path: Path) -> Tree | None:
     return tree
 
 
+def interface_section(tree: Tree, name: str) -> str:
+    """The section of an interface; raises WishError with those that there are."""
+    there = [text for text in tree if text.startswith("interface ")]
+    for text in there:
+        if text.split()[1] == name:
+            return text
+    raise WishError(f"the device has no interface {name!r}; it has "
+                    f"{', '.join(text.split()[1] for text in there) or 'none'}")
+
+
 def plan(running: str, wanted: t.Sequence[Line]) -> ConfigPlan:
     """What brings the lines about, one section after another, in their order."""
     tree, after = parse(running), parse(running)
@@ -98,7 +115,7 @@ def _one(tree: Tree, line: Line, sent: list[tuple[Path, str]], undo: list[tuple[
     if line.absent:
         if section is not None and line.text in section:
             kept = _flattened(section.pop(line.text), (*line.parents, line.text))
-            sent.append((line.parents, negated(line.text)))
+            sent.append((line.parents, line.negation))
             undo += [*reversed(kept), (line.parents, line.text)]
         return
     if section is None:
@@ -110,16 +127,18 @@ def _one(tree: Tree, line: Line, sent: list[tuple[Path, str]], undo: list[tuple[
         sent.append((line.parents, ""))  # a section that has no lines yet is made all the same
     if line.text in section:
         return
+    new = any((line.parents[:number], negated(line.parents[number])) in undo for number in range(len(line.parents)))
     old = [text for text in section if line.replaces and re.match(line.replaces, text)]
     for text in old:
         del section[text]
         if line.removes:
             sent.append((line.parents, negated(text)))
-        undo.append((line.parents, text))
+        if not new:
+            undo.append((line.parents, text))
     section[line.text] = {}
     sent.append((line.parents, line.text))
-    if not old:
-        undo.append((line.parents, negated(line.text)))
+    if not new and (line.removes or not old):  # what goes with its section is not taken back by itself
+        undo.append((line.parents, line.negation))
 
 
 def negated(text: str) -> str:

@@ -118,6 +118,9 @@ class Dialect:
     # Commands that concern this session alone, such as the width of its screen; sent before and after all others.
     opening: t.ClassVar[tuple[str, ...]] = ()
     closing: t.ClassVar[tuple[str, ...]] = ()
+    # What follows the device's name in a prompt, in the modes in which a configuration is typed; without it the prompt
+    # is the same in all modes.
+    modes: t.ClassVar[str] = ""
     connect_options: t.ClassVar[t.Mapping[str, t.Any]] = {}
     # The form of session keys, which says what a reply must have in common with its request beside the addresses:
     # "interface", "zone", "none" (nothing), or "" where the platform does not keep sessions (a router).

@@ -21,6 +21,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.config_t
     parse,
     plan,
 )
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.failures import Rejected
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.session import Session
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.wishes import PREFIX, Policy, WishError, Wishes
 
@@ -42,6 +43,8 @@ class FrrConfig:
         tree = parse(running)
         found: list[Line] = []
         for policy in wishes.policies:
+            if policy.verify:
+                raise WishError(f"policy {policy.name}: verify is for Cisco IOS; FRRouting watches next hops itself")
             found += _policy_lines(tree, policy, wishes.absent)
         for neighbour in wishes.neighbours:
             family = f"address-family ipv{6 if ':' in neighbour.address else 4} unicast"
@@ -66,14 +69,20 @@ class FrrConfig:
             for direction in ("in", "out"):
                 session.type(f"vtysh -c 'clear bgp {one.address} soft {direction}'")
 
-    def revert(self, session: Session, planned: ConfigPlan) -> None:
+    def withdraw(self, session: Session) -> str:
         self._disarm(session)
+        return ""
+
+    def undo(self, session: Session, planned: ConfigPlan) -> None:
         session.type(_vtysh(planned.inverse), tolerant=True)
 
-    def confirm(self, session: Session, save: bool) -> None:
+    def confirm(self, session: Session) -> None:
+        if not self.why_not_now(session):
+            raise Rejected(f"{session.login.where}: the timer ran out before the change was confirmed")
         self._disarm(session)
-        if save:
-            session.type("vtysh -c 'write memory'")
+
+    def save(self, session: Session) -> None:
+        session.type("vtysh -c 'write memory'")
 
     def _disarm(self, session: Session) -> None:
         """End the process that waits, by its number and its session: what it would run is its own child."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import codecs
 import dataclasses
+import re
 import time
 import typing as t
 
@@ -162,31 +163,50 @@ class Session:
 
         Raises NotReadOnly where the session may only read (nothing was sent), Rejected and DeviceError.
         """
-        if self.read_only:
+        if self.read_only or "\n" in line:
             raise NotReadOnly(f"{self.login.where}: this session may only read; {self.clean(line)!r} was not sent")
-        answer = self._send(line, patience, echo=False)
+        prompt = rf"(?m)^{re.escape(self._connection.base_prompt)}{self.dialect.modes}" if self.dialect.modes else None
+        answer = self._send(line, patience, echo=False, until=prompt)
         refused = self.dialect.errors.search(answer)
         if refused and not tolerant:
             said = " ".join(answer[refused.start():].split())
             raise Rejected(f"{self.login.where}: {self.clean(line)!r} was refused: {self.clean(said)[:200]}", answer)
         return answer
 
-    def leave_configuration(self, line: str) -> None:
+    def leave_configuration(self, *lines: str) -> None:
         """Go back to where commands are given, wherever the session stands."""
-        if self._connection.check_config_mode():
+        try:
+            inside = self._connection.check_config_mode()
+        except Exception as error:
+            raise explain(error, self.login.where, lines[0]) from error
+        for line in lines if inside else ():
             self.type(line, tolerant=True)
+
+    @property
+    def lost(self) -> bool:
+        """Whether the device owes an answer, or has gone."""
+        return self._silent
+
+    def reopen(self) -> None:
+        """Log in once more, after the session was lost; raises DeviceError."""
+        self.close()
+        other = Session.open(self.login, self.dialect, self.read_only)
+        self.sent += other.sent
+        self._connection, self._heard, self._silent = other._connection, "", False
+        self._listen()
 
     def clean(self, text: str) -> str:
         """The text without secrets."""
         return redacted(text, self.login.secrets)
 
-    def _send(self, command: str, patience: float, echo: bool = True) -> str:
-        """``echo``: wait for the command to come back first; a long line comes back in pieces."""
+    def _send(self, command: str, patience: float, echo: bool = True, until: str | None = None) -> str:
+        """``echo``: wait for the command to come back first; a long line comes back in pieces. ``until``: the prompt,
+        where it may be another after the command than before."""
         self.sent.append(self.clean(command))
         patience = min(patience, self.login.patience or patience)
         try:
             answer = self._connection.send_command(command, read_timeout=patience, strip_prompt=True,
-                                                   strip_command=True, cmd_verify=echo)
+                                                   strip_command=True, cmd_verify=echo, expect_string=until)
         except Exception as error:
             self._silent = self.clean(command)
             if any(pager in self._heard.rpartition("\n")[2] for pager in _PAGER):

@@ -35,6 +35,7 @@ class Policy:
     protocol: str = ""
     dports: tuple[int, ...] = ()
     symmetric_return: bool = False
+    verify: bool = False  # use the next hop only while it answers
 
     @property
     def label(self) -> str:
@@ -111,7 +112,7 @@ def _policy(item: t.Mapping[str, t.Any], where: str) -> Policy:
         raise WishError(f"{where}: neither sources nor destinations: a policy for every packet would also take the "
                         "session that it is made over; name what it is for")
     return Policy(item["name"], _interface(item["interface"], where), next_hop, sources, destinations, protocol, dports,
-                  bool(item.get("symmetric_return")))
+                  bool(item.get("symmetric_return")), bool(item.get("verify")))
 
 
 def _check(item: t.Mapping[str, t.Any], where: str) -> ReversePath:
@@ -123,6 +124,8 @@ def _neighbour(item: t.Mapping[str, t.Any], where: str) -> Neighbour:
                       item.get("prepend"), item.get("med"))
     if found.local_preference is None and found.prepend is None and found.med is None:
         raise WishError(f"{where}: nothing is asked of {found.address}: give local_preference, prepend or med")
+    if found.prepend == 0:
+        raise WishError(f"{where}.prepend: 0 times is not at all: leave it out, or take it away by state absent")
     for name, value, most in (("local_preference", found.local_preference, 2**32 - 1), ("med", found.med, 2**32 - 1),
                               ("prepend", found.prepend, 10), ("asn", found.asn, 2**32 - 1)):
         if value is not None and not 0 <= value <= most:
