@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices import arista_policy, indented_lines, words
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.arista_config import AristaConfig
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.arista_routes import (
     document,
     read_tables,
@@ -44,6 +45,9 @@ class AristaEos(Dialect):
         r"^% ?(Invalid|Incomplete|Ambiguous|Unrecognized|Unavailable|Authorization|Error|This is an unconverted|VRF)"
         r"|^% .*(not supported|denied|does not exist)|Command authorization", re.M | re.I)
     reading = re.compile(r"show (?!tech)[^|>\n]*( \| json| \| (include|section|begin|exclude) [^|>\n]*)?")
+
+    modes = r"(\([^)\s]*\))?#"
+    config = AristaConfig()
 
     def software(self, asking: Asking) -> str:
         try:
