@@ -34,7 +34,8 @@ attributes:
   check_mode:
     support: full
     details:
-      - Nothing but questions is sent; RV(sent) lists them.
+      - Nothing but questions is sent; RV(sent) lists them. One is whether another change waits for its confirmation.
+      - That somebody has uncommitted changes on Junos is seen when the change is made, before its first line.
   diff_mode:
     support: full
   idempotent:
@@ -42,7 +43,7 @@ attributes:
   platform:
     platforms: all
     details:
-      - Cisco IOS and IOS-XE, Arista EOS, and FRRouting.
+      - Cisco IOS and IOS-XE, Arista EOS, Juniper Junos, and FRRouting.
 options:
   platform:
     description:
@@ -59,7 +60,8 @@ options:
         type: str
         required: true
       interface:
-        description: The interface by which packets arrive, as the device writes it.
+        description:
+          - The interface by which packets arrive, as the device writes it; on Junos with its unit, as V(ge-0/0/1.0).
         type: str
         required: true
       next_hop:
@@ -103,11 +105,13 @@ options:
         choices: ["off", loose, strict]
         required: true
       allow_default:
-        description: Whether a source that only the default route leads to passes.
+        description: Whether a source that only the default route leads to passes. On Junos it always does.
         type: bool
         default: false
   bgp:
-    description: What a neighbor is told, or is thought of. By route-maps of our own on it.
+    description:
+      - What a neighbor is told, or is thought of. By a route-map (on Junos a policy-statement) of our own on it.
+      - Where it has one of somebody else, or inherits one from its group, the task fails by name.
     type: list
     elements: dict
     suboptions:
@@ -136,7 +140,7 @@ options:
   confirm_within:
     description:
       - Seconds after which the device takes an unconfirmed change back by itself, where it can. At least 30; Cisco IOS
-        counts whole minutes.
+        and Junos count whole minutes.
     type: int
     default: 300
   proof:

@@ -25,6 +25,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.junos_an
     leaf,
     units,
 )
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.junos_config import JunosConfig
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.junos_pairs import read_cluster, read_vrrp
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.junos_routes import (
     balancing,
@@ -52,6 +53,9 @@ class JuniperJunos(Dialect):
     reading = re.compile(
         r"show [\w ./:*-]+"
         rf"( \| (display (json|set|inheritance( no-comments)?)|{_MATCH}|last \d+|no-more))*")
+
+    modes = r"[>#]"
+    config = JunosConfig()
 
     def software(self, asking: Asking) -> str:
         text = asking.ask("show version")

@@ -14,7 +14,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.dialect 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.junos_answers import configuration, units
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.set_lines import at, value
 
-_PORTS = {"http": 80, "https": 443, "ssh": 22, "telnet": 23, "domain": 53, "smtp": 25, "ftp": 21, "ftp-data": 20,
+PORTS = {"http": 80, "https": 443, "ssh": 22, "telnet": 23, "domain": 53, "smtp": 25, "ftp": 21, "ftp-data": 20,
           "bgp": 179, "snmp": 161, "ntp": 123, "syslog": 514, "tftp": 69, "dhcp": 67, "bootps": 67, "bootpc": 68,
           "ldap": 389, "radius": 1812, "radacct": 1813, "imap": 143, "pop3": 110, "snmptrap": 162, "tacacs": 49}
 _STEER = ("routing-instance", "next-ip", "next-ip6", "next-interface")
@@ -162,8 +162,8 @@ def _listed(asking: Asking, more: Dict, unknown: list[str]) -> list[tuple[str, b
 
 def _port(one: Dict, place: str, more: Dict, unknown: list[str]) -> None:
     for text in more:
-        low, _dash, high = text.partition("-") if text not in _PORTS else (text, "", "")
-        numbers = [int(part) if part.isdigit() else _PORTS.get(part) for part in (low, high or low)]
+        low, _dash, high = text.partition("-") if text not in PORTS else (text, "", "")
+        numbers = [int(part) if part.isdigit() else PORTS.get(part) for part in (low, high or low)]
         if None in numbers:
             unknown.append(f"port {text}")
         else:

@@ -165,8 +165,7 @@ class Session:
         """
         if self.read_only or "\n" in line:
             raise NotReadOnly(f"{self.login.where}: this session may only read; {self.clean(line)!r} was not sent")
-        prompt = rf"(?m)^{re.escape(self._connection.base_prompt)}{self.dialect.modes}" if self.dialect.modes else None
-        answer = self._send(line, patience, echo=False, until=prompt)
+        answer = self._send(line, patience, echo=False)
         refused = self.dialect.errors.search(answer)
         if refused and not tolerant:
             said = " ".join(answer[refused.start():].split())
@@ -199,9 +198,10 @@ class Session:
         """The text without secrets."""
         return redacted(text, self.login.secrets)
 
-    def _send(self, command: str, patience: float, echo: bool = True, until: str | None = None) -> str:
-        """``echo``: wait for the command to come back first; a long line comes back in pieces. ``until``: the prompt,
-        where it may be another after the command than before."""
+    def _send(self, command: str, patience: float, echo: bool = True) -> str:
+        """``echo``: wait for the command to come back first; a long line comes back in pieces."""
+        modes = self.dialect.modes  # the prompt may be another after the command than before
+        until = rf"(?m)^{re.escape(self._connection.base_prompt)}{modes}" if modes else None
         self.sent.append(self.clean(command))
         patience = min(patience, self.login.patience or patience)
         try:
