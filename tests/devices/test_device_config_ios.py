@@ -105,9 +105,14 @@ def test_a_policy_that_changes_keeps_nothing_of_the_old_one(edge: Changing) -> N
     edge.device.running["track 902 ip sla 77 reachability"] = {}  # somebody else's
     edge.device.startup = copy.deepcopy(edge.device.running)
     moved = {**PARTNER, "next_hop": "203.0.113.5", "dports": [443, 8443], "verify": True}
-    with pytest.raises(ChangeFailed, match="as it was"):
+    with pytest.raises(ChangeFailed, match="as it was, by 'configure revert now'"):
         edge.run(policies=[moved], prove=lambda _left: "no answer")
     assert edge.device.running == edge.device.startup
+    archive, before = edge.device.running.pop("archive"), copy.deepcopy(edge.device.running)
+    with pytest.raises(ChangeFailed, match="as it was, by the lines that undo it"):
+        edge.run(policies=[moved], prove=lambda _left: "no answer", without_timer=True)
+    assert edge.device.running == before
+    edge.device.running["archive"] = archive
     edge.run(policies=[moved])
     tree = edge.device.running
     assert list(tree["ip access-list extended NPS-partner"]) == [

@@ -133,8 +133,10 @@ def take_back(session: Session, config: ConfigDialect, wishes: Wishes, planned: 
 
 
 def _as_it_was(session: Session, config: ConfigDialect, wishes: Wishes, planned: ConfigPlan) -> bool:
+    """Entries of our lists only permit: where one is put back behind another it is the same list."""
     now = read_plan(session, config, wishes)
-    return (now.lines, now.before) == (planned.lines, planned.before)
+    return (sorted(now.lines), sorted(now.before.splitlines())) == (
+        sorted(planned.lines), sorted(planned.before.splitlines()))
 
 
 def _saved_again(session: Session, config: ConfigDialect) -> str:
