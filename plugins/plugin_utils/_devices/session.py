@@ -12,7 +12,6 @@ from __future__ import annotations
 import codecs
 import dataclasses
 import re
-import time
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.dialect import Dialect
@@ -184,14 +183,14 @@ class Session:
     @property
     def lost(self) -> bool:
         """Whether the device owes an answer, or has gone."""
-        return self._silent
+        return bool(self._silent)
 
     def reopen(self) -> None:
         """Log in once more, after the session was lost; raises DeviceError."""
         self.close()
         other = Session.open(self.login, self.dialect, self.read_only)
         self.sent += other.sent
-        self._connection, self._heard, self._silent = other._connection, "", False
+        self._connection, self._heard, self._silent, self._lost = other._connection, "", "", None
         self._listen()
 
     def clean(self, text: str) -> str:
@@ -256,8 +255,3 @@ def _visibly(receive: t.Callable[[int], bytes]) -> t.Callable[[int], bytes]:
                 return text.encode()
 
     return recv
-
-
-def pause(seconds: float) -> None:
-    """Between two readings of a counter."""
-    time.sleep(seconds)
