@@ -15,8 +15,8 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.junos_an
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.set_lines import at, value
 
 PORTS = {"http": 80, "https": 443, "ssh": 22, "telnet": 23, "domain": 53, "smtp": 25, "ftp": 21, "ftp-data": 20,
-          "bgp": 179, "snmp": 161, "ntp": 123, "syslog": 514, "tftp": 69, "dhcp": 67, "bootps": 67, "bootpc": 68,
-          "ldap": 389, "radius": 1812, "radacct": 1813, "imap": 143, "pop3": 110, "snmptrap": 162, "tacacs": 49}
+         "bgp": 179, "snmp": 161, "ntp": 123, "syslog": 514, "tftp": 69, "dhcp": 67, "bootps": 67, "bootpc": 68,
+         "ldap": 389, "radius": 1812, "radacct": 1813, "imap": 143, "pop3": 110, "snmptrap": 162, "tacacs": 49}
 _STEER = ("routing-instance", "next-ip", "next-ip6", "next-interface")
 # What a term does beside deciding where the packet goes.
 _BESIDE = {"count", "log", "syslog", "sample", "port-mirror", "policer", "forwarding-class", "loss-priority", "dscp",
