@@ -93,7 +93,8 @@ STAGES = (
     _pytest("networks-sample", "tests/networks", lane="networks"),
     _pytest("kernels-sample", "tests/kernels", lane="networks"),
     _pytest("faults-sample", "tests/faults", lane="networks"),
-    _pytest("devices-test", "tests/devices", "-n", "2", root=False),
+    # Devices keep whoever reads them waiting: more workers than processors.
+    _pytest("devices-test", "tests/devices", "-n", "6", root=False),
     _pytest("artifact-test", "tests/artifact"),
     Stage("replay", "replay", ("ansible-playbook", "netpath.symmetry.incident_replay"), root=True,
           needs="playbooks/incident_replay.yml"),
