@@ -70,6 +70,17 @@ class Outcome:
                 f"{what}{lost} after {self.seconds:.1f} s")
 
 
+def difference(value: t.Sequence[t.Any], told: t.Mapping[str, t.Sequence[t.Any]]) -> str:
+    """What a host has that it had in neither state, or has not; in words where it is as in one of them."""
+    if value in told.values():
+        return "as in " + " and ".join(f"the {state} state" for state, reference in told.items() if value == reference)
+    lines = []
+    for state, reference in told.items():
+        lines += [f"  + {one}, not in {state}" for one in value if one not in reference]
+        lines += [f"  - {one} of {state}" for one in reference if one not in value]
+    return "seen but neither old nor new:\n" + "\n".join(lines)
+
+
 class Stage:
     """A lab with the states in which a change may end there."""
 
@@ -145,6 +156,10 @@ class Stage:
         for state in ("old", "new"):
             if seen == self.references[state + ("+" if others else "")][host.name]:
                 return state
+        for name, value in seen.items():
+            kinds = {state: state + ("+" if others else "") for state in ("old", "new")}
+            told = {state: self.references[kind][host.name][name] for state, kind in kinds.items()}
+            print(f"{host.name}: {name}: {difference(value, told)}", flush=True)
         return "half"
 
     def play(self, case: Case) -> Outcome:
@@ -169,6 +184,8 @@ class Stage:
         self.prepare(case, hosts)
         scene = inject.Scene(self.lab, control, case.step, hosts, victims, rng, folder, case.without)
         control.hold(case.step)
+        before = {host.name: host.modules() for host in hosts}
+        scene.heal.append(lambda: self._let_modules_end(hosts, before))
         control.start()
         try:
             control.await_step(case.step)
@@ -208,6 +225,10 @@ class Stage:
         for host in hosts:
             self.overdue(host)
         wait_for("the end of every pending change", lambda: not any(host.pending() for host in hosts), 60)
+
+    def _let_modules_end(self, hosts: t.Sequence[t.Any], before: t.Mapping[str, set[int]]) -> None:
+        """A module outlives the playbook that was killed, and may still arm what nobody has seen yet."""
+        wait_for("the end of modules", lambda: all(host.modules() <= before[host.name] for host in hosts), 60)
 
     def overdue(self, host: t.Any) -> None:
         inject.overdue(host)

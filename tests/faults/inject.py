@@ -86,15 +86,12 @@ def kill_module(scene: Scene) -> str | None:
             return host.own_id(int(marker.read_text()))
         return 0
 
-    def module() -> list[int]:
-        return [pid for pid, (_parent, name, _words) in host.processes().items() if name.startswith("python")]
-
-    before = set(module())
+    before = host.modules()
     scene.go()
     if applying:
         pid = _watch(scene, holder)
         return f"killed the module that applies on {host.name}" if pid and kill([pid]) else None
-    found = _watch(scene, lambda: set(module()) - before)
+    found = _watch(scene, lambda: host.modules() - before)
     if not found:
         return None
     time.sleep(scene.rng.uniform(0, 0.25))

@@ -61,6 +61,10 @@ class Host:
         seen = {name: stable(json.loads(line)) for name, line in zip(names, lines[:5], strict=True)}
         return {**seen, "rp_filter and its register": lines[5:]}
 
+    def modules(self) -> set[int]:
+        """Processes of Python: modules, and what runs there all the time."""
+        return {pid for pid, (_parent, name, _words) in self.processes().items() if name.startswith("python")}
+
     def processes(self) -> dict[int, tuple[int, str, str]]:
         """Every process of the host but its first: parent, short name and command line; ids are the machine's."""
         namespace = os.readlink(f"/proc/{self.init}/ns/pid")
