@@ -143,6 +143,7 @@ def by_role(lab: Lab, host: str, **variables: t.Any) -> None:
     assert done.returncode == 0 and "changed=1" in done.stdout, done.stdout[-3000:] + done.stderr[-2000:]
 
 
+@pytest.mark.long
 def test_local_preference_sends_requests_the_way_of_the_replies(network: Lab, tmp_path: pathlib.Path) -> None:
     wish = {"bgp": [{"neighbor": "192.0.2.5", "asn": 65001, "local_preference": 300}]}
     before = vtysh(network, "border_b", "show running-config")
