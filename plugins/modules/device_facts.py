@@ -30,6 +30,7 @@ requirements:
 extends_documentation_fragment:
   - netpath.symmetry.attributes
   - netpath.symmetry.attributes.actiongroup_symmetry
+  - netpath.symmetry.device_login
   - netpath.symmetry.attributes.facts
   - netpath.symmetry.attributes.info_module
 attributes:
@@ -77,23 +78,6 @@ options:
     description: How long to watch drop counters grow. V(0) reads them once.
     type: float
     default: 0
-  host_key_checking:
-    description:
-      - Whether the device's SSH key must be known. Without it, Ansible's own setting counts, by C(ansible.cfg) or the
-        variable C(ansible_host_key_checking).
-    type: bool
-  known_hosts:
-    description: A file of known host keys, instead of that of the user.
-    type: path
-    default: ""
-  ssh_config:
-    description: A file of OpenSSH's client settings, for jump hosts.
-    type: path
-    default: ""
-  timeout:
-    description: Seconds to wait for the connection and the login.
-    type: float
-    default: 30
 seealso:
   - module: netpath.symmetry.host_facts
   - module: netpath.symmetry.diagnose

@@ -13,6 +13,17 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices import w
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.dialect import Dict
 
 
+def addresses4(lines: t.Iterable[str]) -> list[Dict]:
+    """The addresses of IPv4 that ``show ip interface`` tells of one interface."""
+    found = []
+    for line in lines:
+        match = re.match(r"\s+(?P<kind>Internet|Secondary) address (?:is )?(?P<address>[0-9.]+/\d+)", line)
+        one = words.interface_address(match["address"]) if match else None
+        if match and one:
+            found.append({**one, **({"secondary": True} if match["kind"] == "Secondary" else {})})
+    return found
+
+
 def addresses6(lines: t.Iterable[str]) -> list[Dict]:
     """The addresses below an interface of ``show ipv6 interface``."""
     found = []

@@ -13,7 +13,7 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow impor
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices import words
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_config import CiscoIosConfig
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_fhrp import hsrp_row, rows, vrrp_row
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_interfaces import addresses6
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_interfaces import addresses4, addresses6
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_policy import read_policies
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_routes import (
     by_address,
@@ -72,7 +72,7 @@ class CiscoIos(Dialect):
         for head, lines in words.blocks(asking.ask("show ip interface"), _INTERFACE):
             one = found.setdefault(head["name"], _interface(head))
             one.update(_details("\n".join(lines), "IPv4"))
-            one["addresses"] += _addresses4(lines)
+            one["addresses"] += addresses4(lines)
         if not found:
             raise NotUnderstood("'show ip interface' tells of no interface")
         try:
@@ -236,16 +236,6 @@ def _details(text: str, family: str) -> Dict:
         found["policy"] = policy["name"]
     if inbound and family == "IPv4":
         found["access_list_in"] = inbound["name"]
-    return found
-
-
-def _addresses4(lines: t.Iterable[str]) -> list[Dict]:
-    found = []
-    for line in lines:
-        match = re.match(r"\s+(?P<kind>Internet|Secondary) address (?:is )?(?P<address>[0-9.]+/\d+)", line)
-        one = words.interface_address(match["address"]) if match else None
-        if match and one:
-            found.append({**one, **({"secondary": True} if match["kind"] == "Secondary" else {})})
     return found
 
 

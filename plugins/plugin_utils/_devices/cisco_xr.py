@@ -7,12 +7,11 @@
 from __future__ import annotations
 
 import re
-import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import Flow
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices import words
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_fhrp import hsrp_row, rows
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_interfaces import addresses6
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_interfaces import addresses4, addresses6
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_routes import (
     by_address,
     read_routes,
@@ -67,7 +66,7 @@ class CiscoXr(Dialect):
         found: Dict = {}
         for head, lines in words.blocks(asking.ask(_FOUR), _INTERFACE):
             found[head["name"]] = _interface(head, "\n".join(lines))
-            found[head["name"]]["addresses"] = _addresses4(lines)
+            found[head["name"]]["addresses"] = addresses4(lines)
         if not found:
             raise NotUnderstood(f"{_FOUR!r} tells of no interface")
         try:
@@ -252,16 +251,6 @@ def _interface(head: re.Match[str], text: str) -> Dict:
     if inbound:
         one["access_list_in"] = inbound["name"]
     return one
-
-
-def _addresses4(lines: t.Iterable[str]) -> list[Dict]:
-    found = []
-    for line in lines:
-        match = re.match(r"\s+(?P<kind>Internet|Secondary) address (?:is )?(?P<address>[0-9.]+/\d+)", line)
-        one = words.interface_address(match["address"]) if match else None
-        if match and one:
-            found.append({**one, **({"secondary": True} if match["kind"] == "Secondary" else {})})
-    return found
 
 
 def _vrfs(asking: Asking) -> list[str]:
