@@ -5,13 +5,16 @@
 
 from __future__ import annotations
 
+import datetime
 import functools
 import subprocess
 import typing as t
 
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
 
+from ansible_collections.netpath.symmetry.plugins.module_utils._plan.register import read_time
 from ansible_collections.netpath.symmetry.plugins.plugin_utils import _edge
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.ansible_login import (
     OPTIONS,
@@ -20,25 +23,46 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.ansible_
     login,
 )
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.changer import (
+    ChangeFailed,
+    check_served,
     config_of,
     look_whether,
     make,
     read_plan,
 )
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.device_register import DeviceRegister, Entries
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.dialect import Dialect
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.failures import (
     DeviceError,
     HostKeyRefused,
     LoginRefused,
     Unreachable,
 )
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.session import Session
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.wishes import read_wishes
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.session import Login, Session
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.wishes import (
+    KINDS,
+    SETTINGS,
+    WishError,
+    Wishes,
+    read_wishes,
+)
 
 _POLICY = {
     "name": {"type": "str", "required": True}, "interface": {"type": "str", "required": True},
     "next_hop": {"type": "str", "required": True}, "sources": {"type": "list", "elements": "str"},
     "destinations": {"type": "list", "elements": "str"}, "protocol": {"type": "str"},
     "dports": {"type": "list", "elements": "int"}, "verify": {"type": "bool", "default": False},
+    "return_next_hops": {"type": "list", "elements": "str"},
+}
+_ZONE = {"interface": {"type": "str", "required": True}, "zone": {"type": "str", "required": True}}
+_MULTIPATH = {"asn": {"type": "int", "required": True}, "ebgp": {"type": "int"}, "ibgp": {"type": "int"}}
+_WEAKEN = {
+    "name": {"type": "str", "required": True}, "setting": {"type": "str", "choices": list(SETTINGS), "required": True},
+    "consent": {"type": "bool", "required": True}, "by": {"type": "str", "required": True},
+    "reason": {"type": "str", "required": True}, "until": {"type": "str", "required": True},
+    "zone": {"type": "str"}, "interface": {"type": "str"}, "sources": {"type": "list", "elements": "str"},
+    "destinations": {"type": "list", "elements": "str"}, "protocol": {"type": "str"},
+    "dports": {"type": "list", "elements": "int"},
 }
 _CHECK = {
     "interface": {"type": "str", "required": True},
@@ -66,7 +90,11 @@ class ActionModule(ActionBase):
                 "policies": {"type": "list", "elements": "dict", "options": _POLICY},
                 "reverse_path": {"type": "list", "elements": "dict", "options": _CHECK},
                 "bgp": {"type": "list", "elements": "dict", "options": _BGP},
-                "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+                "zones": {"type": "list", "elements": "dict", "options": _ZONE},
+                "multipath": {"type": "dict", "options": _MULTIPATH},
+                "weaken": {"type": "list", "elements": "dict", "options": _WEAKEN},
+                "register_file": {"type": "path"},
+                "state": {"type": "str", "choices": ["present", "absent", "expired"], "default": "present"},
                 "confirm_within": {"type": "int", "default": 300},
                 "proof": {"type": "list", "elements": "str"},
                 "save": {"type": "bool", "default": True},
@@ -79,26 +107,70 @@ class ActionModule(ActionBase):
                 raise ValueError(f"confirm_within is {options['confirm_within']}: give 30 seconds or more")
             values = Values(task_vars or {}, self._templar)
             platform = dialect(values, options)
-            config, wishes = config_of(platform), read_wishes(options)
-            check = bool(self._task.check_mode)
-            with Session.open(login(values, options, self._play_context), platform, read_only=check) as session:
-                planned = read_plan(session, config, wishes)
-                if planned.changed:
-                    look_whether(session, config, options["allow_without_timer"])
-                if planned.changed and not check:
-                    make(session, config, wishes, planned, options["confirm_within"],
-                         functools.partial(_proof, options["proof"]), options["save"])
+            config, name = config_of(platform), str(values.first("inventory_hostname") or "device")
+            register = DeviceRegister(options["register_file"]) if options["register_file"] else None
+            wishes = _wishes(options, register, name)
+            if wishes is None:
+                return {**result, "changed": False, "lines": [], "undo": [], "sent": [], "timer": True, "diff": {}}
+            check_served(config, wishes)
+            entries = Entries(register, name, wishes)
+            where = login(values, options, self._play_context)
+            result.update(_change(where, platform, wishes, entries, options, bool(self._task.check_mode)))
         except (Unreachable, HostKeyRefused, LoginRefused) as error:
             raise AnsibleConnectionFailure(str(error)) from None
         except (DeviceError, ValueError) as error:
             raise AnsibleActionFail(str(error)) from None
-        where = str((task_vars or {}).get("inventory_hostname", "device"))
-        result.update(
-            changed=planned.changed, lines=list(planned.lines), undo=list(planned.inverse), sent=session.sent,
-            diff={"before": session.clean(planned.before), "after": session.clean(planned.after),
-                  "before_header": f"{where}: configuration", "after_header": f"{where}: configuration"},
-        )
         return result
+
+
+def _wishes(options: dict[str, t.Any], register: DeviceRegister | None, device: str) -> Wishes | None:
+    """What is asked; None where nothing has to be done. Raises WishError."""
+    now = datetime.datetime.now(datetime.UTC)
+    if options["state"] == "expired":
+        given = [kind for kind in KINDS if options.get(kind)]
+        if given or register is None:
+            raise WishError("state expired takes away what the register says has ended: set register_file, and leave "
+                            f"{', '.join(given) or 'all else'} out")
+        over = register.expired(device, now)
+        return Wishes(weaken=over, absent=True) if over else None
+    wishes = read_wishes(options)
+    for one in () if wishes.absent else wishes.weaken:
+        if read_time(one.until, one.name) <= now:
+            raise WishError(f"weaken: {one.name} has ended at {one.until}; give a later time, or take it away")
+    return wishes
+
+
+def _change(
+    where: Login, platform: Dialect, wishes: Wishes, entries: Entries, options: dict[str, t.Any], check: bool
+) -> dict[str, t.Any]:
+    """Plan, and unless it is only to be checked, apply; raises DeviceError."""
+    config, warning = config_of(platform), ""
+    with Session.open(where, platform, read_only=check) as session:
+        planned = read_plan(session, config, wishes)
+        if planned.changed:
+            warning = look_whether(session, config, options["allow_without_timer"])
+        if not check:
+            entries.open()
+        if planned.changed and not check:
+            prove = functools.partial(_proof, options["proof"])
+            if warning:
+                Display().warning(warning)  # before it begins, not with the result
+            try:
+                make(session, config, wishes, planned, options["confirm_within"], prove, options["save"])
+            except ChangeFailed as error:
+                if error.restored:
+                    entries.undo()
+                raise
+        if not check:
+            entries.close()
+    header = f"{where.name}: configuration"
+    return {
+        "changed": planned.changed or entries.changed, "lines": list(planned.lines), "undo": list(planned.inverse),
+        "sent": session.sent, "timer": not warning,
+        "diff": {"before": session.clean(planned.before) + entries.before,
+                 "after": session.clean(planned.after) + entries.after,
+                 "before_header": header, "after_header": header},
+    }
 
 
 def _proof(command: list[str] | None, seconds: float) -> str:

@@ -91,6 +91,12 @@ options:
           - Numbers of probes and tracked objects are the first from 901 that the device does not use.
         type: bool
         default: false
+      return_next_hops:
+        description:
+          - Replies go back by the interface by which the session came, to one of these neighbors, whatever the routes
+            say. PAN-OS (C(enforce-symmetric-return)), on Ethernet interfaces; at most eight.
+        type: list
+        elements: str
   reverse_path:
     description: How an interface checks sources. Other interfaces are left alone.
     type: list
@@ -133,10 +139,104 @@ options:
       med:
         description: The metric that it is told; the lowest is best, among ways into one autonomous system.
         type: int
+  zones:
+    description: In which zone an interface is. The zone must be there; an interface that is in another one is moved.
+    type: list
+    elements: dict
+    suboptions:
+      interface:
+        description: The interface, as the device writes it.
+        type: str
+        required: true
+      zone:
+        description: The zone.
+        type: str
+        required: true
+  multipath:
+    description: Over how many equal ways of BGP (IPv4) packets are spread at most; with V(1) they all take one.
+    type: dict
+    suboptions:
+      asn:
+        description: The number of our own autonomous system, as in C(router bgp).
+        type: int
+        required: true
+      ebgp:
+        description: Of other autonomous systems; on Arista EOS of both.
+        type: int
+      ibgp:
+        description: Of our own.
+        type: int
+  weaken:
+    description:
+      - Checks of state that the device gives up, so that packets pass of which it has seen no connection. The last
+        resort, never a remedy by itself. Each needs consent, somebody who answers for it, a reason and an end, and
+        stands in O(register_file) before the device is changed.
+      - The device does not end it. A task with O(state=expired), run from a schedule, takes away what has ended.
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description: What it is called in the register.
+        type: str
+        required: true
+      setting:
+        description:
+          - V(asymmetric_path) is C(asymmetric-path bypass) of PAN-OS, for one O(weaken[].zone).
+          - V(asymroute) is that of FortiGate, for the whole virtual domain.
+          - V(no_syn_check) is that of Juniper SRX, for the whole device.
+          - V(tcp_state_bypass) is that of Cisco ASA, for what arrives by O(weaken[].interface) and matches.
+        type: str
+        choices: [asymmetric_path, asymroute, no_syn_check, tcp_state_bypass]
+        required: true
+      consent:
+        description: Must be V(true). Who sets it accepts that packets pass of which nobody has seen a connection.
+        type: bool
+        required: true
+      by:
+        description: Who answers for it.
+        type: str
+        required: true
+      reason:
+        description: Why it is needed.
+        type: str
+        required: true
+      until:
+        description: When it ends, such as V(2026-12-24T06:00:00Z), or V(2026-12-24) for the end of that day in UTC.
+        type: str
+        required: true
+      zone:
+        description: The zone by which packets arrive.
+        type: str
+      interface:
+        description: The interface by which packets arrive.
+        type: str
+      sources:
+        description: Prefixes of which one must hold the source; all without it.
+        type: list
+        elements: str
+      destinations:
+        description: Prefixes of which one must hold the destination; all without it.
+        type: list
+        elements: str
+      protocol:
+        description: The protocol.
+        type: str
+      dports:
+        description: Destination ports, with V(tcp) or V(udp).
+        type: list
+        elements: int
+  register_file:
+    description:
+      - The register of exceptions, a file of the control node that all devices share; needed with O(weaken). Keep it
+        where the schedule finds it, best under version control.
+    type: path
   state:
-    description: With V(absent), what is named is taken away.
+    description:
+      - With V(absent), what is named is taken away.
+      - With V(expired), every exception of this device in O(register_file) whose end has come. Where there is none,
+        nobody logs in.
     type: str
-    choices: [present, absent]
+    choices: [present, absent, expired]
     default: present
   confirm_within:
     description:
@@ -199,6 +299,11 @@ undo:
   type: list
   elements: str
   sample: [no route-map NPS-OUT-192.0.2.5 permit 10]
+timer:
+  description: Whether the device would take the change back by itself; V(false) was warned of before it began.
+  returned: success
+  type: bool
+  sample: true
 sent:
   description: Everything that was sent after the login, in order and without secrets.
   returned: success

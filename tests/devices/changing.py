@@ -14,6 +14,7 @@ import typing as t
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices import changer
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.config_tree import ConfigPlan
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.dialect import Dialect
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.platforms import BY_PLATFORM
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.session import Login, Session
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.wishes import read_wishes
 from ansible_collections.netpath.symmetry.tests.devices.fake import PASSWORD, USER, FakeNetwork, Fault
@@ -40,6 +41,7 @@ class Changing:
         self.device.received.clear()
         self.device.fault = fault
         config, wanted = changer.config_of(self.dialect), read_wishes(wishes)
+        changer.check_served(config, wanted)
         with Session.open(self.login, self.dialect, read_only=check) as session:
             planned = changer.read_plan(session, config, wanted)
             if planned.changed:
@@ -48,9 +50,10 @@ class Changing:
                 changer.make(session, config, wanted, planned, seconds, prove, save)
         return planned
 
-    def four_runs(self, **wishes: t.Any) -> ConfigPlan:
+    def four_runs(self, without_timer: bool = False, **wishes: t.Any) -> ConfigPlan:
         """Check, run, check, run: a check asks only and tells what the run does; the second run changes nothing."""
         before = self.device.shown()
+        wishes = {**wishes, "without_timer": without_timer}
         checked = self.run(check=True, **wishes)
         assert asked_only(self) and self.device.shown() == before
         done = self.run(**wishes)
@@ -59,14 +62,20 @@ class Changing:
         assert self.device.startup == self.device.running and self.device.pending is None
         again = self.run(check=True, **wishes)
         assert not again.changed and again.before == done.after
-        assert not self.run(**wishes).changed and not self.device.typed and self.device.shown() == after
+        assert not self.run(**wishes).changed and not not_questions(self) and self.device.shown() == after
         return done
 
 
 def asked_only(changing: Changing) -> bool:
     """Whether nothing but questions was received."""
-    return bool(changing.device.received) and all(
-        line.startswith("show ") for line in changing.device.received)
+    return bool(changing.device.received) and not not_questions(changing)
+
+
+def not_questions(changing: Changing) -> list[str]:
+    """Lines that were received and are none; the platform says which are, whatever the dialect at hand does."""
+    platform = BY_PLATFORM[changing.dialect.platform]
+    return [line for line in changing.device.received
+            if not platform.reading.fullmatch(line) and line not in (*platform.opening, *platform.closing)]
 
 
 @contextlib.contextmanager

@@ -79,6 +79,10 @@ class Configured(FakeDevice):
         """The running configuration as the platform shows it."""
         raise NotImplementedError
 
+    def left_behind(self) -> str:
+        """What somebody would have to clear away beside the configuration (an open session, a lock), or nothing."""
+        return ""
+
     @property
     def typed(self) -> list[str]:
         """What was received but for questions."""
@@ -310,9 +314,10 @@ class EosGrammar(LineGrammar):
         r"ip access-list .*": r"permit (ip|tcp|udp|icmp)( any| host [\d.]+| [\d./]+){2}( eq \d+)?",
         r"class-map .*": r"match ip access-group \S+",
         r"class \S+": r"set nexthop [\d.]+",
-        r"router bgp .*": r"neighbor [\da-f.:]+ route-map \S+ (in|out)",
+        r"router bgp .*": r"neighbor [\da-f.:]+ route-map \S+ (in|out)|maximum-paths \d+",
     }
-    single = ("service-policy type pbr input ", "ip verify unicast ", "set local-preference ", "set metric ")
+    single = ("service-policy type pbr input ", "ip verify unicast ", "set local-preference ", "set metric ",
+              "maximum-paths ")
 
 
 class EosDevice(platforms.AristaEos, LineDevice):
@@ -327,6 +332,9 @@ class EosDevice(platforms.AristaEos, LineDevice):
     def __init__(self, name: str, config: str, fault: Fault | None = None) -> None:
         super().__init__(name, config, fault)
         self.sessions: dict[str, Tree] = {}  # that are open
+
+    def left_behind(self) -> str:
+        return ", ".join(self.sessions)
 
     def head(self, body: str) -> str:
         return f"! Command: show running-config\n! device: {self.name} (EOS-4.32.2F)\n"

@@ -13,7 +13,10 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.bgp_lines import neighbour_lines
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.bgp_lines import (
+    multipath_lines,
+    neighbour_lines,
+)
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_config import check_lines
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_pbr import numbered
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.config_tree import (
@@ -26,7 +29,13 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.config_t
 )
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.failures import DeviceError, Rejected
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.session import Session
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.wishes import PREFIX, Policy, WishError, Wishes
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.wishes import (
+    PREFIX,
+    Multipath,
+    Policy,
+    WishError,
+    Wishes,
+)
 
 OURS = f"{PREFIX}change"  # the configuration session
 _SESSIONS = "show configuration sessions detail"
@@ -40,6 +49,10 @@ class AristaConfig:
     """The changes of one session."""
 
     title = "Arista EOS"
+    serves = ("policies", "reverse_path", "bgp", "multipath")
+    instead: t.Mapping[str, str] = {
+        "zones": "Arista EOS has no zones", "weaken": "Arista EOS keeps no state of connections"}
+    no_timer = ""
 
     def running(self, session: Session) -> str:
         text = session.ask("show running-config", 120)
@@ -57,6 +70,8 @@ class AristaConfig:
             found += _policy_lines(tree, interface, named, wishes.absent)
         for neighbour in wishes.neighbours:
             found += neighbour_lines(tree, neighbour, ("?",), wishes.absent)
+        for one in wishes.multipath:
+            found += multipath_lines(tree, _for_both(one), ("?", "address-family ipv4"), wishes.absent)
         return plan(running, found)
 
     def has_timer(self, session: Session) -> bool:
@@ -102,6 +117,13 @@ class AristaConfig:
 
     def save(self, session: Session) -> None:
         session.type("write memory", 120)
+
+
+def _for_both(wish: Multipath) -> Multipath:
+    """One number is for both there."""
+    if wish.ibgp not in (None, wish.ebgp):
+        raise WishError("multipath.ibgp: Arista EOS has one number for both: give ebgp, which counts for ibgp too")
+    return Multipath(wish.asn, wish.ebgp)
 
 
 def _sessions(session: Session) -> list[tuple[str, str]]:

@@ -9,8 +9,13 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.config_tree import Line, Path, Tree
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.wishes import PREFIX, Neighbour, WishError
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.config_tree import Line, Path, Tree, find
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.wishes import (
+    PREFIX,
+    Multipath,
+    Neighbour,
+    WishError,
+)
 
 
 def neighbour_lines(tree: Tree, wish: Neighbour, families: t.Sequence[str], absent: bool) -> list[Line]:
@@ -32,6 +37,26 @@ def neighbour_lines(tree: Tree, wish: Neighbour, families: t.Sequence[str], abse
         name = f"{PREFIX}{direction.upper()}-{wish.address.replace(':', '_')}"
         if sets:
             found += _direction(tree, place, wish.address, direction, name, sets, absent)
+    return found
+
+
+def multipath_lines(tree: Tree, wish: Multipath, families: t.Sequence[str], absent: bool) -> list[Line]:
+    """How many equal ways of IPv4 are used; of ``families``, as for a neighbour, the first that is there counts."""
+    router = f"router bgp {wish.asn}"
+    if router not in tree:
+        there = [text for text in tree if text.startswith("router bgp ")]
+        raise WishError(f"there is no '{router}' on the device; it has {', '.join(there) or 'no BGP'}")
+    own = (router,) if families[0].startswith("?") else (router, families[0])
+    place: Path = next(((router, family) for family in families if family in tree[router]), own)
+    found = []
+    for begin, most in (("maximum-paths", wish.ebgp), ("maximum-paths ibgp", wish.ibgp)):
+        there = [text for text in find(tree, place) or {} if re.match(rf"{begin} \d+", text)]
+        if most is not None and absent:
+            found += [Line(place, text, absent=True) for text in there]
+        elif most is not None and not any(re.match(rf"{begin} {most}( |$)", text) for text in there):
+            found.append(Line(place, f"{begin} {most}", rf"{begin} \d+"))
+        else:
+            found += [Line(place, text) for text in there if most is not None]
     return found
 
 

@@ -23,13 +23,20 @@ MARGIN = 15  # seconds that confirming may take
 
 
 class ChangeFailed(DeviceError):
-    """The change was not made; the message says whether the device is as it was."""
+    """The change was not made; the message says whether the device is as it was (``restored``)."""
+
+    def __init__(self, text: str, restored: bool) -> None:
+        super().__init__(text)
+        self.restored = restored
 
 
 class ConfigDialect(t.Protocol):
     """What a dialect that changes a configuration has besides (cisco_config.py, frr_config.py ...)."""
 
     title: str
+    serves: t.Collection[str]  # the options of device_config (wishes.KINDS) that it can bring about
+    instead: t.Mapping[str, str]  # of the others, what to do in their place, where that can be said
+    no_timer: str  # what to do so that the device has a timer; empty where it never has one
 
     def has_timer(self, session: Session) -> bool:
         """Whether the device takes an unconfirmed change back by itself; only questions are asked."""
@@ -70,14 +77,29 @@ def read_plan(session: Session, config: ConfigDialect, wishes: Wishes) -> Config
     return config.plan(config.running(session), wishes)
 
 
-def look_whether(session: Session, config: ConfigDialect, allow_without_timer: bool) -> None:
-    """Raise WishError where the device should not be changed now; only questions are asked."""
-    if not allow_without_timer and not config.has_timer(session):
+def check_served(config: ConfigDialect, wishes: Wishes) -> None:
+    """Raise WishError where something is asked that this platform's changes do not know."""
+    for kind in wishes.kinds:
+        if kind not in config.serves:
+            raise WishError(f"{kind}: {config.instead.get(kind) or f'not made on {config.title} by this version'}; "
+                            f"there {', '.join(config.serves)} can be set. Nothing was sent")
+
+
+def look_whether(session: Session, config: ConfigDialect, allow_without_timer: bool) -> str:
+    """Raise WishError where the device should not be changed now; only questions are asked.
+
+    Returns what has to be said before the change begins, or nothing.
+    """
+    timed = config.has_timer(session)
+    if not timed and not allow_without_timer:
         raise WishError(f"{session.login.where}: the device would not take an unconfirmed change back by itself; "
-                        "set its archive up (archive, path), or set allow_without_timer. Nothing was sent")
+                        f"{f'{config.no_timer}, or ' if config.no_timer else ''}set allow_without_timer. Nothing was "
+                        "sent")
     why = config.why_not_now(session)
     if why:
         raise WishError(f"{session.login.where}: {why}; nothing was sent")
+    return "" if timed else (f"{session.login.where}: the device has no timer: this task alone holds the lines that "
+                             "take the change back, and a session that is lost for good leaves the change")
 
 
 def make(
@@ -103,12 +125,13 @@ def make(
         if save:
             config.save(session)
     except DeviceError as error:
-        back = take_back(session, config, wishes, planned)
-        raise ChangeFailed(f"{error}. {back}{_saved_again(session, config) if keeping else ''}") from error
+        restored, back = take_back(session, config, wishes, planned)
+        again = _saved_again(session, config) if keeping else ""
+        raise ChangeFailed(f"{error}. {back}{again}", restored) from error
 
 
-def take_back(session: Session, config: ConfigDialect, wishes: Wishes, planned: ConfigPlan) -> str:
-    """Bring the device back; returns how that went, in words."""
+def take_back(session: Session, config: ConfigDialect, wishes: Wishes, planned: ConfigPlan) -> tuple[bool, str]:
+    """Bring the device back; returns whether it is as it was, and how that went, in words."""
     by_hand = f"These lines take the change back: {' / '.join(planned.inverse)}"
     how = unheard = ""
     try:
@@ -123,13 +146,13 @@ def take_back(session: Session, config: ConfigDialect, wishes: Wishes, planned: 
         except Rejected as error:
             unheard = f"; its neighbours may not have heard of it ({error})"
         if not _as_it_was(session, config, wishes, planned):
-            return f"The device is NOT as it was. {by_hand}"
+            return False, f"The device is NOT as it was. {by_hand}"
     except DeviceError as error:
         if how:
-            return f"The device took it back by {how}, but could not be read again ({error}). {by_hand}"
-        return (f"The device could not be asked to take it back ({error}). A timer that was armed does that; without "
-                f"one the change may stand in part. {by_hand}")
-    return f"The device is as it was{f', by {how}' if how else ''}{unheard}"
+            return False, f"The device took it back by {how}, but could not be read again ({error}). {by_hand}"
+        return False, (f"The device could not be asked to take it back ({error}). A timer that was armed does that; "
+                       f"without one the change may stand in part. {by_hand}")
+    return True, f"The device is as it was{f', by {how}' if how else ''}{unheard}"
 
 
 def _as_it_was(session: Session, config: ConfigDialect, wishes: Wishes, planned: ConfigPlan) -> bool:

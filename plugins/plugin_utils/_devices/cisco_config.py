@@ -12,8 +12,12 @@ Configuration Rollback".
 from __future__ import annotations
 
 import re
+import typing as t
 
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.bgp_lines import neighbour_lines
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.bgp_lines import (
+    multipath_lines,
+    neighbour_lines,
+)
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_pbr import numbered, policy_lines
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.config_tree import (
     ConfigPlan,
@@ -36,6 +40,7 @@ _NUMBERED = re.compile(r"^(\s+)\d+ (permit|deny) ", re.M)  # entries of access l
 _BANNER = re.compile(r"^banner \S+ (\^C|\S).*?\1$", re.M | re.S)  # what anybody may have written
 _PROBE = re.compile(r"^ {2,}(frequency|timeout|threshold) ", re.M)  # some images show them below the probe's kind
 _PORT = re.compile(r"permit (tcp|udp) .* eq \S+$", re.M)
+_IPV4 = ("?", "address-family ipv4", "address-family ipv4 unicast")
 _PENDING = "show archive config rollback timer"
 
 
@@ -43,6 +48,9 @@ class CiscoIosConfig:
     """The changes of one session."""
 
     title = "Cisco IOS and IOS-XE"
+    serves = ("policies", "reverse_path", "bgp", "zones", "multipath")
+    instead: t.Mapping[str, str] = {"weaken": "a router keeps no state of connections"}
+    no_timer = "set its archive up (archive, path)"
 
     def running(self, session: Session) -> str:
         text = session.ask("show running-config", 120)
@@ -59,6 +67,8 @@ class CiscoIosConfig:
         found += policy_lines(tree, wishes.policies, wishes.absent)
         for neighbour in wishes.neighbours:
             found += neighbour_lines(tree, neighbour, families(tree, neighbour), wishes.absent)
+        for one in wishes.multipath:
+            found += multipath_lines(tree, one, _IPV4, wishes.absent)
         return plan(running, found)
 
     def has_timer(self, session: Session) -> bool:
@@ -126,7 +136,7 @@ def _waits(answer: str) -> bool:
 def families(tree: Tree, wish: Neighbour) -> tuple[str, ...]:
     """The sections in which the neighbour may be; "?" stands for the router's own. Raises WishError."""
     if ":" not in wish.address:
-        return "?", "address-family ipv4", "address-family ipv4 unicast"
+        return _IPV4
     router = tree.get(f"router bgp {wish.asn}", {})
     there = tuple(text for text in router if re.match(r"address-family ipv6( unicast)?$", text))
     if not there:

@@ -12,8 +12,12 @@ from __future__ import annotations
 
 import re
 import shlex
+import typing as t
 
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.bgp_lines import neighbour_lines
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.bgp_lines import (
+    multipath_lines,
+    neighbour_lines,
+)
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.config_tree import (
     ConfigPlan,
     Line,
@@ -33,13 +37,18 @@ class FrrConfig:
     """The changes of one session."""
 
     title = "FRRouting"
+    serves = ("policies", "bgp", "multipath")
+    instead: t.Mapping[str, str] = {
+        "reverse_path": "FRRouting has no such check, the kernel does it: use the role rp_filter",
+        "zones": "FRRouting has no zones",
+        "weaken": "FRRouting keeps no state of connections, the kernel does: use the role state_bypass",
+    }
+    no_timer = ""
 
     def running(self, session: Session) -> str:
         return session.ask(_RUNNING, 60)
 
     def plan(self, running: str, wishes: Wishes) -> ConfigPlan:
-        if wishes.reverse_path:
-            raise WishError("reverse_path: FRRouting has no such check, the kernel does it: use the role rp_filter")
         tree = parse(running)
         found: list[Line] = []
         for policy in wishes.policies:
@@ -49,6 +58,8 @@ class FrrConfig:
         for neighbour in wishes.neighbours:
             family = f"address-family ipv{6 if ':' in neighbour.address else 4} unicast"
             found += neighbour_lines(tree, neighbour, (family,), wishes.absent)
+        for one in wishes.multipath:
+            found += multipath_lines(tree, one, ("address-family ipv4 unicast",), wishes.absent)
         return plan(running, found)
 
     def has_timer(self, session: Session) -> bool:

@@ -11,6 +11,7 @@ filter-based forwarding (junos_steer.py). Source: Juniper, "Commit the Configura
 from __future__ import annotations
 
 import re
+import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.config_tree import ConfigPlan
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.failures import DeviceError, Rejected
@@ -35,6 +36,9 @@ class JunosConfig:
     """The changes of one session."""
 
     title = "Juniper Junos"
+    serves = ("policies", "reverse_path", "bgp", "zones", "multipath", "weaken")
+    instead: t.Mapping[str, str] = {}
+    no_timer = ""
 
     def running(self, session: Session) -> str:
         """With what groups give, so that somebody else's is seen wherever it comes from."""

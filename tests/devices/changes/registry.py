@@ -1,0 +1,13 @@
+# Copyright (c) 2026 netpath.symmetry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The platforms that are changed, each with what is promised of it."""
+
+from __future__ import annotations
+
+from ansible_collections.netpath.symmetry.tests.devices.changes import arista_eos
+from ansible_collections.netpath.symmetry.tests.devices.changes.case import Case
+
+CASES: dict[str, Case] = {case.platform: case for case in (
+    arista_eos.CASE,
+)}
