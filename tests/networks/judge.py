@@ -172,6 +172,8 @@ def _reason(scene: Scene, last: Sighting, mine: list[Sighting], already: int) ->
     if told in ("no_route", "unreachable"):  # IPv6 has one error for both; a silent neighbour is unreachable too
         looked = _lookup(scene, last)
         told = looked if looked in ("unreachable", "neighbour", "link_down", NOBODY) else told
+        if told == "unreachable" and looked not in _REFUSED:  # on another of several legs than the question takes
+            told = _silent_neighbour(scene, node) or told
     if told:
         return told, ""
     if scene.grown(node, "address_errors"):
@@ -224,6 +226,14 @@ def _asked_in_vain(scene: Scene, node: str, since: int, device: str = "") -> str
         if plug is None:
             return NOBODY
         return "neighbour" if evidence.has_carrier(scene.spaces, plug.node, plug.device) else "link_down"
+    return ""
+
+
+def _silent_neighbour(scene: Scene, node: str) -> str:
+    """The reason, where any neighbour of the node has not answered yet, whenever it was asked."""
+    for plug in scene.world.nodes[node].plugs:
+        if evidence.unresolved(scene.spaces, node, plug.device):
+            return _asked_in_vain(scene, node, 0, plug.device) or NOBODY
     return ""
 
 
