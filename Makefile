@@ -85,6 +85,10 @@ remedies: setup ## every remedy's role on a real host: four runs, removal, what 
 persistence: setup ## what remedies outlive on real systemd hosts, every network manager against every event, in about twenty minutes
 	@$(AS_ROOT) python -m ansible_collections.netpath.symmetry.tests.real_hosts.persistence $(ARGS)
 
+.PHONY: devices
+devices: setup ## every platform of network devices: facts, checks that only ask, changes, a fault at each step, in a few minutes
+	@$(AS_ROOT) python -m ansible_collections.netpath.symmetry.tests.devices.run $(ARGS)
+
 states: setup ## random states of a host: check mode's diff is the real one, the inverse leads back: STATES=500 SEED=1
 	@$(AS_ROOT) python -m ansible_collections.netpath.symmetry.tests.remedies.states --states $(STATES) --seed $(SEED) $(ARGS)
 

@@ -168,12 +168,7 @@ def _reason(scene: Scene, last: Sighting, mine: list[Sighting], already: int) ->
     if silent:  # or it was the ICMP error about a refusal that waited in vain
         looked = _lookup(scene, last)
         return looked if looked in _REFUSED else silent, ""
-    told = _error_of(scene, node)
-    if told in ("no_route", "unreachable"):  # IPv6 has one error for both; a silent neighbour is unreachable too
-        looked = _lookup(scene, last)
-        told = looked if looked in ("unreachable", "neighbour", "link_down", NOBODY) else told
-        if told == "unreachable" and looked not in _REFUSED:  # on another of several legs than the question takes
-            told = _silent_neighbour(scene, node) or told
+    told = _told(scene, last)
     if told:
         return told, ""
     if scene.grown(node, "address_errors"):
@@ -182,6 +177,18 @@ def _reason(scene: Scene, last: Sighting, mine: list[Sighting], already: int) ->
     if scene.grown(node, "no_routes") and told not in _REFUSED:
         return "no_route", ""
     return told, ""
+
+
+def _told(scene: Scene, last: Sighting) -> str:
+    """The reason in an error of the node's own. IPv6 has one for both; a silent neighbour is unreachable too."""
+    told = _error_of(scene, last.node)
+    if told not in ("no_route", "unreachable"):
+        return told
+    looked = _lookup(scene, last)
+    told = looked if looked in ("unreachable", "neighbour", "link_down", NOBODY) else told
+    if told == "unreachable" and looked not in _REFUSED:  # on another of several legs than the question takes
+        return _silent_neighbour(scene, last.node) or told
+    return told
 
 
 def _on_the_way_out(rule: str) -> bool:
