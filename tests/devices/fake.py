@@ -14,6 +14,7 @@ import contextlib
 import dataclasses
 import re
 import threading
+import time
 import typing as t
 
 import asyncssh
@@ -46,6 +47,7 @@ class FakeDevice:
         self.fault = fault
         self.received: list[str] = []  # lines but for those of the login, of all sessions
         self.logins = 0
+        self.seconds: list[float] = []  # that each connection took, from its beginning to its end
         self.gone = False  # lets nobody in
         self.delay = 0.0  # seconds before the first prompt
         self._answers = {command: list(listed) for command, listed in answers.items()}
@@ -97,8 +99,12 @@ class _Server(asyncssh.SSHServer):
         self._device = device
 
     def connection_made(self, conn: t.Any) -> None:
+        self._began = time.monotonic()
         if self._device.gone:
             conn.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._device.seconds.append(time.monotonic() - self._began)
 
     def begin_auth(self, username: str) -> bool:
         return True

@@ -10,6 +10,7 @@ in its place that the router refuses. An observer on the router itself says what
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import pathlib
 import shutil
@@ -86,6 +87,15 @@ class RealFrr:
     def observe(self) -> str:
         """What the router does and would start with, and whether a change waits there; past SSH."""
         return self._output(f"vtysh -c 'show running-config'; cat /etc/frr/frr.conf; ls {PENDING} 2>&1 || true")
+
+    def input(self, command: str, text: str) -> None:
+        """Run a command on the router that reads this."""
+        access.run(self._paths.dir, self._paths.lab, ROUTER, ["sh", "-c", command], timeout=300, input=text)
+
+    def count_routes(self) -> int:
+        """Those of IPv4 that the router knows."""
+        told = json.loads(self._output("vtysh -c 'show ip route summary json'"))
+        return int(told["routesTotal"])
 
     def facts(self) -> tuple[dict[str, t.Any], list[str]]:
         """Valid facts, and what was sent for them."""

@@ -16,6 +16,10 @@ import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.device import ways
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.device.policy import policy_rules
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.device.returns import (
+    symmetric_returns,
+    without_next_hops,
+)
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.device.sessions import (
     chains,
     connections,
@@ -48,15 +52,16 @@ def as_host(facts: Facts) -> Dict:
     vrfs = device.get("tables", {})
     policy, tables = policy_rules(device.get("policy_routes") or [], by_vrf, routes, interfaces, vrfs)
     stateful = bool(device.get("session_key"))
-    netfilter = [*chains(facts, interfaces), *nat_chains(device.get("nat") or [], interfaces, stateful)]
+    back = symmetric_returns(device.get("policy_routes") or [] if stateful else [], interfaces)
+    netfilter = [*chains(facts, interfaces), *nat_chains(device.get("nat") or [], interfaces, stateful), *back.chains]
     return {
         **{name: facts[name] for name in ("schema", "platform", "collected_at", "lookups") if name in facts},
         "kernel": "6.12", "device": device, "interfaces": {"lo": _LOOPBACK, **interfaces},
         "sysctls": {"net/ipv4/ip_forward": 1, "net/ipv6/conf/all/forwarding": 1},
         "interface_sysctls": {name: {"rp_filter": 0, "forwarding": 1, "forwarding6": 1}
                               for name in ("all", "lo", *interfaces)},
-        "rules": [*ways.rules(by_vrf), *policy], "local_table_merged": False,
-        "routes": [*ways.local_routes(by_vrf, interfaces), *routes, *tables],
+        "rules": [*ways.rules(by_vrf), *policy, *back.rules], "local_table_merged": False,
+        "routes": [*ways.local_routes(by_vrf, interfaces), *routes, *tables, *back.routes],
         "neighbours": list(facts.get("neighbours", ())),
         "netfilter": {"backends": [], "chains": netfilter, "sets": []},
         "conntrack": {"available": True, "count": 0, "sysctls": {"tcp_loose": int(is_lax(device))},
@@ -98,6 +103,9 @@ def _parts(facts: Facts, lost: t.Sequence[str], stateful: bool) -> dict[str, Dic
         if part["complete"] or (name == "settings" and not stateful):
             continue
         found[of_host] = {**part, "why": f"{name}: {part['why']}"}
+    why = without_next_hops(facts["device"].get("policy_routes") or [])
+    if why and found["rules"]["complete"]:
+        found["rules"] = {"complete": False, "why": f"policy_routes: {why}"}
     if lost and not found["routes"]["complete"]:  # the routes that lead to their next hops may be among those unread
         covered = [one for one in found["routes"].get("covered", ()) if not any(_lies_in(one, dst) for dst in lost)]
         found["routes"] = {**found["routes"], "covered": covered}

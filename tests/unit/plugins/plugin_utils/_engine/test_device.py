@@ -160,6 +160,34 @@ def test_policies_come_before_routes() -> None:
     assert way_back(red) == ["Gi2"]
 
 
+def returning(hops: list[str], *before: Facts, **more: t.Any) -> Facts:
+    """A firewall that has a route to the client by another zone, and a policy for what comes by ethernet1/1."""
+    asked = [{"destinations": ["10.5.0.0/24"], "protocol": "tcp", "dports": [[443, 443]]}]
+    facts = mixed(back="10.3.0.2", policy_routes=[*before, policy(
+        interfaces=["ethernet1/1"], nexthops=["10.3.0.3"], device="ethernet1/2", symmetric_return=True, match=asked,
+        **({"return_nexthops": hops} if hops else {}), **more)])
+    facts["fw"]["routes"] = [{"family": 4, "table": 254, "dst": dst, "nexthops": [{"gateway": hop}]}
+                             for dst, hop in (("10.5.0.0/24", "10.3.0.3"), ("10.1.0.0/24", "10.4.0.3"))]
+    return facts
+
+
+def test_replies_go_back_by_the_interface_where_a_policy_says_so() -> None:
+    def way_out(facts: Facts, flow: str = TCP) -> list[str]:
+        (told,) = judge(facts, flow).verdicts
+        return [hop.oif or "" for pair in told.journey.pairs for hop in pair.back.hops if hop.host == "fw"]
+
+    without = returning(["10.2.0.1"])
+    without["fw"]["device"]["policy_routes"][0]["symmetric_return"] = False
+    assert verdict(without)[:2] == ("broken", "fw")
+    assert verdict(returning(["10.2.0.1"]))[0] == "symmetric" and way_out(returning(["10.2.0.1"])) == ["ethernet1/1"]
+    assert verdict(returning(["10.2.0.1"]), UDP)[:2] == ("broken", "fw"), "the policy is for TCP"
+    asked = [{"destinations": ["10.5.0.10/32"]}]
+    other = policy(name="first", match=asked, interfaces=["ethernet1/1"], nexthops=["10.3.0.3"], device="ethernet1/2")
+    assert verdict(returning(["10.2.0.1"], other))[:2] == ("broken", "fw"), "another policy takes the session"
+    assert verdict(returning(["10.2.0.1"], enabled=False))[:2] == ("broken", "fw")
+    assert verdict(returning([]))[0] == "unknown", "to whom is not told"
+
+
 def test_a_policy_that_is_not_understood_is_unknown() -> None:
     assert verdict(routers(policy_routes=[policy(unknown=["match length 0 200"])]))[0] == "unknown"
     assert verdict(routers(policy_routes=[policy(match=[{"unknown": "permit object-group X"}])]))[0] == "unknown"
