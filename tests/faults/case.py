@@ -215,7 +215,7 @@ class Stage:
 
     def _await_end(self, case: Case, control: Control, hosts: t.Sequence[Host], scene: inject.Scene) -> None:
         """Until the run, who watches over it, and every guard have done what they do by themselves."""
-        wait_for("the end of the run", control.ended)
+        wait_for("the end of the run", lambda: control.ended() and not control.working())
         for heal in scene.heal:
             heal()
         if not case.guarded or case.without:

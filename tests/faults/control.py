@@ -72,6 +72,7 @@ class Control:
             "FAULTS_GATE": str(folder / "hold"),
         }
         self.process: subprocess.Popen[bytes] | None = None
+        self._workers: dict[int, str] = {}  # that were left when the playbook was killed, and when each began
 
     def hold(self, step: str) -> None:
         (self.folder / "hold" / f"hold.{step}").touch()
@@ -106,11 +107,18 @@ class Control:
         if self.process is None or self.ended():
             return 0
         pids = [self.process.pid]
+        forked = [pid for pid in descendants(self.process.pid) if not _is_keeper(pid)]
         if everything:
-            pids += [pid for pid in descendants(self.process.pid) if not _is_keeper(pid)]
+            pids += forked
+        else:
+            self._workers = {pid: _began(pid) for pid in forked if _words(pid, PLAYBOOK)}
         count = kill(pids)
         self.process.wait()
         return count
+
+    def working(self) -> bool:
+        """Whether a worker outlives the playbook that was killed: it still does its task, and may start a module."""
+        return any(began and _began(pid) == began for pid, began in self._workers.items())
 
     def settling(self) -> bool:
         """Whether a process still watches over this run, or settles what it left."""
@@ -123,9 +131,22 @@ class Control:
 
 
 def _is_keeper(pid: int) -> bool:
+    return _words(pid, KEEPER)
+
+
+def _words(pid: int, word: str | bytes) -> bool:
+    """Whether a process was started by a command in which this stands."""
     with contextlib.suppress(OSError):
-        return KEEPER in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()
+        return os.fsencode(word) in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()
     return False
+
+
+def _began(pid: int) -> str:
+    """When a process began, as the kernel counts; empty where it has ended (proc(5), stat, field 22)."""
+    with contextlib.suppress(OSError):
+        fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return "" if fields[0] in "ZX" else fields[19]
+    return ""
 
 
 def descendants(pid: int) -> list[int]:
