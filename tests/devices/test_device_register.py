@@ -96,7 +96,7 @@ def test_a_file_that_is_no_register_is_told_and_kept(tmp_path: pathlib.Path, tex
 
 
 @pytest.mark.parametrize(("change", "words"), [
-    ({"consent": False}, "weaken[0].consent: no_syn_check lets packets pass of which the device has seen no connection"),
+    ({"consent": False}, "weaken[0].consent: no_syn_check lets packets pass of which the device has seen no "),
     ({"by": " "}, "weaken[0].by is empty"), ({"reason": ""}, "weaken[0].reason is empty"),
     ({"until": "soon"}, "weaken[0].until: 'soon' is neither a date"),
     ({"until": "2026-12-24T06:00:00"}, "has no time zone"),
