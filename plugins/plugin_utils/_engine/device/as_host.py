@@ -110,7 +110,8 @@ def _parts(facts: Facts, lost: t.Sequence[str], stateful: bool) -> dict[str, Dic
         covered = [one for one in found["routes"].get("covered", ()) if not any(_lies_in(one, dst) for dst in lost)]
         found["routes"] = {**found["routes"], "covered": covered}
     unread = {"complete": False, "why": "reverse-path checks were not read"}
-    return {**found, "rp_filter": dict(given.get("reverse_path", unread))}
+    unshared = {"complete": False, "why": "the pair was not read"}
+    return {**found, "rp_filter": dict(given.get("reverse_path", unread)), "ha": dict(given.get("ha", unshared))}
 
 
 def _lies_in(prefix: str, network: str) -> bool:

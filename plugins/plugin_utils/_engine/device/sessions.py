@@ -102,7 +102,7 @@ def _by_zone(key: str, interfaces: t.Mapping[str, Dict]) -> t.Iterator[Dict]:
     members: dict[str, list[str]] = {}
     for name, one in interfaces.items():
         members.setdefault(one.get("zone") or f"interface {name}", []).append(name)
-    numbered = list(enumerate(members.items(), 1))
+    numbered = list(enumerate(sorted(members.items()), 1))  # alike on all members of a pair
     for number, (zone, names) in numbered:
         yield _rule(f"in by {zone}", [_match(*_NEW), _match("meta iifname", names, "in")], False,
                     [{"do": "set_ct_mark", "value": number, "mask": _IN}])

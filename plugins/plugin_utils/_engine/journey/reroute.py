@@ -110,7 +110,7 @@ def reroute(
     states = _from_facts(before, flow, known) if live else _from_handshake(before, flow, known)
     if isinstance(states, str):
         return Rerouted(flow, "not_established", detail=states)
-    states = [dataclasses.replace(state, last=_without_tables(state.last, lost)) for state in states]
+    states = [dataclasses.replace(state, last=_without_tables(before, after, state.last, lost)) for state in states]
     found = [
         dataclasses.replace(one, share=one.share * state.share / 2)
         for state in states for speaker in ("source", "destination")
@@ -122,8 +122,10 @@ def reroute(
     return Rerouted(flow, outcome, tuple(found), _stale(after, flow, states, found, known), detail)
 
 
-def _without_tables(path: Path, lost: t.Collection[str]) -> Path:
-    kept = {host: tracker for host, tracker in path.trackers.items() if host not in lost}
+def _without_tables(before: Network, after: Network, path: Path, lost: t.Collection[str]) -> Path:
+    """What a host has lost is still there where another member of its state domain has it."""
+    left = {after.keeper(host): before.keeper(host) for host in after.facts if host not in lost}
+    kept = {now: path.trackers[name] for now, name in left.items() if name in path.trackers}
     return dataclasses.replace(path, trackers=kept)
 
 
@@ -144,7 +146,11 @@ def _last_of(pair: Pair) -> Path:
 
 
 def _from_facts(network: Network, flow: Flow, observed: Observed) -> list[Established] | str:
-    trackers = {name: Tracker.from_facts(facts) for name, facts in network.facts.items()}
+    trackers: dict[str, Tracker] = {}
+    for name, facts in network.facts.items():
+        tracker, keeper = Tracker.from_facts(facts), network.keeper(name)
+        known = trackers.get(keeper)
+        trackers[keeper] = dataclasses.replace(known, entries=known.entries + tracker.entries) if known else tracker
     notes: list[str] = []
     packet = Packet(flow, first=flow.protocol != "tcp", tcp="ack" if flow.protocol == "tcp" else "")
     left = _in_step(Path("delivered", 1.0, packet, trackers=trackers))
@@ -291,11 +297,11 @@ def _stale(
     for state in states:
         for way in [way for one in found for way in (one.forward, one.back)]:
             for host, packet in _arrivals(way.path, flow if way.direction == "forward" else state.seen.reversed()):
-                entry = _entry_of(state.last.trackers.get(host), packet)
+                entry = _entry_of(state.last.trackers.get(after.keeper(host)), packet)
                 if entry is None:
                     continue
                 died_here = way.outcome == "stranded" and way.path.outcome == "dropped" and way.path.host == host
-                others = [_entry_of(trackers.get(host), entry.original) for trackers in fresh]
+                others = [_entry_of(trackers.get(after.keeper(host)), entry.original) for trackers in fresh]
                 changed = [one for one in others if one is not None and one.reply != entry.reply]
                 if changed:
                     why = f"it keeps the translation to {entry.reply.reversed()}; a new connection gets " \

@@ -82,9 +82,10 @@ class TurnedBack:
         mirrored, answers = about.reversed(), connection.direction == "reply"
         half = dataclasses.replace(entry, zone=NO_ZONE, original=mirrored if answers else entry.original,
                                    reply=entry.reply if answers else mirrored)
-        tracker = self.state.trackers.get(self.host) or self.network.new_tracker(self.host)
+        keeper = self.network.keeper(self.host)
+        tracker = self.state.trackers.get(keeper) or self.network.new_tracker(self.host)
         tracker = tracker.forget(entry).note(half)
-        return dataclasses.replace(self.state, trackers={**self.state.trackers, self.host: tracker})
+        return dataclasses.replace(self.state, trackers={**self.state.trackers, keeper: tracker})
 
     def request_again(self, flow: Flow, forward: Path) -> list[Path]:
         """The ways of the request of a flow by UDP, once its answer was turned back."""
@@ -99,7 +100,7 @@ def turned_back(network: Network, pair: Pair, path: Path, link: Link, first: Flo
     By TCP the handshake went before it. By UDP it may be the first of its direction, so that the hosts beyond the link
     have seen none, and the host before it has not let one pass.
     """
-    state = _state(pair, path, link, first)
+    state = _state(network, pair, path, link, first)
     hop = link.hop
     known = path.hops[link.position - 1].transit.packet if link.position else hop.transit.packet
     before = known.flow if link.position else first
@@ -107,19 +108,20 @@ def turned_back(network: Network, pair: Pair, path: Path, link: Link, first: Flo
         return TurnedBack(network, link, before, state)
     large = dataclasses.replace(
         known, flow=before, mark=0, uid=None, first=False, tcp="ack" if first.protocol == "tcp" else "")
-    tracker = state.trackers.get(hop.host) or network.new_tracker(hop.host)
+    keeper = network.keeper(hop.host)
+    tracker = state.trackers.get(keeper) or network.new_tracker(hop.host)
     try:
         passage = Passage.start(network.hosts[hop.host], tracker, large, hop.iif).arrive(hop.iif)
     except ByHash:
         return TurnedBack(network, link, before, state)
-    state = dataclasses.replace(state, trackers={**state.trackers, hop.host: passage.tracker})
+    state = dataclasses.replace(state, trackers={**state.trackers, keeper: passage.tracker})
     return TurnedBack(network, link, before, state, passage)
 
 
-def _state(pair: Pair, path: Path, link: Link, first: Flow) -> Path:
+def _state(network: Network, pair: Pair, path: Path, link: Link, first: Flow) -> Path:
     if first.protocol == "tcp":
         return pair.data or pair.again or pair.back or path
-    passed = {hop.host for hop in path.hops[:link.position]}
+    passed = {network.keeper(hop.host) for hop in path.hops[:link.position]}
     trackers = dict(pair.forward.trackers) if path is pair.back else {}
     trackers.update({host: tracker for host, tracker in path.trackers.items() if host in passed})
     return dataclasses.replace(path, trackers=trackers)

@@ -121,10 +121,10 @@ def judge(network: Network, named: NamedFlow, observed: Observed) -> FlowVerdict
     pairs = journey.pairs
     bad = [pair for pair in pairs if pair.result == "broken"]
     doubtful = [pair for pair in pairs if pair.result == "unknown"]
-    boundaries = (*_boundaries(pairs), *_inspected(network.inspectors, pairs))
+    boundaries = (*_boundaries(network, pairs), *_inspected(network.inspectors, pairs))
     blind = [
         pair for pair in pairs
-        if pair.result == "ok" and not named.one_way and (_misses(pair) or _unseen(network.inspectors, pair))
+        if pair.result == "ok" and not named.one_way and (_misses(network, pair) or _unseen(network.inspectors, pair))
     ]
     worst = max(bad, key=lambda pair: pair.share, default=None)
     told = FlowVerdict(
@@ -153,15 +153,16 @@ def mirrors(forward: Path, back: Path) -> bool:
     return forward.links() == [(host, oif, iif) for host, iif, oif in reversed(back.links())]
 
 
-def _misses(pair: Pair) -> bool:
+def _misses(network: Network, pair: Pair) -> bool:
     back = pair.back
-    return back is not None and (_passes_by(pair.forward, back) or _passes_by(back, pair.forward))
+    return back is not None and (
+        _passes_by(network, pair.forward, back) or _passes_by(network, back, pair.forward))
 
 
-def _passes_by(one: Path, other: Path) -> bool:
-    """Whether the other direction misses a host that one direction finds to be a state boundary."""
-    stateful = [hop.host for hop in one.hops if hop.transit.stateful]
-    return bool(stateful) and not {hop.host for hop in other.hops}.issuperset(stateful)
+def _passes_by(network: Network, one: Path, other: Path) -> bool:
+    """Whether the other direction misses a state boundary of one direction, and all that share its state."""
+    stateful = [network.keeper(hop.host) for hop in one.hops if hop.transit.stateful]
+    return bool(stateful) and not {network.keeper(hop.host) for hop in other.hops}.issuperset(stateful)
 
 
 def _unseen(inspectors: t.Sequence[Inspector], pair: Pair) -> bool:
@@ -178,14 +179,16 @@ def _inspected(inspectors: t.Sequence[Inspector], pairs: t.Sequence[Pair]) -> t.
             yield Boundary(one.name, "inspects what passes", forward, back, inspects=True)
 
 
-def _boundaries(pairs: t.Sequence[Pair]) -> tuple[Boundary, ...]:
-    forward = {hop.host for pair in pairs for hop in pair.forward.hops}
-    back = {hop.host for pair in pairs if pair.back for hop in pair.back.hops}
+def _boundaries(network: Network, pairs: t.Sequence[Pair]) -> tuple[Boundary, ...]:
+    """A member of a state domain sees what any of them sees."""
+    forward = {network.keeper(hop.host) for pair in pairs for hop in pair.forward.hops}
+    back = {network.keeper(hop.host) for pair in pairs if pair.back for hop in pair.back.hops}
     found: dict[str, Boundary] = {}
     for pair in pairs:
         for hop in (*pair.forward.hops, *(pair.back.hops if pair.back else ())):
             if hop.stateful and hop.host not in found:
-                found[hop.host] = Boundary(hop.host, why_stateful(hop), hop.host in forward, hop.host in back)
+                keeper = network.keeper(hop.host)
+                found[hop.host] = Boundary(hop.host, why_stateful(hop), keeper in forward, keeper in back)
     return tuple(found.values())
 
 

@@ -217,7 +217,7 @@ def _names(hops: t.Sequence[Hop]) -> list[str]:
 
 def _fates(network: Network, step: _Step, fates: Fates) -> tuple[Transit, ...]:
     """What becomes of the packet at the host; the same packet by another way meets the same again."""
-    key = (step.host, step.iif, step.packet, step.trackers.get(step.host))
+    key = (step.host, step.iif, step.packet, step.trackers.get(network.keeper(step.host)))
     found = fates.get(key)
     if found is None:
         found = fates[key] = _at_host(network, step)
@@ -225,7 +225,7 @@ def _fates(network: Network, step: _Step, fates: Fates) -> tuple[Transit, ...]:
 
 
 def _at_host(network: Network, step: _Step) -> tuple[Transit, ...]:
-    tracker = step.trackers.get(step.host) or network.new_tracker(step.host)
+    tracker = step.trackers.get(network.keeper(step.host)) or network.new_tracker(step.host)
     host = network.hosts[step.host]
     if step.iif is None:
         fates = host_transit.originate(host, tracker, step.packet)
@@ -258,21 +258,21 @@ def _advance(network: Network, step: _Step, transit: Transit) -> Path | _Step:
     """The end of the path at this host, or the same packet before the next one."""
     if transit.outcome == "forward":
         return _cross(network, step, transit)
-    after = _after(step, transit)
+    after = _after(network, step, transit)
     if transit.outcome == "local":
         return _end(after, "delivered", interface=step.iif or "")
     outcome = "dropped" if transit.outcome == "drop" else "unknown"
     return _end(after, outcome, transit.reason, transit.detail, transit.device if step.iif is None else step.iif)
 
 
-def _after(step: _Step, transit: Transit, proof: str = "", to: Neighbour | None = None) -> _Step:
+def _after(network: Network, step: _Step, transit: Transit, proof: str = "", to: Neighbour | None = None) -> _Step:
     """The packet as it leaves the host, or as it reaches the one that it goes ``to``; ``proof`` of who is next."""
     ways = len(transit.lookup.branches) if transit.lookup else 1
     hop = Hop(step.host, step.iif, transit, proof, ways or 1)
     tracker = t.cast(Tracker, transit.tracker)
-    trackers = step.trackers
-    if tracker.entries or step.host in trackers:  # an empty table is what a host begins with
-        trackers = {**trackers, step.host: tracker}
+    trackers, keeper = step.trackers, network.keeper(step.host)
+    if tracker.entries or keeper in trackers:  # an empty table is what a host begins with
+        trackers = {**trackers, keeper: tracker}
     host, iif = (to.host, to.interface) if to else (step.host, step.iif)
     return _Step(host, iif, _bare(transit.packet), step.share * transit.share, trackers, (*step.hops, hop), step.known)
 
@@ -281,26 +281,26 @@ def _cross(network: Network, step: _Step, transit: Transit) -> Path | _Step:
     """Over the link to the next host, or out of the inventory."""
     host, device, next_hop = step.host, transit.device or "", transit.next_hop or ""
     if (host, device) in network.site.ignored:
-        return _end(_after(step, transit), "unknown", "ignored", f"{host} sends it by {device}, which "
+        return _end(_after(network, step, transit), "unknown", "ignored", f"{host} sends it by {device}, which "
                     "symmetry_ignore_interfaces keeps out of paths", device)
     join = network.topology.join(host, device, next_hop)
     if join.down:
-        return _end(_after(step, transit), "dropped", "link_down", join.down, device)
+        return _end(_after(network, step, transit), "dropped", "link_down", join.down, device)
     if join.unanswered:
-        return _end(_after(step, transit), "dropped", "neighbour", join.unanswered, device)
+        return _end(_after(network, step, transit), "dropped", "neighbour", join.unanswered, device)
     if join.unknown:
-        return _end(_after(step, transit), "unknown", "join", join.unknown, device)
+        return _end(_after(network, step, transit), "unknown", "join", join.unknown, device)
     neighbour = join.neighbour
     if neighbour is None:
-        return _leave(network, _after(step, transit, "external"), device, next_hop)
+        return _leave(network, _after(network, step, transit, "external"), device, next_hop)
     if knows(network, host, device, next_hop, step.known):
-        return _after(step, transit, neighbour.proof, neighbour)
+        return _after(network, step, transit, neighbour.proof, neighbour)
     found = resolve(network, host, device, next_hop, transit.packet.flow.source, neighbour, step.known)
     if found.unanswered or found.unknown:
         outcome = "dropped" if found.unanswered else "unknown"
-        after = _after(step, transit, neighbour.proof)
+        after = _after(network, step, transit, neighbour.proof)
         return _end(after, outcome, "neighbour", found.unanswered or found.unknown, device)
-    return changed(_after(step, transit, neighbour.proof, neighbour), known=found.known)
+    return changed(_after(network, step, transit, neighbour.proof, neighbour), known=found.known)
 
 
 def _leave(network: Network, step: _Step, device: str, next_hop: str) -> Path:

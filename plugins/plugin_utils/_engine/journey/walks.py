@@ -62,7 +62,8 @@ class Walks:
         path = known[2]
         if path is None or (before.trackers == path.trackers and before.known == path.known):
             return path
-        if any(hop.host in before.trackers and before.trackers[hop.host].entries for hop in path.hops):
+        keepers = {self.network.keeper(hop.host) for hop in path.hops}
+        if any(keeper in before.trackers and before.trackers[keeper].entries for keeper in keepers):
             return None
         return changed(path, trackers=before.trackers, known=before.known)
 

@@ -11,6 +11,7 @@ import functools
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.connection.conntrack import Tracker
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.device.state_domains import state_domains
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host.fib import BITS, number_of
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host.host import Host
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.declared_balancers import (
@@ -81,6 +82,14 @@ class Network:
     def foreign(self) -> frozenset[str]:
         """Hosts that are no Linux hosts, or were only declared: no remedy of ours can be made there."""
         return frozenset(name for name, host in self.hosts.items() if host.platform != "linux")
+
+    def keeper(self, host: str) -> str:
+        """The name under which a host's connections are kept: the first member of its state domain, or itself."""
+        return self._domains.get(host, host)
+
+    @functools.cached_property
+    def _domains(self) -> dict[str, str]:
+        return state_domains(self.facts, self.variables)
 
     def new_tracker(self, host: str) -> Tracker:
         """The connection table with which an analysis begins: empty, with the host's own settings."""

@@ -160,6 +160,47 @@ def test_policies_come_before_routes() -> None:
     assert way_back(red) == ["Gi2"]
 
 
+PAIR: Facts = {"mode": "active_active", "synchronised": True, "growth": {"state errors": 0}}
+
+
+def paired(one: Facts | None = None, two: Facts | None = None, swapped: bool = False) -> dict[str, Facts]:
+    """Requests cross fw, replies its partner fw2, whose zones are the same."""
+    facts = mixed(("untrust", "other"), back="10.4.0.2", ha={**PAIR, "peer": "fw2", **(one or {})})
+    facts["fw"]["interfaces"].pop("ethernet1/3")
+    inside, outside = ("untrust", "trust") if swapped else ("trust", "untrust")
+    facts["fw2"] = device("paloalto_panos", {"ethernet1/2": f"10.4.0.2/24 {outside}",
+                                             "ethernet1/1": f"10.6.0.2/24 {inside}"},
+                          {"10.5.0.0/24": "10.4.0.3", "10.1.0.0/24": "10.6.0.1"}, "zone",
+                          ha={**PAIR, "peer": "fw", **(two or {})})
+    facts["r1"]["interfaces"]["other"] = {"up": True, "carrier": True, "mtu": 1500, "addresses": [
+        {"family": 4, "address": "10.6.0.1", "prefixlen": 24}]}
+    return facts
+
+
+def test_a_pair_shares_sessions_only_where_both_say_so() -> None:
+    assert verdict(paired())[0] == "asymmetric_harmless"
+    for doubt in ({"synchronised": False}, {"synchronised": None}, {"growth": {"state errors": 3}}, {"mode": "none"},
+                  {"peer": "fw9"}, {"peer": ""}):
+        for facts in (paired(one=doubt), paired(two=doubt)):
+            assert verdict(facts)[:2] == ("broken", "fw2"), doubt
+    unread = paired()
+    unread["fw"]["parts"]["ha"] = {"complete": False, "why": "refused"}
+    assert verdict(unread)[:2] == ("broken", "fw2")
+    assert verdict(paired(swapped=True))[:2] == ("broken", "fw2"), "the zones are still asked"
+
+
+def test_members_of_a_pair_are_named_by_addresses_or_by_the_inventory() -> None:
+    assert verdict(paired({"peer": "10.4.0.2"}, {"peer": "10.2.0.2"}))[0] == "asymmetric_harmless"
+    facts = paired({"peer": "secondary"}, {"peer": "primary"})
+    assert verdict(facts)[0] == "broken"
+    named: dict[str, Facts] = {**{name: {} for name in facts}, "fw": {"symmetry_state_peers": ["fw2"]}}
+    (told,) = diagnose(facts, named, [TCP]).verdicts
+    assert told.verdict == "asymmetric_harmless"
+    facts["fw2"]["device"]["ha"]["synchronised"] = False
+    (told,) = diagnose(facts, named, [TCP]).verdicts
+    assert told.verdict == "broken", "a name proves nothing"
+
+
 def returning(hops: list[str], *before: Facts, **more: t.Any) -> Facts:
     """A firewall that has a route to the client by another zone, and a policy for what comes by ethernet1/1."""
     asked = [{"destinations": ["10.5.0.0/24"], "protocol": "tcp", "dports": [[443, 443]]}]
