@@ -45,6 +45,7 @@ attributes:
     platforms: all
     details:
       - Cisco IOS and IOS-XE, Arista EOS, Juniper Junos, and FRRouting.
+      - Palo Alto PAN-OS.
 options:
   platform:
     description:
@@ -89,6 +90,7 @@ options:
           - Use the next hop only while it answers echo requests of the router (C(ip sla), C(track)); while it does not,
             packets go where the routes say. Cisco IOS.
           - Numbers of probes and tracked objects are the first from 901 that the device does not use.
+          - On PAN-OS the rule is out of use while its next hop does not answer (C(monitor)).
         type: bool
         default: false
       return_next_hops:
@@ -107,7 +109,8 @@ options:
         type: str
         required: true
       mode:
-        description: The check.
+        description:
+          - The check.
         type: str
         choices: ["off", loose, strict]
         required: true

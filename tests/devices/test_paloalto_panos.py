@@ -181,7 +181,7 @@ def test_over_ssh_nothing_but_questions_is_sent() -> None:
 
 
 @pytest.mark.parametrize("command", [
-    "clear session all", "configure", "request restart system", "set cli pager on", "show config running",
+    "clear session all", "configure", "request restart system", "set cli pager on", "revert config",
     "show system info | except x", "debug dataplane packet-diag set filter on", "clear counter global",
     "test routing fib-lookup virtual-router default ip 10.0.0.1; configure", "commit", "load config from a.xml"])
 def test_what_changes_something_is_refused(command: str) -> None:

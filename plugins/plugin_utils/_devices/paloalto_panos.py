@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import re
+import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices import (
     paloalto_policy,
@@ -23,6 +24,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.dialect 
     Reading,
 )
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.failures import Rejected
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.paloalto_config import PanosConfig
 
 _HARDWARE = re.compile(
     r"^(?P<name>[a-z][\w./-]*) +(?P<id>\d+) +\S+/(?P<state>up|down)\b\S* +(?P<mac>[0-9a-f:]{17})", re.I)
@@ -56,16 +58,25 @@ class PaloaltoPanos(Dialect):
     title = "Palo Alto PAN-OS"
     tier = "fake"
     session_key = "zone"
-    capabilities = Capabilities(candidate=True, native_diff=True)
+    capabilities = Capabilities(candidate=True, native_diff=True, atomic=True)
+    config = PanosConfig()
+    modes = r"[>#]"
     errors = re.compile(r"^\s*(Unknown command|Invalid syntax|Server error|Validation Error|Command .* not supported"
+                        r"|Object (?:not found|doesn't exist)|Configuration is locked|Other administrators are holding"
                         r"|.* (?:is|are) not (?:supported|available) )", re.M | re.I)
     reading = re.compile(
         r"(?:show (?:system info|interface all|arp all|(?:advanced-)?routing (?:route|summary|fib)(?: summary)?"
         r"|running (?:pbf-policy|nat-policy|tcp state)|pbf (?:rule all|return-mac all)|zone-protection"
         r"|session (?:info|id \d+|all filter [a-z0-9 .:-]+)|counter global(?: filter delta yes)?"
+        r"|config (?:running|list changes|diff)|(?:config|commit)-locks|jobs all"
         r"|high-availability (?:all|interface ha[12]))"
         r"|test (?:routing fib-lookup virtual-router|advanced-routing fib-lookup logical-router) [\w .-]+ ip "
         r"[0-9a-fA-F.:]+(?: ecmp yes)?)")
+
+    def driver(self) -> t.Any:
+        from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.paloalto_driver import PromptPanos
+
+        return PromptPanos
 
     def software(self, asking: Asking) -> str:
         match = re.search(r"^sw-version: *(?P<version>\S+)", asking.ask("show system info"), re.M)
