@@ -45,7 +45,7 @@ attributes:
     platforms: all
     details:
       - Cisco IOS and IOS-XE, Arista EOS, Juniper Junos, and FRRouting.
-      - Palo Alto PAN-OS.
+      - Palo Alto PAN-OS and Fortinet FortiGate.
 options:
   platform:
     description:
@@ -110,7 +110,7 @@ options:
         required: true
       mode:
         description:
-          - The check.
+          - The check. FortiGate has no V(loose), and V(strict) where the virtual domain checks strictly.
         type: str
         choices: ["off", loose, strict]
         required: true

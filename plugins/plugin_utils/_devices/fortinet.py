@@ -24,6 +24,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.dialect 
     Reading,
 )
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.failures import Rejected
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.fortinet_config import FortiConfig
 
 _LINK = re.compile(r"^if=(?P<name>\S+) family=\S+ type=\S+ index=(?P<index>\d+) mtu=(?P<mtu>\d+)")
 _ADDRESS4 = re.compile(r"^IP=(?P<address>[0-9.]+)->\S+?/(?P<mask>[0-9.]+) index=\d+ devname=(?P<device>\S+)", re.M)
@@ -44,7 +45,8 @@ _QUESTIONS = (
     r"get system (?:status|interface|settings|arp|ha status)|get router info vrrp|show router policy|show system zone"
     r"|get router info6? routing-table(?: all)?(?: \| grep -c /)?"
     r"|get router info routing-table details [0-9.]+|get router info6 routing-table [0-9A-Fa-f:.]+"
-    r"|show firewall policy \| grep tcp-session-without-syn"
+    r"|show firewall policy \| grep tcp-session-without-syn|get system global \| grep cfg-save"
+    r"|show system (?:interface|settings)|show router (?:route-map|bgp)"
     r"|diagnose (?:sys vd list|netlink interface list|ip address list|ipv6 address list|firewall proute list)"
     r"|diagnose sys session6? (?:list|stat|filter (?:clear|(?:src|dst) [0-9A-Fa-f.:]+|(?:sport|dport|proto) \d+))"
 )
@@ -58,6 +60,8 @@ class Fortinet(Dialect):
     title = "Fortinet FortiGate"
     tier = "fake"
     session_key = "interface"
+    config = FortiConfig()
+    modes = r" ?(?:\([^)\n]*\) ?)?[#$]"
     errors = re.compile(
         r"^\s*(Unknown action|Command fail|node_check_object fail|command parse error|ambiguous command)", re.M | re.I)
     reading = re.compile(rf"(?:sudo [\w.-]+ )?(?:{_QUESTIONS})")

@@ -37,6 +37,18 @@ class QuietFortinet(FortinetSSH):
             self._test_channel_read(pattern=self.prompt_pattern)
         self.set_base_prompt()
 
+    def set_base_prompt(self, *args: t.Any, **more: t.Any) -> str:
+        """Without the name of a virtual domain or section behind the host's, which others take the place of."""
+        found = re.sub(r" *\([^)]*\) *$", " ", str(super().set_base_prompt(*args, **more)))
+        self.base_prompt = found
+        return found
+
+    def check_config_mode(self, check_string: str = "(", pattern: str = "", force_regex: bool = False) -> bool:
+        """Whether the prompt names a section; a virtual domain is none, but leaving what is not there does no harm."""
+        self.write_channel(self.RETURN)
+        until = rf"^{re.escape(self.base_prompt.rstrip())} *(?:\([^)\n]*\) *)?{self.prompt_pattern}"
+        return check_string in str(self.read_until_pattern(pattern=until, re_flags=re.M)).rpartition("\n")[2]
+
     def disable_paging(self, *_args: t.Any, **_more: t.Any) -> str:
         return ""
 
