@@ -90,7 +90,8 @@ options:
           - Use the next hop only while it answers echo requests of the router (C(ip sla), C(track)); while it does not,
             packets go where the routes say. Cisco IOS.
           - Numbers of probes and tracked objects are the first from 901 that the device does not use.
-          - On PAN-OS the rule is out of use while its next hop does not answer (C(monitor)).
+          - On PAN-OS the rule is out of use while its next hop does not answer (C(monitor)); on FortiGate a link
+            monitor does that.
         type: bool
         default: false
       return_next_hops:

@@ -28,20 +28,26 @@ OPTIONS: dict[str, dict[str, str]] = {
     "system interface": {"vdom": r"\S+", "ip": r"[\d.]+", "src-check": "enable|disable", "description": r"(?s:.*)"},
     "system zone": {"interface": r"\S+", "intrazone": "allow|deny"},
     "system settings": {"asymroute": "enable|disable", "strict-src-check": "enable|disable"},
+    "system link-monitor": {
+        "srcintf": r"\S+", "server": r"\S+", "gateway-ip": r"[\d.]+", "update-cascade-interface": "enable|disable",
+        "update-static-route": "enable|disable", "update-policy-route": "enable|disable"},
     "router route-map": {"comments": ".*"},
     "router route-map rule": {"set-local-preference": r"\d+", "set-metric": r"\d+", "set-aspath": r"[\d ]+",
                               "match-ip-address": r"\S+"},
     "router bgp": {"as": r"\d+", "ebgp-multipath": "enable|disable", "ibgp-multipath": "enable|disable"},
     "router bgp neighbor": {"remote-as": r"\d+", "route-map-in": r"\S+", "route-map-out": r"\S+"},
 }
-TABLES = ("router policy", "system interface", "system zone", "router route-map", "router route-map rule",
-          "router bgp neighbor")
+TABLES = ("router policy", "system interface", "system zone", "system link-monitor", "router route-map",
+          "router route-map rule", "router bgp neighbor")
 DEFAULTS = {"src-check": "enable", "asymroute": "disable", "ebgp-multipath": "disable", "ibgp-multipath": "disable",
-            "strict-src-check": "disable", "status": "enable", "protocol": "0", "intrazone": "deny"}
-MANY = ("input-device", "src", "dst", "interface", "ip")
+            "strict-src-check": "disable", "status": "enable", "protocol": "0", "intrazone": "deny",
+            "update-cascade-interface": "enable", "update-static-route": "enable", "update-policy-route": "enable"}
+MANY = ("input-device", "src", "dst", "interface", "ip", "server")
 BARE = ("protocol", "start-port", "end-port", "gateway", "ip", "as", "remote-as", "set-local-preference", "set-metric",
-        "src-check", "asymroute", "strict-src-check", "ebgp-multipath", "ibgp-multipath", "status", "intrazone")
-SHOWN = ("system interface", "system zone", "system settings", "router policy", "router route-map", "router bgp")
+        "src-check", "asymroute", "strict-src-check", "ebgp-multipath", "ibgp-multipath", "status", "intrazone",
+        "gateway-ip", "update-cascade-interface", "update-static-route")
+SHOWN = ("system interface", "system zone", "system settings", "system link-monitor", "router policy",
+         "router route-map", "router bgp")
 FAILED = "Command fail. Return code"
 WRONG = f"\ncommand parse error before 'what'\n{FAILED} -61"
 

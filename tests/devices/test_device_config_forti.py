@@ -56,6 +56,11 @@ def test_what_is_made(gate: Changing) -> None:
     assert 'set start-port 8443\n' in policy and 'edit 7\n        set input-device "port2"' in policy
     assert "set ebgp-multipath enable" in bgp and "ibgp-multipath" not in bgp
     assert 'set route-map-in "NPS-IN-198.51.100.1"' in bgp and 'set route-map-out "NPS-OUT-198.51.100.1"' in bgp
+    assert device(gate).section("system link-monitor") == (
+        'config system link-monitor\n    edit "NPS-partner"\n        set srcintf "port2"\n'
+        '        set server "203.0.113.1"\n'
+        "        set gateway-ip 203.0.113.1\n        set update-cascade-interface disable\n"
+        "        set update-static-route disable\n    next\nend\n")
     maps = device(gate).section("router route-map")
     assert "set set-local-preference 300" in maps and 'set set-aspath "65001 65001"' in maps
     assert "set set-metric 50" in maps
@@ -66,8 +71,9 @@ def test_what_is_made(gate: Changing) -> None:
 
 def test_only_what_is_other_is_sent(gate: Changing) -> None:
     CASE.run(gate, policies=[PARTNER], **BGP)
-    CASE.run(gate, policies=[{**PARTNER, "dports": [8443], "next_hop": "198.51.100.1"}])
+    CASE.run(gate, policies=[{**PARTNER, "dports": [8443], "next_hop": "198.51.100.1", "verify": False}])
     assert typed(gate) == [
+        "config system link-monitor", 'delete "NPS-partner"', "end",
         "config router policy", "delete 6", "edit 5", "set start-port 8443", "set end-port 8443",
         "set gateway 198.51.100.1", 'set output-device "port1"', "next", "end"]
     CASE.run(gate, bgp=[{"neighbor": "198.51.100.1", "asn": 65001, "med": 50}], state="absent")

@@ -46,7 +46,7 @@ _QUESTIONS = (
     r"|get router info6? routing-table(?: all)?(?: \| grep -c /)?"
     r"|get router info routing-table details [0-9.]+|get router info6 routing-table [0-9A-Fa-f:.]+"
     r"|show firewall policy \| grep tcp-session-without-syn|get system global \| grep cfg-save"
-    r"|show system (?:interface|settings)|show router (?:route-map|bgp)"
+    r"|show system (?:interface|settings|link-monitor)|show router (?:route-map|bgp)"
     r"|diagnose (?:sys vd list|netlink interface list|ip address list|ipv6 address list|firewall proute list)"
     r"|diagnose sys session6? (?:list|stat|filter (?:clear|(?:src|dst) [0-9A-Fa-f.:]+|(?:sport|dport|proto) \d+))"
 )

@@ -19,6 +19,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.failures
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.fortinet_bgp import prefer, spread
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.fortinet_steer import (
     INTERFACES,
+    MONITORS,
     interface,
     steer,
 )
@@ -39,7 +40,8 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.wishes i
 )
 
 _ZONES, _SETTINGS = "config system zone", "config system settings"
-_SECTIONS = (INTERFACES, _ZONES, _SETTINGS, "config router policy", "config router route-map", "config router bgp")
+_SECTIONS = (INTERFACES, _ZONES, _SETTINGS, MONITORS, "config router policy", "config router route-map",
+             "config router bgp")
 _STATUS, _SAVING = "get system status", "get system global | grep cfg-save"
 _SEVERAL = re.compile(r"^Virtual domain configuration: *(multiple|enable|split-task|split-vdom)", re.M)
 _DOMAIN = re.compile(r"^Current virtual domain: *(?P<name>[\w.-]+)", re.M)
@@ -183,7 +185,7 @@ def _zone(draft: FortiDraft, wish: Membership, absent: bool) -> None:
 
 
 def _weaken(draft: FortiDraft, wish: Weakening, absent: bool) -> None:
-    if not absent and wish.setting != "asymroute":
+    if wish.setting != "asymroute":
         raise WishError(f"weaken {wish.name}: FortiGate has asymroute, not {wish.setting}")
     if not absent and wish.scope:
         raise WishError(f"weaken {wish.name}: FortiGate gives this up for the whole virtual domain: leave "

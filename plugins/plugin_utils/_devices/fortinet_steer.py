@@ -5,7 +5,8 @@
 """Policy routes of FortiOS, one for each port, known by their comment.
 
 They are read from the first on, and ours come last: one of somebody else before them that takes the same packets is in
-the way. Source: Fortinet, FortiOS CLI Reference, "config router policy".
+the way. A next hop is watched by a link monitor, which takes policy routes by it away, and no static ones. Source:
+Fortinet, FortiOS CLI Reference, "config router policy" and "config system link-monitor".
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.fortinet
 )
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.wishes import PREFIX, Policy, WishError
 
-_POLICIES, INTERFACES = "config router policy", "config system interface"
+_POLICIES, INTERFACES, MONITORS = "config router policy", "config system interface", "config system link-monitor"
 _PROTOCOLS = {"tcp": "6", "udp": "17", "icmp": "1"}
 _UNKNOWN = ("set internet-service-id", "set internet-service-custom", "set src-negate", "set dst-negate",
             "set input-device-negate")  # of which packets they take is not known here
@@ -42,6 +43,18 @@ def steer(draft: FortiDraft, policies: t.Sequence[Policy], absent: bool) -> None
                 draft.put((_POLICIES, key), name[4:], "")
             for name, value in sets.items():
                 draft.put((_POLICIES, key), name[4:], value)
+        _watch(draft, policy, policy.verify and not absent)
+
+
+def _watch(draft: FortiDraft, policy: Policy, wanted: bool) -> None:
+    place = (MONITORS, f"edit {policy.label}")
+    if not wanted:
+        draft.drop(*place)
+        return
+    for name, value in (("srcintf", quoted([_leaves(draft, policy)])), ("server", quoted([policy.next_hop])),
+                        ("gateway-ip", policy.next_hop), ("update-cascade-interface", "disable"),
+                        ("update-static-route", "disable")):
+        draft.put(place, name, value)
 
 
 def _free(draft: FortiDraft, count: int) -> list[str]:
@@ -95,9 +108,6 @@ def _refuse(draft: FortiDraft, policy: Policy) -> None:
     interface(draft, policy.interface)
     if ":" in policy.next_hop or policy.protocol == "icmpv6":
         raise WishError(f"policy {policy.name}: policies of IPv6 are not made on FortiGate by this version")
-    if policy.verify:
-        raise WishError(f"policy {policy.name}: verify is not made on FortiGate by this version: watch the next hop by "
-                        "a link-monitor (update-policy-route)")
     if policy.return_next_hops:
         raise WishError(f"policy {policy.name}: return_next_hops is for PAN-OS; FortiGate sends replies by the "
                         "interface of their session where auxiliary-session is off")

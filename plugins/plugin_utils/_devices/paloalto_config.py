@@ -173,6 +173,8 @@ def _zone(draft: PanosDraft, wish: Membership, absent: bool) -> None:
 def _weaken(draft: PanosDraft, wish: Weakening, absent: bool) -> None:
     """A zone-protection profile of ours, where the zone has none."""
     where = f"weaken {wish.name}"
+    if wish.setting != "asymmetric_path":
+        raise WishError(f"{where}: PAN-OS has asymmetric_path, not {wish.setting}")
     profile = ("network", "profiles", "zone-protection-profile", wish.label)
     draft.touch(*profile)
     for zone in draft.at("zone"):
@@ -183,8 +185,6 @@ def _weaken(draft: PanosDraft, wish: Weakening, absent: bool) -> None:
     if absent:
         draft.drop(*profile, least=len(profile))
         return
-    if wish.setting != "asymmetric_path":
-        raise WishError(f"{where}: PAN-OS has asymmetric_path, not {wish.setting}")
     others = [name for name in wish.scope if name != "zone"]
     if not wish.zone or others:
         raise WishError(f"{where}: PAN-OS gives this up for a zone: give zone, and leave "

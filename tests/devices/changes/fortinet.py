@@ -41,6 +41,8 @@ end
 config system settings
     set strict-src-check enable
 end
+config system link-monitor
+end
 config router policy
     edit 4
         set input-device "port3"
@@ -78,7 +80,8 @@ config router bgp
 end
 '''
 PARTNER: Wish = {"name": "partner", "interface": "port3", "next_hop": "203.0.113.1", "protocol": "tcp",
-                 "sources": ["10.10.0.0/25"], "destinations": ["172.16.0.0/16", "172.18.0.0/16"], "dports": [443, 8443]}
+                 "sources": ["10.10.0.0/25"], "destinations": ["172.16.0.0/16", "172.18.0.0/16"], "dports": [443, 8443],
+                 "verify": True}
 BACKUP: Wish = {"name": "backup", "interface": "port2", "next_hop": "198.51.100.1", "destinations": ["10.10.0.9/32"]}
 BGP: Wish = {"bgp": [{"neighbor": "198.51.100.1", "asn": 65001, "prepend": 2, "med": 50, "local_preference": 300}]}
 CHECK: Wish = {"reverse_path": [{"interface": "port1", "mode": "off"}]}
@@ -86,8 +89,8 @@ ZONES: Wish = {"zones": [{"interface": "port1", "zone": "outside"}]}
 WAYS: Wish = {"multipath": {"asn": 65001, "ebgp": 2, "ibgp": 1}}
 WEAKEN: Wish = {"name": "failover", "setting": "asymroute", "consent": True, "by": "ops", "reason": "migration",
                 "until": "2099-01-01"}
-READ = ("get system status", "show system interface", "show system zone", "show system settings", "show router policy",
-        "show router route-map", "show router bgp")
+READ = ("get system status", "show system interface", "show system zone", "show system settings",
+        "show system link-monitor", "show router policy", "show router route-map", "show router bgp")
 SAVING = "get system global | grep cfg-save"
 
 CASE = Case(
@@ -108,7 +111,6 @@ CASE = Case(
         ({"policies": [{**PARTNER, "sources": ["10.10.0.0/24"]}]}, "policy route 4, which is not ours"),
         ({"policies": [{**PARTNER, "next_hop": "192.0.2.9"}]}, "no interface has a fixed address beside"),
         ({"policies": [{**PARTNER, "interface": "port9"}]}, "no interface 'port9'; it has port1"),
-        ({"policies": [{**PARTNER, "verify": True}]}, "watch the next hop by a link-monitor"),
         ({"policies": [{**PARTNER, "return_next_hops": ["203.0.113.1"]}]}, "return_next_hops is for PAN-OS"),
         ({"bgp": [{"neighbor": "203.0.113.1", "asn": 65001, "local_preference": 300}]},
          "has route-map-in theirs already"),
