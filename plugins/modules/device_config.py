@@ -46,6 +46,7 @@ attributes:
     details:
       - Cisco IOS and IOS-XE, Arista EOS, Juniper Junos, and FRRouting.
       - Palo Alto PAN-OS and Fortinet FortiGate.
+      - Cisco ASA. On ASA interfaces go by their names (nameif).
 options:
   platform:
     description:

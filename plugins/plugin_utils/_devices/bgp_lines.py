@@ -17,39 +17,44 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.wishes i
     WishError,
 )
 
+Sets = t.Sequence[tuple[str, str]]  # lines of a route-map, and what a line begins with that each takes the place of
+
 
 def neighbour_lines(tree: Tree, wish: Neighbour, families: t.Sequence[str], absent: bool) -> list[Line]:
     """The lines of one neighbour; ``families``: sections of the router in which neighbours have their route-maps.
 
     Raises WishError where there is no such neighbour, or where somebody else's route-map is on it.
     """
-    router = f"router bgp {wish.asn}"
-    if router not in tree:
-        there = [text for text in tree if text.startswith("router bgp ")]
-        raise WishError(f"there is no '{router}' on the device; it has {', '.join(there) or 'no BGP'}")
-    known = [text for text in tree[router] if text.startswith(f"neighbor {wish.address} ")]
-    if not known:
-        others = sorted({text.split()[1] for text in tree[router] if text.startswith("neighbor ")})
-        raise WishError(f"'{router}' has no neighbor {wish.address}; it has {', '.join(others) or 'none'}")
+    router = router_of(tree, wish.asn)
+    sections = [tree[router], *(tree[router][family] for family in families if family in tree[router])]
+    known = sorted({text.split()[1] for section in sections for text in section if text.startswith("neighbor ")})
+    if wish.address not in known:
+        raise WishError(f"'{router}' has no neighbor {wish.address}; it has {', '.join(known) or 'none'}")
     place = _place(tree, router, wish.address, families)
     found: list[Line] = []
-    for direction, sets in (("in", _inbound(wish)), ("out", _outbound(wish))):
-        name = f"{PREFIX}{direction.upper()}-{wish.address.replace(':', '_')}"
-        if sets:
-            found += _direction(tree, place, wish.address, direction, name, sets, absent)
+    for direction, sets in preferences(wish):
+        found += _direction(tree, place, wish.address, direction, sets, absent)
     return found
 
 
-def multipath_lines(tree: Tree, wish: Multipath, families: t.Sequence[str], absent: bool) -> list[Line]:
-    """How many equal ways of IPv4 are used; of ``families``, as for a neighbour, the first that is there counts."""
-    router = f"router bgp {wish.asn}"
+def router_of(tree: Tree, asn: int) -> str:
+    """The section of the router; raises WishError with those that there are."""
+    router = f"router bgp {asn}"
     if router not in tree:
         there = [text for text in tree if text.startswith("router bgp ")]
         raise WishError(f"there is no '{router}' on the device; it has {', '.join(there) or 'no BGP'}")
+    return router
+
+
+def multipath_lines(
+    tree: Tree, wish: Multipath, families: t.Sequence[str], absent: bool, external: str = "maximum-paths"
+) -> list[Line]:
+    """How many equal ways of IPv4 are used; of ``families``, as for a neighbour, the first that is there counts."""
+    router = router_of(tree, wish.asn)
     own = (router,) if families[0].startswith("?") else (router, families[0])
     place: Path = next(((router, family) for family in families if family in tree[router]), own)
     found = []
-    for begin, most in (("maximum-paths", wish.ebgp), ("maximum-paths ibgp", wish.ibgp)):
+    for begin, most in ((external, wish.ebgp), ("maximum-paths ibgp", wish.ibgp)):
         there = [text for text in find(tree, place) or {} if re.match(rf"{begin} \d+", text)]
         if most is not None and absent:
             found += [Line(place, text, absent=True) for text in there]
@@ -58,6 +63,38 @@ def multipath_lines(tree: Tree, wish: Multipath, families: t.Sequence[str], abse
         else:
             found += [Line(place, text) for text in there if most is not None]
     return found
+
+
+def preferences(wish: Neighbour) -> list[tuple[str, Sets]]:
+    """What is set of routes that come "in" and go "out"; a direction of which nothing is asked is left out."""
+    return [(direction, sets) for direction, sets in (("in", _inbound(wish)), ("out", _outbound(wish))) if sets]
+
+
+def directions(wish: Neighbour) -> list[str]:
+    """What has to be exchanged anew."""
+    return [direction for direction, _sets in preferences(wish)]
+
+
+def own_name(address: str, direction: str) -> str:
+    return f"{PREFIX}{direction.upper()}-{address.replace(':', '_')}"
+
+
+def map_lines(tree: Tree, place: Path, attached: str, name: str, sets: Sets, absent: bool) -> list[Line]:
+    """A route-map of ours, and the line that puts it on a neighbor."""
+    entry = f"route-map {name} permit 10"
+    if not absent:
+        return [*(Line((entry,), text, re.escape(begin), removes="prepend" in begin) for text, begin in sets),
+                Line(place, attached)]
+    ours = [text for text in tree.get(entry, {}) if any(text.startswith(begin) for _text, begin in sets)]
+    if len(ours) < len(tree.get(entry, {})):
+        return [Line((entry,), text, absent=True) for text in ours]
+    return [Line(place, attached, absent=True), Line((), entry, absent=True)]
+
+
+def theirs(whose: str, attached: str, first: str) -> WishError:
+    """Somebody else's route-map or policy is on the neighbor, or on what it inherits from."""
+    return WishError(f"neighbor {whose} has {attached} already, which is not ours: put '{first}' into it by hand, or "
+                     "take it off the neighbor")
 
 
 def _place(tree: Tree, router: str, address: str, families: t.Sequence[str]) -> Path:
@@ -70,7 +107,6 @@ def _place(tree: Tree, router: str, address: str, families: t.Sequence[str]) -> 
 
 
 def _inbound(wish: Neighbour) -> list[tuple[str, str]]:
-    """Lines, and what a line begins with that each takes the place of."""
     if wish.local_preference is None:
         return []
     return [(f"set local-preference {wish.local_preference}", "set local-preference ")]
@@ -85,10 +121,8 @@ def _outbound(wish: Neighbour) -> list[tuple[str, str]]:
     return found
 
 
-def _direction(
-    tree: Tree, place: Path, address: str, direction: str, name: str, sets: t.Sequence[tuple[str, str]], absent: bool
-) -> list[Line]:
-    attached = f"neighbor {address} route-map {name} {direction}"
+def _direction(tree: Tree, place: Path, address: str, direction: str, sets: Sets, absent: bool) -> list[Line]:
+    name = own_name(address, direction)
     section = tree[place[0]] if len(place) == 1 else tree[place[0]].get(place[1], {})
     names = [address, *(text.split()[-1] for text in (*tree[place[0]], *section)
                         if re.match(rf"neighbor {re.escape(address)} (peer[- ]group|inherit peer-policy) \S+$", text))]
@@ -96,14 +130,6 @@ def _direction(
     pattern = re.compile(rf"neighbor (?P<whose>{whose}) route-map (?P<name>\S+) {direction}$")
     there = filter(None, map(pattern.match, (*section, *tree[place[0]])))
     foreign = next((match for match in there if match["name"] != name), None)
-    entry = f"route-map {name} permit 10"
-    if absent:
-        ours = [text for text in tree.get(entry, {}) if any(text.startswith(begin) for _text, begin in sets)]
-        if len(ours) < len(tree.get(entry, {})):
-            return [Line((entry,), text, absent=True) for text in ours]
-        return [Line(place, attached, absent=True), Line((), entry, absent=True)]
-    if foreign:
-        raise WishError(f"neighbor {foreign['whose']} has route-map {foreign['name']} {direction} already, which is "
-                        f"not ours: put '{sets[0][0]}' into it by hand, or take it off the neighbor")
-    return [*(Line((entry,), text, re.escape(begin), removes="prepend" in begin) for text, begin in sets),
-            Line(place, attached)]
+    if foreign and not absent:
+        raise theirs(foreign["whose"], f"route-map {foreign['name']} {direction}", sets[0][0])
+    return map_lines(tree, place, f"neighbor {address} route-map {name} {direction}", name, sets, absent)

@@ -15,6 +15,7 @@ import re
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import Flow
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices import words
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_asa_config import CiscoAsaConfig
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_asa_nat import read_nat
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_asa_policy import (
     read_asa_access_list,
@@ -60,8 +61,10 @@ class CiscoAsa(Dialect):
     title = "Cisco ASA"
     tier = "fake"
     session_key = "interface"
-    errors = re.compile(r"^ERROR:|^% ?(Invalid|Incomplete|Ambiguous|Unrecognized|Error)|Command authorization failed",
-                        re.M | re.I)
+    config = CiscoAsaConfig()
+    modes = r"(\([^)\s]*\))?#"
+    errors = re.compile(r"^ERROR:|^% ?(Invalid|Incomplete|Ambiguous|Unrecognized|Error)|Command authorization failed"
+                        r"|^Command Ignored", re.M | re.I)
     reading = re.compile(
         r"show (?!tech|.*\| *(redirect|append|tee))[^|>\n]*(\| (include|begin|exclude|grep) [^>|\n]*)?"
         r"|packet-tracer input [\w./:-]+ (tcp|udp) [0-9A-Fa-f.:]+ \d+ [0-9A-Fa-f.:]+ \d+"

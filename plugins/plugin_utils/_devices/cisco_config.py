@@ -15,6 +15,7 @@ import re
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.bgp_lines import (
+    directions,
     multipath_lines,
     neighbour_lines,
 )
@@ -37,7 +38,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.wishes i
 )
 
 _NUMBERED = re.compile(r"^(\s+)\d+ (permit|deny) ", re.M)  # entries of access lists, as newer images show them
-_BANNER = re.compile(r"^banner \S+ (\^C|\S).*?\1$", re.M | re.S)  # what anybody may have written
+BANNER = re.compile(r"^banner \S+ (\^C|\S).*?\1$", re.M | re.S)  # what anybody may have written
 _PROBE = re.compile(r"^ {2,}(frequency|timeout|threshold) ", re.M)  # some images show them below the probe's kind
 _PORT = re.compile(r"permit (tcp|udp) .* eq \S+$", re.M)
 _IPV4 = ("?", "address-family ipv4", "address-family ipv4 unicast")
@@ -56,7 +57,7 @@ class CiscoIosConfig:
         text = session.ask("show running-config", 120)
         if not text.rstrip().endswith("\nend"):
             raise DeviceError(f"{session.login.where}: the running configuration has no 'end': it was cut off")
-        text = _PROBE.sub(r" \1 ", _NUMBERED.sub(r"\1\2 ", _BANNER.sub("", text)))
+        text = _PROBE.sub(r" \1 ", _NUMBERED.sub(r"\1\2 ", BANNER.sub("", text)))
         return _PORT.sub(lambda match: numbered(match[0]), text)
 
     def plan(self, running: str, wishes: Wishes) -> ConfigPlan:
@@ -101,8 +102,7 @@ class CiscoIosConfig:
     def refresh(self, session: Session, wishes: Wishes) -> None:
         for one in wishes.neighbours:
             family = "bgp ipv6 unicast" if ":" in one.address else "ip bgp"
-            for direction in (["in"] if one.local_preference is not None else []) + (
-                    ["out"] if one.prepend or one.med is not None else []):
+            for direction in directions(one):
                 session.type(f"clear {family} {one.address} soft {direction}")
 
     def withdraw(self, session: Session) -> str:
@@ -144,14 +144,15 @@ def families(tree: Tree, wish: Neighbour) -> tuple[str, ...]:
     return there
 
 
-def check_lines(tree: Tree, check: ReversePath, absent: bool) -> list[Line]:
+def check_lines(tree: Tree, check: ReversePath, absent: bool, family: str = "ip") -> list[Line]:
     """What an interface exempts by a list, and whether it hears itself, stays as it is."""
     section = interface_section(tree, check.interface)
-    there = [text for text in tree[section] if text.startswith("ip verify unicast ")]
+    begin = f"{family} verify unicast "
+    there = [text for text in tree[section] if text.startswith(begin)]
     if absent or check.mode == "off":
         return [Line((section,), text, absent=True) for text in there]
     via = "rx" if check.mode == "strict" else "any"
     allow = " allow-default" if check.allow_default else ""
-    match = re.match(r"ip verify unicast source reachable-via (?:rx|any)(?: allow-default)?(.*)", " ".join(there))
+    match = re.match(rf"{begin}source reachable-via (?:rx|any)(?: allow-default)?(.*)", " ".join(there))
     kept = match[1] if match else ""
-    return [Line((section,), f"ip verify unicast source reachable-via {via}{allow}{kept}", "ip verify unicast ")]
+    return [Line((section,), f"{begin}source reachable-via {via}{allow}{kept}", begin)]

@@ -4,12 +4,14 @@
 # PRIVATE: used by this collection only, may change without notice.
 """Policies of Cisco IOS: one route-map of ours for each interface, one access list and one entry for each policy.
 
-With ``verify`` a probe (``ip sla``) and a tracked object watch the next hop; while it does not answer, packets go where
-the routes say. Source: Cisco, "PBR Support for Multiple Tracking Options".
+Other platforms of Cisco write the same in other words (``PbrWords``). With ``verify`` a probe (``ip sla``) and a
+tracked object watch the next hop; while it does not answer, packets go where the routes say. Source: Cisco, "PBR
+Support for Multiple Tracking Options".
 """
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import typing as t
 
@@ -19,37 +21,65 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.config_t
     Tree,
     interface_section,
 )
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.wishes import PREFIX, Policy, WishError
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.wishes import (
+    PREFIX,
+    Policy,
+    Weakening,
+    WishError,
+)
 
+Matched = Policy | Weakening
 _VERIFIED = re.compile(r"set ip next-hop verify-availability (?P<hop>\S+) \d+ track (?P<number>\d+)$")
 _FIRST, _LAST = 901, 999  # of our probes and tracked objects; the platform counts objects up to 1000
-# Ports that the platform shows by their names. Source: Cisco, command reference of "permit (IP)".
+# Ports that the platforms show by their names. Source: Cisco, command reference of "permit (IP)"; of ASA, "TCP and UDP
+# Ports".
 _BOTH = {"discard": 9, "echo": 7, "sunrpc": 111, "tacacs": 49, "talk": 517, "domain": 53}
 _TCP = {"bgp": 179, "chargen": 19, "cmd": 514, "daytime": 13, "exec": 512, "finger": 79, "ftp": 21, "ftp-data": 20,
         "gopher": 70, "hostname": 101, "ident": 113, "irc": 194, "klogin": 543, "kshell": 544, "login": 513, "lpd": 515,
         "msrpc": 135, "nntp": 119, "onep-plain": 15001, "onep-tls": 15002, "pim-auto-rp": 496, "pop2": 109, "pop3": 110,
         "smtp": 25, "syslog": 514, "telnet": 23, "time": 37, "uucp": 540, "whois": 43, "www": 80,
-        "http": 80, "https": 443, "ssh": 22}
+        "http": 80, "https": 443, "ssh": 22, "aol": 5190, "cifs": 3020, "citrix-ica": 1494, "ctiqbe": 2748,
+        "h323": 1720, "imap4": 143, "kerberos": 750, "ldap": 389, "ldaps": 636, "lotusnotes": 1352, "netbios-ssn": 139,
+        "nfs": 2049, "pcanywhere-data": 5631, "pptp": 1723, "rsh": 514, "rtsp": 554, "sip": 5060, "sqlnet": 1521}
 _UDP = {"biff": 512, "bootpc": 68, "bootps": 67, "dnsix": 195, "isakmp": 500, "mobile-ip": 434, "nameserver": 42,
         "netbios-dgm": 138, "netbios-ns": 137, "netbios-ss": 139, "non500-isakmp": 4500, "ntp": 123, "pim-auto-rp": 496,
         "rip": 520, "ripv6": 521, "snmp": 161, "snmptrap": 162, "syslog": 514, "tftp": 69, "time": 37, "who": 513,
-        "xdmcp": 177}
+        "xdmcp": 177, "cifs": 3020, "http": 80, "kerberos": 750, "nfs": 2049, "pcanywhere-status": 5632, "radius": 1645,
+        "radius-acct": 1646, "secureid-udp": 5510, "sip": 5060, "vxlan": 4789, "www": 80}
 
 
-def policy_lines(tree: Tree, policies: t.Sequence[Policy], absent: bool) -> list[Line]:
+@dataclasses.dataclass(frozen=True)
+class PbrWords:
+    """How a platform writes policies. ``listed``: the lines of an access list with just these entries; with none it is
+    taken away. ``watch``: what to do there in the place of ``verify``; empty where that is served."""
+
+    title: str
+    attach: str  # what puts a route-map on an interface
+    section: t.Callable[[Tree, str], str]  # of an interface; raises WishError
+    entries: t.Callable[[Policy], list[str]]
+    listed: t.Callable[[Tree, str, list[str]], list[Line]]
+    watch: str = ""
+
+
+def policy_lines(
+    tree: Tree, policies: t.Sequence[Policy], absent: bool, words_of: PbrWords | None = None
+) -> list[Line]:
     """The lines of all policies; raises WishError where something of somebody else is in the way."""
     found: list[Line] = []
     used = {int(match[1]) for match in (re.match(r"(?:ip sla|track) (\d+)\b", text) for text in tree) if match}
     for interface in dict.fromkeys(policy.interface for policy in policies):
-        found += _on_interface(tree, interface, [one for one in policies if one.interface == interface], absent, used)
+        found += _on_interface(tree, interface, [one for one in policies if one.interface == interface], absent, used,
+                               words_of or _IOS)
     return found
 
 
-def _on_interface(tree: Tree, interface: str, policies: list[Policy], absent: bool, used: set[int]) -> list[Line]:
-    section = interface_section(tree, interface)
+def _on_interface(
+    tree: Tree, interface: str, policies: list[Policy], absent: bool, used: set[int], spoken: PbrWords
+) -> list[Line]:
+    section = spoken.section(tree, interface)
     name = f"{PREFIX}{interface.replace('/', '_')}"
-    on_interface = f"ip policy route-map {name}"
-    foreign = next((text for text in tree[section] if text.startswith("ip policy route-map ") and text != on_interface),
+    on_interface = f"{spoken.attach} {name}"
+    foreign = next((text for text in tree[section] if text.startswith(f"{spoken.attach} ") and text != on_interface),
                    "")
     if foreign and not absent:
         raise WishError(f"interface {interface} has '{foreign}' already, which is not ours: put the policy into "
@@ -59,12 +89,12 @@ def _on_interface(tree: Tree, interface: str, policies: list[Policy], absent: bo
         left = [text for text in tree if text.startswith(f"route-map {name} ") and text not in places.values()]
         found = [] if left else [Line((section,), on_interface, absent=True)]
         for policy in policies:
-            found += _away(tree, places[policy.label], policy)
+            found += _away(tree, places[policy.label], policy, spoken)
         return found
     found = []
     for policy in policies:
-        _refuse_elsewhere(tree, name, policy)
-        found += _made(tree, places[policy.label], policy, used)
+        _refuse(tree, name, policy, spoken)
+        found += _made(tree, places[policy.label], policy, used, spoken)
     return [*found, Line((section,), on_interface)]
 
 
@@ -82,9 +112,11 @@ def _places(tree: Tree, name: str, policies: list[Policy]) -> dict[str, str]:
     return found
 
 
-def _refuse_elsewhere(tree: Tree, name: str, policy: Policy) -> None:
+def _refuse(tree: Tree, name: str, policy: Policy, spoken: PbrWords) -> None:
     if ":" in policy.next_hop or policy.protocol == "icmpv6":
-        raise WishError(f"policy {policy.name}: policies of IPv6 are not made on Cisco IOS by this version")
+        raise WishError(f"policy {policy.name}: policies of IPv6 are not made on {spoken.title} by this version")
+    if policy.verify and spoken.watch:
+        raise WishError(f"policy {policy.name}: verify is for Cisco IOS; {spoken.watch}")
     for text, section in tree.items():
         ours = f"match ip address {policy.label}" in section
         if ours and text.startswith("route-map ") and text.split()[1] != name:
@@ -92,10 +124,8 @@ def _refuse_elsewhere(tree: Tree, name: str, policy: Policy) -> None:
                             "give this one another name")
 
 
-def _made(tree: Tree, place: str, policy: Policy, used: set[int]) -> list[Line]:
-    matched, entries = f"ip access-list extended {policy.label}", _entries(policy)
-    found = [Line((matched,), text) for text in entries]
-    found += [Line((matched,), text, absent=True) for text in tree.get(matched, {}) if text not in entries]
+def _made(tree: Tree, place: str, policy: Policy, used: set[int], spoken: PbrWords) -> list[Line]:
+    found = spoken.listed(tree, policy.label, spoken.entries(policy))
     found.append(Line((place,), f"match ip address {policy.label}"))
     old = _watched(tree, place)
     number = old[1] if old and old[0] == policy.next_hop else 0
@@ -110,9 +140,9 @@ def _made(tree: Tree, place: str, policy: Policy, used: set[int]) -> list[Line]:
     return found
 
 
-def _away(tree: Tree, place: str, policy: Policy) -> list[Line]:
+def _away(tree: Tree, place: str, policy: Policy, spoken: PbrWords) -> list[Line]:
     old = _watched(tree, place)
-    return [Line((), place, absent=True), Line((), f"ip access-list extended {policy.label}", absent=True),
+    return [Line((), place, absent=True), *spoken.listed(tree, policy.label, []),
             *(_watch(old[1], old[0], absent=True) if old else [])]
 
 
@@ -146,25 +176,42 @@ def _watch(number: int, hop: str, absent: bool = False) -> list[Line]:
 
 def numbered(entry: str) -> str:
     """An entry of an access list with the numbers of its ports, where the platform shows names."""
-    match = re.match(r"(?P<rest>permit (?P<protocol>tcp|udp) .* eq )(?P<port>\S+)$", entry)
+    match = re.match(r"(?P<rest>.*\bpermit (?P<protocol>tcp|udp) .* eq )(?P<port>\S+)(?P<more>.*)$", entry)
     if not match:
         return entry
     names = {**_BOTH, **(_TCP if match["protocol"] == "tcp" else _UDP)}
-    return f"{match['rest']}{names.get(match['port'], match['port'])}"
+    return f"{match['rest']}{names.get(match['port'], match['port'])}{match['more']}"
 
 
-def _entries(policy: Policy) -> list[str]:
-    """Entries of an access list, with wildcard masks."""
+def sections_of(begin: str) -> t.Callable[[Tree, str, list[str]], list[Line]]:
+    """Access lists that are sections, with a line for each entry."""
+
+    def listed(tree: Tree, name: str, entries: list[str]) -> list[Line]:
+        place = f"{begin} {name}"
+        if not entries:
+            return [Line((), place, absent=True)]
+        gone = [text for text in tree.get(place, {}) if text not in entries]
+        return [*(Line((place,), text) for text in entries), *(Line((place,), text, absent=True) for text in gone)]
+
+    return listed
+
+
+def entries(policy: Matched, endpoint: t.Callable[[str], str], everything: str = "ip") -> list[str]:
+    """Entries of an access list; ``endpoint`` writes a prefix, or "any"."""
     found = []
     for source in policy.sources or ("any",):
         for destination in policy.destinations or ("any",):
-            base = f"permit {policy.protocol or 'ip'} {_endpoint(source)} {_endpoint(destination)}"
+            base = f"permit {policy.protocol or everything} {endpoint(source)} {endpoint(destination)}"
             found += [f"{base} eq {port}" for port in policy.dports] or [base]
     return found
 
 
-def _endpoint(prefix: str) -> str:
+def with_wildcard(prefix: str) -> str:
     if prefix in ("any", "0.0.0.0/0"):
         return "any"
     address, _slash, length = prefix.partition("/")
     return f"host {address}" if length == "32" else f"{address} {words.wildcard(int(length))}"
+
+
+_IOS = PbrWords("Cisco IOS", "ip policy route-map", interface_section, lambda policy: entries(policy, with_wildcard),
+                sections_of("ip access-list extended"))

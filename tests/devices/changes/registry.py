@@ -5,11 +5,17 @@
 
 from __future__ import annotations
 
-from ansible_collections.netpath.symmetry.tests.devices.changes import arista_eos, fortinet, paloalto_panos
+from ansible_collections.netpath.symmetry.tests.devices.changes import (
+    arista_eos,
+    cisco_asa,
+    fortinet,
+    paloalto_panos,
+)
 from ansible_collections.netpath.symmetry.tests.devices.changes.case import Case
 
 CASES: dict[str, Case] = {case.platform: case for case in (
     arista_eos.CASE,
+    cisco_asa.CASE,
     fortinet.CASE,
     paloalto_panos.CASE,
 )}
