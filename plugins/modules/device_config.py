@@ -47,6 +47,7 @@ attributes:
       - Cisco IOS and IOS-XE, Arista EOS, Juniper Junos, and FRRouting.
       - Palo Alto PAN-OS and Fortinet FortiGate.
       - Cisco ASA. On ASA interfaces go by their names (nameif).
+      - Cisco ASA and IOS-XR. On ASA interfaces go by their names (nameif).
 options:
   platform:
     description:

@@ -137,6 +137,13 @@ async def _serve(device: FakeDevice, process: t.Any) -> None:
     banner = f"Authorised use only; the prompt is {device.shown_prompt(session)} and # and >\r\n"
     process.stdout.write((banner if fault and fault.kind == "banner_prompt" else "") + "\r\n")
     process.stdout.write(device.shown_prompt(session))
+    try:
+        await _converse(process, device, session)
+    finally:
+        device.left(session)
+
+
+async def _converse(process: t.Any, device: FakeDevice, session: dict[str, t.Any]) -> None:
     async for line in _lines(process, device, session):
         wrong = device.fault_at(line)
         if wrong and wrong.kind in ("loses", "hangs"):
@@ -161,7 +168,6 @@ async def _serve(device: FakeDevice, process: t.Any) -> None:
         text = answer.replace("\r\n", "\n").replace("\n", "\r\n").rstrip("\r\n")
         session["pages"] = device.pages(text)
         _turn(process, device, session)
-    device.left(session)
     process.exit(0)
 
 

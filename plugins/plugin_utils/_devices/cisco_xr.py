@@ -17,6 +17,10 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_ro
     read_routes,
     route_count,
 )
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_xr_config import (
+    QUESTION,
+    CiscoXrConfig,
+)
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_xr_tables import (
     read_forwarding,
     read_routes6,
@@ -54,9 +58,13 @@ class CiscoXr(Dialect):
     title = "Cisco IOS-XR"
     tier = "fake"
     capabilities = Capabilities(candidate=True, native_diff=True, timed_revert=True, atomic=True)
-    errors = re.compile(r"^% ?(Invalid|Incomplete|Ambiguous|Unrecognized|Error|Unknown|No such|This command is not)"
-                        r"|^ERROR:|not authorized|permission denied", re.M | re.I)
-    reading = re.compile(r"show (?!tech)[^|>;\n]*(\| (include|begin|exclude) [^|>;\n]*)?")
+    config = CiscoXrConfig()
+    # A long name is cut in the prompt of the driver. A question has no prompt.
+    modes = rf"[^\s#(]*(\([^)\s]*\))?#|{QUESTION}"
+    errors = re.compile(r"^% ?(Invalid|Incomplete|Ambiguous|Unrecognized|Error|Unknown|No such|This command is not"
+                        r"|Failed|Cannot)|^ERROR:|^Cannot enter exclusive mode|not authorized"
+                        r"|permission denied", re.M | re.I)
+    reading = re.compile(r"(do )?show (?!tech)[^|>;\n]*(\| (include|begin|exclude) [^|>;\n]*)?")
 
     def software(self, asking: Asking) -> str:
         match = re.search(r"IOS XR Software, Version (?P<version>[^\s,\[]+)", asking.ask("show version"))

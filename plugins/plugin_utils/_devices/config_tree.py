@@ -91,22 +91,30 @@ def interface_section(tree: Tree, name: str) -> str:
                     f"{', '.join(text.split()[1] for text in there) or 'none'}")
 
 
-def plan(running: str, wanted: t.Sequence[Line]) -> ConfigPlan:
-    """What brings the lines about, one section after another, in their order."""
+def plan(running: str, wanted: t.Sequence[Line], leave: str = "") -> ConfigPlan:
+    """What brings the lines about, one section after another, in their order.
+
+    ``leave``: what is typed before another section, where a device does not take its first line from anywhere.
+    """
     tree, after = parse(running), parse(running)
     sent: list[tuple[Path, str]] = []
     undo: list[tuple[Path, str]] = []
     for line in wanted:
         _one(after, line, sent, undo)
-    touched = list(dict.fromkeys(_root(line) for line in wanted))
+    touched = list(dict.fromkeys(root for line in wanted for root in _roots(tree, line)))
     if not sent:
         return ConfigPlan(before=_sections(tree, touched), after=_sections(tree, touched))
-    return ConfigPlan(tuple(_written(sent)), tuple(_written(reversed(undo))), _sections(tree, touched),
-                      _sections(after, touched))
+    return ConfigPlan(tuple(_written(sent, leave)), tuple(_written(reversed(undo), leave)),
+                      _sections(tree, touched), _sections(after, touched))
 
 
-def _root(line: Line) -> str:
-    return line.parents[0] if line.parents else line.text
+def _roots(tree: Tree, line: Line) -> t.Iterator[str]:
+    """The first lines of what is touched, with those that it takes the place of."""
+    if line.parents:
+        yield line.parents[0]
+        return
+    yield from (text for text in tree if line.replaces and re.match(line.replaces, text))
+    yield line.text
 
 
 def _one(tree: Tree, line: Line, sent: list[tuple[Path, str]], undo: list[tuple[Path, str]]) -> None:
@@ -152,11 +160,14 @@ def _flattened(section: Tree, path: Path) -> list[tuple[Path, str]]:
     return found
 
 
-def _written(entries: t.Iterable[tuple[Path, str]]) -> t.Iterator[str]:
-    """The lines as they are typed: a section is entered by its parents, which a device takes from anywhere."""
+def _written(entries: t.Iterable[tuple[Path, str]], leave: str) -> t.Iterator[str]:
+    """The lines as they are typed: a section is entered by its parents, which a device takes from anywhere, or from
+    the top."""
     current: Path = ()
     for path, text in entries:
         if path != current:
+            if current and leave:
+                yield leave
             yield from path
             current = path
         if text:

@@ -173,12 +173,15 @@ class Session:
 
     def leave_configuration(self, *lines: str) -> None:
         """Go back to where commands are given, wherever the session stands."""
-        try:
-            inside = self._connection.check_config_mode()
-        except Exception as error:
-            raise explain(error, self.login.where, lines[0]) from error
-        for line in lines if inside else ():
+        for line in lines if self.configuring() else ():
             self.type(line, tolerant=True)
+
+    def configuring(self) -> bool:
+        """Whether a configuration is typed where the session stands; raises DeviceError."""
+        try:
+            return bool(self._connection.check_config_mode())
+        except Exception as error:
+            raise explain(error, self.login.where, "an empty line") from error
 
     @property
     def lost(self) -> bool:
