@@ -48,6 +48,7 @@ attributes:
       - Palo Alto PAN-OS and Fortinet FortiGate.
       - Cisco ASA. On ASA interfaces go by their names (nameif).
       - Cisco ASA and IOS-XR. On ASA interfaces go by their names (nameif).
+      - Cisco ASA, IOS-XR and NX-OS. On ASA interfaces go by their names (nameif).
 options:
   platform:
     description:

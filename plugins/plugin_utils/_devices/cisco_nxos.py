@@ -15,6 +15,7 @@ import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import PROTOCOLS, Flow
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices import words
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_nxos_config import CiscoNxosConfig
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_nxos_json import (
     document,
     full_name,
@@ -51,9 +52,10 @@ class CiscoNxos(Dialect):
     names = ("cisco.nxos.nxos", "nxos")
     title = "Cisco NX-OS"
     tier = "fake"
-    errors = re.compile(
-        r"^% ?(Invalid|Incomplete|Ambiguous|Permission|Error|VRF|Unknown|Not)|^ERROR:|^Error:|Syntax error while",
-        re.M | re.I)
+    config = CiscoNxosConfig()
+    modes = r"(\([^)\s]*\))?#"
+    errors = re.compile(r"^% ?(Invalid|Incomplete|Ambiguous|Permission|Error|VRF|Unknown|Not|Cannot|Failed)|^ERROR:"
+                        r"|^Error:|Syntax error while|^Copy failed|^Rollback failed", re.M | re.I)
     # A semicolon begins a further command, and > writes a file.
     reading = re.compile(r"show (?!tech)[^|>;\n]*(\| (json|(include|section|begin|exclude) [^|>;\n]*))?")
 

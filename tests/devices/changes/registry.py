@@ -8,6 +8,7 @@ from __future__ import annotations
 from ansible_collections.netpath.symmetry.tests.devices.changes import (
     arista_eos,
     cisco_asa,
+    cisco_nxos,
     cisco_xr,
     fortinet,
     paloalto_panos,
@@ -17,6 +18,7 @@ from ansible_collections.netpath.symmetry.tests.devices.changes.case import Case
 CASES: dict[str, Case] = {case.platform: case for case in (
     arista_eos.CASE,
     cisco_asa.CASE,
+    cisco_nxos.CASE,
     cisco_xr.CASE,
     fortinet.CASE,
     paloalto_panos.CASE,
