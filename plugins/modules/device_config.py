@@ -119,12 +119,15 @@ options:
         choices: ["off", loose, strict]
         required: true
       allow_default:
-        description: Whether a source that only the default route leads to passes. On Junos it always does.
+        description:
+          - Whether a source that only the default route leads to passes. On Junos and Cisco ASA it always does, on
+            NX-OS with V(loose) only.
         type: bool
         default: false
   bgp:
     description:
-      - What a neighbor is told, or is thought of. By a route-map (on Junos a policy-statement) of our own on it.
+      - What a neighbor is told, or is thought of. By a route-map of our own on it; on Junos a policy-statement, on
+        IOS-XR a route-policy.
       - Where it has one of somebody else, or inherits one from its group, the task fails by name.
     type: list
     elements: dict

@@ -81,6 +81,10 @@ class FakeDevice:
     def left(self, session: dict[str, t.Any]) -> None:
         """A session has ended, however."""
 
+    def echo(self, session: dict[str, t.Any], typed: str) -> str:
+        """What is shown of a letter that was typed, the last of these."""
+        return typed[-1]
+
     def pages(self, answer: str) -> list[str]:
         """What is shown at a time, where a pager stops the answer."""
         return [answer]
@@ -212,7 +216,7 @@ async def _lines(process: t.Any, device: FakeDevice, session: dict[str, t.Any]) 
                 buffer = ""
             else:
                 buffer += letter
-                process.stdout.write(letter)
+                process.stdout.write(device.echo(session, buffer))
 
 
 class FakeNetwork:

@@ -58,6 +58,12 @@ class AsaDevice(platforms.CiscoAsa, LineDevice):
             return super().shown_prompt(session) + ("" if session.get("asks") else " ")
         return f"{self.name}(config{f'-{_PROMPTS[path[-1].split()[0]]}' if path else ''})# "
 
+    def echo(self, session: Session, typed: str) -> str:
+        """A line that is longer than the screen is drawn anew, moved to the left."""
+        prompt = self.shown_prompt(session)
+        over = len(prompt) + len(typed) - 80
+        return f"\r{prompt}${typed[-(69 - len(prompt)):]}" if over >= 0 and over % 10 == 0 else typed[-1]
+
     def configure(self, session: Session, path: Path, line: str) -> str:
         refused = self._in_use(line[3:]) if line.startswith("no ") else self._missing(path, line)
         return refused or super().configure(session, path, line)
