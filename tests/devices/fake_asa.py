@@ -13,7 +13,15 @@ import re
 
 from ansible_collections.netpath.symmetry.tests.devices import platforms
 from ansible_collections.netpath.symmetry.tests.devices.fake import Fault
-from ansible_collections.netpath.symmetry.tests.devices.fake_config import LineDevice, LineGrammar, Path, Session, Tree
+from ansible_collections.netpath.symmetry.tests.devices.fake_bgp import equal_ways
+from ansible_collections.netpath.symmetry.tests.devices.fake_config import (
+    LineDevice,
+    LineGrammar,
+    Path,
+    Session,
+    Tree,
+    at,
+)
 
 _PROMPTS = {"interface": "if", "route-map": "route-map", "class-map": "cmap", "policy-map": "pmap", "class": "pmap-c",
             "router": "router", "address-family": "router-af"}
@@ -30,7 +38,7 @@ class AsaGrammar(LineGrammar):
                          r"|set as-path prepend [\d ]+",
         r"class-map .*": r"match access-list \S+",
         r"class .*": r"set connection advanced-options tcp-state-bypass",
-        r"address-family .*": r"neighbor [\da-f.:]+ route-map \S+ (in|out)|maximum-paths( ibgp)? [1-8]",
+        r"address-family .*": r"neighbor [\da-f.:]+ route-map \S+ (in|out)",
         "": r"access-list \S+ extended permit (ip|tcp|udp|icmp)( any4?| host [\d.]+| [\d.]+ 255[\d.]+){2}( eq \d+)?"
             r"|ip verify reverse-path interface \S+|service-policy \S+ interface \S+",
     }
@@ -65,6 +73,8 @@ class AsaDevice(platforms.CiscoAsa, LineDevice):
         return f"\r{prompt}${typed[-(69 - len(prompt)):]}" if over >= 0 and over % 10 == 0 else typed[-1]
 
     def configure(self, session: Session, path: Path, line: str) -> str:
+        if path and path[-1].startswith("address-family") and equal_ways(at(self.running, path), line):
+            return ""
         refused = self._in_use(line[3:]) if line.startswith("no ") else self._missing(path, line)
         return refused or super().configure(session, path, line)
 
@@ -142,7 +152,7 @@ class AsaDevice(platforms.CiscoAsa, LineDevice):
 
     def _place(self, text: str) -> tuple[int, int]:
         """Checks stand in the order of their interfaces."""
-        kind = next(at for at, begin in enumerate(self.order) if text.startswith(begin))
+        kind = next(place for place, begin in enumerate(self.order) if text.startswith(begin))
         return kind, self._named().index(text.split()[-1]) if text.startswith("ip verify ") else 0
 
     def _with_ports(self, text: str) -> str:

@@ -14,12 +14,14 @@ import re
 
 from ansible_collections.netpath.symmetry.tests.devices import platforms
 from ansible_collections.netpath.symmetry.tests.devices.fake import Fault
+from ansible_collections.netpath.symmetry.tests.devices.fake_bgp import equal_ways
 from ansible_collections.netpath.symmetry.tests.devices.fake_config import (
     LineDevice,
     LineGrammar,
     Path,
     Session,
     Tree,
+    at,
 )
 
 _MODES = {"interface": "if", "ip": "acl", "route-map": "route-map", "router": "router", "neighbor": "router-neighbor",
@@ -37,7 +39,7 @@ class NxosGrammar(LineGrammar):
         r"ip access-list .*": r"permit (ip|tcp|udp|icmp)( any| [\d.]+/\d+){2}( eq \d+)?",
         r"route-map .*": r"match ip address \S+|set ip next-hop [\d.]+|set (local-preference|metric) \d+"
                          r"|set as-path prepend [\d ]+",
-        r"address-family .*": r"route-map \S+ (in|out)|maximum-paths( ibgp)? \d+",
+        r"address-family .*": r"route-map \S+ (in|out)",
     }
     single = ("ip policy route-map ", "ip verify unicast ", "set local-preference ", "set metric ")
     lists = ("set ip next-hop ",)
@@ -72,11 +74,8 @@ class NxosDevice(platforms.CiscoNxos, LineDevice):
             return self.unknown
         if "ip policy" in line and "feature pbr" not in self.running:
             return self.unknown
-        if line.startswith("maximum-paths "):
-            begin = "maximum-paths ibgp " if " ibgp " in line else "maximum-paths "
-            section = self.running["router bgp 65001"]["address-family ipv4 unicast"]
-            for text in [text for text in section if re.fullmatch(rf"{begin}\d+", text)]:
-                del section[text]
+        if len(path) == 2 and path[-1].startswith("address-family") and equal_ways(at(self.running, path), line):
+            return ""
         return super().configure(session, path, line)
 
     def command(self, session: Session, line: str) -> str | None:
@@ -122,7 +121,7 @@ class NxosDevice(platforms.CiscoNxos, LineDevice):
     def shown(self) -> str:
         body, last = "", ""
         for text in sorted(self.running, key=lambda text: next(
-                at for at, begin in enumerate(self.order) if text.startswith(begin))):
+                place for place, begin in enumerate(self.order) if text.startswith(begin))):
             word = text.split()[0]
             body += ("" if word == last == "feature" else "\n") + f"{text}\n{self._below(self.running[text], text, 1)}"
             last = word

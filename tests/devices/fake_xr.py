@@ -45,7 +45,7 @@ class XrGrammar(LineGrammar):
                          r"|ipv4 verify unicast source reachable-via (rx|any)( allow-default)?( allow-self-ping)?",
         r"ipv4 access-list .*": r"\d+ remark \S+|\d+ permit (ipv4|tcp|udp|icmp)( any| host [\d.]+| [\d.]+ [\d.]+){2}"
                                 r"( eq \d+)?( nexthop1 ipv4 [\d.]+)?",
-        r"address-family .*": r"route-policy \S+ (in|out)|maximum-paths (ebgp|ibgp) \d+",
+        r"address-family .*": r"route-policy \S+ (in|out)|maximum-paths (ebgp|ibgp) ([2-9]|[1-6]\d)",
     }
     single = ("ipv4 verify unicast ", "maximum-paths ebgp ", "maximum-paths ibgp ")
 

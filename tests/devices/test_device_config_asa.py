@@ -66,6 +66,18 @@ def test_another_zone_is_left_first(firewall: Changing) -> None:
     assert planned.inverse == ("interface GigabitEthernet0/0", "no zone-member OLD", "zone-member WAN")
 
 
+def test_one_way_is_what_the_device_has_by_itself(firewall: Changing) -> None:
+    before = firewall.device.shown()
+    firewall.run(without_timer=True, multipath={"asn": 65001, "ebgp": 4, "ibgp": 2})
+    firewall.run(without_timer=True, multipath={"asn": 65001, "ebgp": 8})
+    family = firewall.device.running["router bgp 65001"]["address-family ipv4 unicast"]
+    assert sorted(text for text in family if text.startswith("maximum")) == [
+        "maximum-paths 8", "maximum-paths ibgp 2"]
+    firewall.run(without_timer=True, multipath={"asn": 65001, "ebgp": 1, "ibgp": 1})
+    assert firewall.device.shown() == before
+    assert not firewall.run(without_timer=True, multipath={"asn": 65001, "ebgp": 1}).changed
+
+
 def test_what_changes_keeps_nothing_of_the_old(firewall: Changing) -> None:
     firewall.run(without_timer=True, policies=[PARTNER, BACKUP], weaken=[BYPASS])
     before = copy.deepcopy(firewall.device.running)

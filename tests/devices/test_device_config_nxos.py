@@ -47,6 +47,18 @@ def test_what_is_made(leaf: Changing) -> None:
     assert "configure terminal" in planned.lines  # where the same words mean something else, the top is gone to first
 
 
+def test_one_way_is_what_the_device_has_by_itself(leaf: Changing) -> None:
+    before = leaf.device.shown()
+    leaf.run(without_timer=True, multipath={"asn": 65001, "ebgp": 4, "ibgp": 2})
+    leaf.run(without_timer=True, multipath={"asn": 65001, "ebgp": 8})
+    family = leaf.device.running["router bgp 65001"]["address-family ipv4 unicast"]
+    assert sorted(text for text in family if text.startswith("maximum")) == [
+        "maximum-paths 8", "maximum-paths ibgp 2"]
+    leaf.run(without_timer=True, multipath={"asn": 65001, "ebgp": 1, "ibgp": 1})
+    assert leaf.device.shown() == before
+    assert not leaf.run(without_timer=True, multipath={"asn": 65001, "ebgp": 1}).changed
+
+
 def test_what_changes_keeps_nothing_of_the_old(leaf: Changing) -> None:
     leaf.run(without_timer=True, policies=[PARTNER, BACKUP], **BGP)
     before = leaf.device.shown()

@@ -53,6 +53,18 @@ def test_what_is_made(router: Changing) -> None:
     assert "route-policy NPS-IN-10.0.0.2\n  set local-preference 300\n  pass\nend-policy\n" in planned.after
 
 
+def test_one_way_is_what_the_device_has_by_itself(router: Changing) -> None:
+    before = router.device.shown()
+    router.run(multipath={"asn": 65001, "ebgp": 4, "ibgp": 2})
+    router.run(multipath={"asn": 65001, "ebgp": 8})
+    family = router.device.running["router bgp 65001"]["address-family ipv4 unicast"]
+    assert sorted(text for text in family if text.startswith("maximum")) == [
+        "maximum-paths ebgp 8", "maximum-paths ibgp 2"]
+    router.run(multipath={"asn": 65001, "ebgp": 1, "ibgp": 1})
+    assert router.device.shown() == before
+    assert not router.run(multipath={"asn": 65001, "ebgp": 1}).changed
+
+
 def test_what_changes_keeps_nothing_of_the_old(router: Changing) -> None:
     router.run(policies=[PARTNER, BACKUP], **BGP)
     before = router.device.shown()

@@ -47,17 +47,21 @@ def router_of(tree: Tree, asn: int) -> str:
 
 
 def multipath_lines(
-    tree: Tree, wish: Multipath, families: t.Sequence[str], absent: bool, external: str = "maximum-paths"
+    tree: Tree, wish: Multipath, families: t.Sequence[str], absent: bool, hidden: int | None = None,
+    external: str = "maximum-paths",
 ) -> list[Line]:
-    """How many equal ways of IPv4 are used; of ``families``, as for a neighbour, the first that is there counts."""
+    """How many equal ways of IPv4 are used; of ``families``, as for a neighbour, the first that is there counts.
+
+    ``hidden``: the number that the platform has by itself, and does not show.
+    """
     router = router_of(tree, wish.asn)
     own = (router,) if families[0].startswith("?") else (router, families[0])
     place: Path = next(((router, family) for family in families if family in tree[router]), own)
     found = []
     for begin, most in ((external, wish.ebgp), ("maximum-paths ibgp", wish.ibgp)):
         there = [text for text in find(tree, place) or {} if re.match(rf"{begin} \d+", text)]
-        if most is not None and absent:
-            found += [Line(place, text, absent=True) for text in there]
+        if most is not None and (absent or most == hidden):
+            found += [Line(place, text, absent=True) for text in there or (f"{begin} {most}",)]
         elif most is not None and not any(re.match(rf"{begin} {most}( |$)", text) for text in there):
             found.append(Line(place, f"{begin} {most}", rf"{begin} \d+"))
         else:

@@ -76,7 +76,7 @@ class CiscoAsaConfig:
             found += neighbour_lines(tree, neighbour, (family,), wishes.absent)
         for one in wishes.multipath:
             _refuse_more(one)
-            found += multipath_lines(tree, one, ("address-family ipv4 unicast",), wishes.absent)
+            found += multipath_lines(tree, one, ("address-family ipv4 unicast",), wishes.absent, hidden=1)
         found += bypass_lines(tree, wishes.weaken, wishes.absent)
         return plan(running, found)
 

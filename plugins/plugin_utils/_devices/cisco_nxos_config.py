@@ -87,7 +87,7 @@ class CiscoNxosConfig:
         for neighbour in wishes.neighbours:
             found += _neighbour_lines(tree, neighbour, wishes.absent)
         for one in wishes.multipath:
-            found += multipath_lines(tree, one, ("address-family ipv4 unicast",), wishes.absent)
+            found += multipath_lines(tree, one, ("address-family ipv4 unicast",), wishes.absent, hidden=1)
         return plan(running, found, leave="configure terminal")
 
     def has_timer(self, session: Session) -> bool:

@@ -79,7 +79,7 @@ class CiscoXrConfig:
                          if line.startswith("maximum-paths eibgp ")), "")
             if both and not wishes.absent:
                 raise WishError(f"multipath: '{both}' is there, which counts for both and is not ours: take it away")
-            found += multipath_lines(tree, one, (_IPV4,), wishes.absent, "maximum-paths ebgp")
+            found += multipath_lines(tree, one, (_IPV4,), wishes.absent, 1, "maximum-paths ebgp")
         made = plan(text, found, leave="root")
         return ConfigPlan(tuple(typed(made.lines)), tuple(typed(made.inverse)), shown(ordered(made.before)),
                           shown(ordered(made.after)))
