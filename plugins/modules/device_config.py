@@ -163,7 +163,9 @@ options:
         type: str
         required: true
   multipath:
-    description: Over how many equal ways of BGP (IPv4) packets are spread at most; with V(1) they all take one.
+    description:
+      - Over how many equal ways of BGP (IPv4) packets are spread at most; with V(1) they all take one.
+      - Junos has no number. Any but V(1) is all equal ways of the groups that are external, or internal.
     type: dict
     suboptions:
       asn:

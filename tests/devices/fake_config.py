@@ -121,13 +121,16 @@ class LineGrammar:
                     for text in there:  # a device adds to the list
                         del section[text]
                         line = text if line[len(begin):] in text[len(begin):].split() else f"{text} {line[len(begin):]}"
-                for begin in self.single:
-                    if line.startswith(begin):
-                        for text in [text for text in section if text.startswith(begin)]:
-                            del section[text]
+                slot = self.slot(line)
+                for text in [text for text in section if slot and self.slot(text) == slot]:
+                    del section[text]
                 section[line] = {}
                 return True
         return False
+
+    def slot(self, line: str) -> str:
+        """The beginning of which a section has one line at most; empty for any other."""
+        return max((begin for begin in self.single if line.startswith(begin)), key=len, default="")
 
     def remove(self, tree: Tree, path: Path, line: str) -> bool:
         """``no`` before a line or the first line of a section."""
@@ -146,21 +149,24 @@ class IosGrammar(LineGrammar):
     sections = {
         r"interface \S+": "", r"route-map \S+ permit \d+": "", r"ip access-list extended \S+": "",
         r"router bgp \d+": "", r"address-family ipv[46]": r"router bgp \d+", r"ip sla \d+": "",
-        r"track \d+ ip sla \d+ reachability": "", "archive": "",
+        r"track \d+ ip sla \d+ reachability": "", "archive": "", r"zone security \S+": "",
     }
     lines = {
         r"interface .*": r"ip policy route-map \S+|ip verify unicast source reachable-via (rx|any)"
-                         r"( allow-default)?( allow-self-ping)?( \d+)?|ip address .*|description .*",
+                         r"( allow-default)?( allow-self-ping)?( \d+)?|ip address .*|description .*"
+                         r"|zone-member security \S+",
         r"route-map .*": r"match ip address \S+|set ip next-hop [\d.]+"
                          r"|set ip next-hop verify-availability [\d.]+ \d+ track \d+"
                          r"|set (local-preference|metric) \d+|set as-path prepend [\d ]+",
         r"ip access-list .*": r"permit (ip|tcp|udp|icmp)( any| host [\d.]+| [\d.]+ [\d.]+){2}( eq \d+)?",
-        r"(router bgp|address-family) .*": r"neighbor [\da-f.:]+ .*|bgp .*|network .*",
+        r"(router bgp|address-family) .*": r"neighbor [\da-f.:]+ .*|bgp .*|network .*"
+                                              r"|maximum-paths( ibgp)? \d+",
         r"ip sla \d+": r"icmp-echo [\d.]+|frequency \d+",
         "": r"ip sla schedule \d+ life forever start-time now|hostname \S+",
         "archive": r"path \S+",
     }
-    single = ("ip policy route-map ", "ip verify unicast ", "set local-preference ", "set metric ", "frequency ")
+    single = ("ip policy route-map ", "ip verify unicast ", "set local-preference ", "set metric ", "frequency ",
+              "maximum-paths ibgp ", "maximum-paths ")
     lists = ("set ip next-hop ",)
 
 
@@ -232,7 +238,7 @@ class IosDevice(platforms.CiscoIos, LineDevice):
     """Cisco IOS: what is typed is in force at once; ``archive`` with a path gives timers."""
 
     grammar = IosGrammar()
-    order = ("hostname", "archive", "track", "interface", "router", "ip access-list", "ip sla", "route-map")
+    order = ("hostname", "archive", "track", "zone", "interface", "router", "ip access-list", "ip sla", "route-map")
     ports = {"80": "www", "53": "domain", "179": "bgp"}
     numbered = ("ip access-list",)
 
@@ -249,12 +255,25 @@ class IosDevice(platforms.CiscoIos, LineDevice):
         if (section.startswith("ip sla ") and self.grammar.takes(section, line)
                 and f"ip sla schedule {section[7:]} {ALWAYS}" in self.running):
             return "Entry already running and cannot be modified\n\t(only can delete (no) and start over)"
+        if line.startswith("zone-member security "):
+            there = [text for text in self.running.get(section, {}) if text.startswith("zone-member security ")]
+            if f"zone security {line.split()[2]}" not in self.running:
+                return f"% Invalid zone {line.split()[2]}: it is not configured"
+            if there and there != [line]:
+                return f"% Error: interface is already a member of {there[0].split()[2]}"
+        if line in ("maximum-paths 1", "maximum-paths ibgp 1"):  # by itself, and not shown
+            return self.negate(session, path, line)
         return super().configure(session, path, line)
 
     def negate(self, session: Session, path: Path, line: str) -> str:
         if re.fullmatch(r"(ip sla schedule|track) \d+", line):
             for text in [text for text in self.running if text.startswith(f"{line} ")]:
                 del self.running[text]
+            return ""
+        if re.fullmatch(r"maximum-paths( ibgp)?( \d+)?", line):
+            for there in (at(self.running, path[:length]) for length in range(1, len(path) + 1)):
+                for text in [text for text in there if self.grammar.slot(text) == self.grammar.slot(f"{line} ")]:
+                    del there[text]
             return ""
         if re.fullmatch(r"ip sla \d+", line):
             self.running.pop(f"ip sla schedule {line[7:]} {ALWAYS}", None)
@@ -299,92 +318,3 @@ class IosDevice(platforms.CiscoIos, LineDevice):
             self.pending = Pending(self.clock + 60 * int(minutes), copy.deepcopy(self.running))
             said = "Rollback Confirmed Change: Backing up current running config to bootflash:base-Nov-26-1\n\n"
         return f"{said}Enter configuration commands, one per line.  End with CNTL/Z."
-
-
-class EosGrammar(LineGrammar):
-    sections = {
-        r"interface \S+": "", r"route-map \S+ permit \d+": "", r"ip access-list \S+": "", r"router bgp \d+": "",
-        r"class-map type pbr match-any \S+": "", r"policy-map type pbr \S+": "",
-        r"class \S+": r"policy-map type pbr \S+",
-    }
-    lines = {
-        r"interface .*": r"service-policy type pbr input \S+"
-                         r"|ip verify unicast source reachable-via (rx|any)( allow-default)?",
-        r"route-map .*": r"set (local-preference|metric) \d+|set as-path prepend [\d ]+",
-        r"ip access-list .*": r"permit (ip|tcp|udp|icmp)( any| host [\d.]+| [\d./]+){2}( eq \d+)?",
-        r"class-map .*": r"match ip access-group \S+",
-        r"class \S+": r"set nexthop [\d.]+",
-        r"router bgp .*": r"neighbor [\da-f.:]+ route-map \S+ (in|out)|maximum-paths \d+",
-    }
-    single = ("service-policy type pbr input ", "ip verify unicast ", "set local-preference ", "set metric ",
-              "maximum-paths ")
-
-
-class EosDevice(platforms.AristaEos, LineDevice):
-    """Arista EOS: what is typed is in force when its session is committed; with a timer, until that runs out."""
-
-    grammar = EosGrammar()
-    order = ("hostname", "interface", "ip access-list", "class-map", "policy-map", "route-map", "router")
-    ports = {"80": "www", "443": "https", "53": "domain"}
-    indent = 3
-    numbered = ("ip access-list", "class-map", "policy-map")
-
-    def __init__(self, name: str, config: str, fault: Fault | None = None) -> None:
-        super().__init__(name, config, fault)
-        self.sessions: dict[str, Tree] = {}  # that are open
-
-    def left_behind(self) -> str:
-        return ", ".join(self.sessions)
-
-    def head(self, body: str) -> str:
-        return f"! Command: show running-config\n! device: {self.name} (EOS-4.32.2F)\n"
-
-    def target(self, session: Session) -> Tree:
-        return self.sessions[session["name"]]
-
-    def configure(self, session: Session, path: Path, line: str) -> str:
-        timed = re.fullmatch(r"commit(?: timer (\d\d):(\d\d):(\d\d))?", line)
-        if line != "abort" and not timed:
-            return super().configure(session, path, line)
-        name = session.pop("name")
-        del session["path"]
-        candidate = self.sessions.pop(name)
-        if timed and timed[1]:
-            hours, minutes, seconds = map(int, timed.groups())
-            self.pending = Pending(self.clock + 3600 * hours + 60 * minutes + seconds, self.running, name)
-        if timed:
-            self.running = candidate
-        return ""
-
-    def command(self, session: Session, line: str) -> str | None:
-        match = re.fullmatch(r"configure session (?P<name>\S+)(?: (?P<what>abort|commit))?", line)
-        if match and not match["what"]:
-            self.sessions.setdefault(match["name"], copy.deepcopy(self.running))
-            session.update(name=match["name"], path=())
-            return ""
-        if match:
-            return self._ended(match["name"], match["what"])
-        if line == "write memory":
-            self.startup = copy.deepcopy(self.running)
-            return "Copy completed successfully."
-        if line == "show running-config":
-            return self.shown()
-        if line == "show configuration sessions detail":
-            return self._listed()
-        return super().command(session, line)
-
-    def _ended(self, name: str, what: str) -> str:
-        if self.pending and self.pending.name == name:
-            if what == "abort":
-                self.take_back()
-            self.pending = None
-            return ""
-        there = what == "abort" and self.sessions.pop(name, None) is not None
-        return "" if there else "% Error: session does not exist"
-
-    def _listed(self) -> str:
-        rows = [(name, "pending") for name in self.sessions]
-        rows += [(self.pending.name, "pendingCommitTimer")] if self.pending else []
-        return ("Maximum number of completed sessions: 1\nMaximum number of pending sessions: 5\n\n"
-                "  Name         State                User    Terminal\n"
-                + "".join(f"  {name:12} {state:20} admin   vty7\n" for name, state in rows))

@@ -18,7 +18,7 @@ class JunosDevice(platforms.JuniperJunos, Configured):
     """Junos: a candidate of words, commits that wait, the configuration of before as ``rollback 1``."""
 
     # What stands for itself, even with nothing below it; all other sections go with their last line.
-    stays = r"family inet|rpf-check|then accept|(interfaces|neighbor|unit) \S+"
+    stays = r"family inet|rpf-check|then accept|(interfaces|neighbor|unit|security-zone) \S+"
     takes = (
         r"interfaces \S+ unit \d+ family inet (rpf-check( mode loose)?|filter input \S+)",
         r"firewall family inet filter \S+ term \S+ from (source-address|destination-address|protocol|destination-port)"
@@ -29,6 +29,9 @@ class JunosDevice(platforms.JuniperJunos, Configured):
         r"policy-options policy-statement \S+ term \S+ then (local-preference|metric) \d+",
         r"policy-options policy-statement \S+ term \S+ then as-path-prepend [\d ]+",
         r"protocols bgp group \S+ neighbor \S+ (import|export) \S+",
+        r"protocols bgp group \S+ multipath( multiple-as| disable)?",
+        r"security zones security-zone \S+ interfaces \S+( host-inbound-traffic (system-services|protocols) \S+)?",
+        r"security flow tcp-session no-syn-check",
     )
 
     def __init__(self, name: str, config: str, fault: Fault | None = None) -> None:
@@ -101,6 +104,11 @@ class JunosDevice(platforms.JuniperJunos, Configured):
         return ""
 
     def _commit(self, session: Session, how: str) -> str:
+        zones = session["candidate"].get("security", {}).get("zones", {}).get("security-zone", {})
+        members = [name for zone in zones.values() for name in zone.get("interfaces", {})]
+        twice = next((name for name in members if members.count(name) > 1), "")
+        if twice:
+            return f"error: interface {twice} is in more than one zone\nerror: configuration check-out failed"
         if how == "check":
             return "configuration check succeeds"
         timed = re.fullmatch(r"confirmed (\d+)", how)

@@ -13,7 +13,8 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.changer 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.wishes import WishError
 from ansible_collections.netpath.symmetry.tests.devices.changes.arista_eos import BACKUP, CASE, LOOSE, PARTNER
 from ansible_collections.netpath.symmetry.tests.devices.changing import Changing, asked_only
-from ansible_collections.netpath.symmetry.tests.devices.fake_config import EosDevice, Pending
+from ansible_collections.netpath.symmetry.tests.devices.fake_config import Pending
+from ansible_collections.netpath.symmetry.tests.devices.fake_eos import EosDevice
 
 
 @pytest.fixture

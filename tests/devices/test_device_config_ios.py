@@ -1,7 +1,7 @@
 # Copyright (c) 2026 netpath.symmetry contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Changes of Cisco IOS on a fake that is configured: what is sent, in which order, and what is left when it fails."""
+"""Changes of Cisco IOS, beside what test_changes.py shows of every platform: what is made, timers, a playbook."""
 
 from __future__ import annotations
 
@@ -17,76 +17,32 @@ import typing as t
 import pytest
 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.changer import ChangeFailed
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_config import CiscoIosConfig
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_ios import CiscoIos
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.failures import DeviceError
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.session import Session
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.wishes import WishError, read_wishes
-from ansible_collections.netpath.symmetry.tests.devices.changing import Changing, asked_only, changing
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.wishes import WishError
+from ansible_collections.netpath.symmetry.tests.devices.changes.case import Wish, strike
+from ansible_collections.netpath.symmetry.tests.devices.changes.cisco_ios import (
+    BACKUP,
+    CASE,
+    LINES,
+    PARTNER,
+    PREPEND,
+    WITHOUT_TIMER,
+    device,
+)
+from ansible_collections.netpath.symmetry.tests.devices.changing import Changing, asked_only
 from ansible_collections.netpath.symmetry.tests.devices.fake import PASSWORD, USER, FakeNetwork, Fault
-from ansible_collections.netpath.symmetry.tests.devices.fake_config import IosDevice, Pending
-
-Wish = dict[str, t.Any]
-ARCHIVE = "archive\n path bootflash:base\n"
-CONFIG = """hostname edge1
-interface GigabitEthernet1
- ip address 192.0.2.2 255.255.255.252
- ip verify unicast source reachable-via rx allow-self-ping 120
-interface GigabitEthernet2
- ip address 203.0.113.2 255.255.255.0
- ip policy route-map TO-PARTNER
-interface GigabitEthernet3
- ip address 10.10.0.1 255.255.255.0
-router bgp 65001
- neighbor 192.0.2.1 remote-as 65010
- neighbor 192.0.2.1 password 7 0822455D0A16
- neighbor 203.0.113.9 remote-as 65020
- neighbor 203.0.113.9 route-map FROM-B in
- neighbor 198.51.100.9 remote-as 65030
- neighbor 198.51.100.9 peer-group PEERS
- neighbor PEERS route-map PEERS-OUT out
-route-map TO-PARTNER permit 5
- set ip next-hop 203.0.113.1
-"""
-PARTNER: Wish = {"name": "partner", "interface": "GigabitEthernet3", "next_hop": "203.0.113.1", "protocol": "tcp",
-                 "destinations": ["172.16.0.0/16"], "dports": [80, 443]}
-BACKUP: Wish = {"name": "backup", "interface": "GigabitEthernet3", "next_hop": "203.0.113.7",
-                "sources": ["10.10.0.9/32"]}
-PREPEND: Wish = {"bgp": [{"neighbor": "192.0.2.1", "asn": 65001, "prepend": 2}]}
-LOOSE: Wish = {"reverse_path": [{"interface": "GigabitEthernet1", "mode": "loose"}]}
-TIMER = "configure terminal revert timer 5"
-CLEAR = "clear ip bgp 192.0.2.1 soft out"
-LINES = [
-    "route-map NPS-OUT-192.0.2.1 permit 10", "set as-path prepend 65001 65001", "router bgp 65001",
-         "neighbor 192.0.2.1 route-map NPS-OUT-192.0.2.1 out"]
-
-
-def device(config: str = ARCHIVE + CONFIG) -> IosDevice:
-    return IosDevice("edge1", config)
+from ansible_collections.netpath.symmetry.tests.devices.fake_config import Pending
 
 
 @pytest.fixture
 def edge() -> t.Iterator[Changing]:
-    with changing(CiscoIos(), device()) as one:
+    with CASE.changing() as one:
         yield one
 
 
-def test_what_is_sent_in_which_order(edge: Changing) -> None:
-    edge.run(**PREPEND)
-    waits = "show archive config rollback timer"
-    assert edge.device.received == [
-        "show running-config", "show archive", waits,  # what is there, and whether it may be changed
-        "show archive", TIMER, f"do {waits}", *LINES, "end",
-        "show running-config", "clear ip bgp 192.0.2.1 soft out",
-        "show archive", waits, "configure confirm", "write memory"]
-
-
-def test_everything_in_four_runs_and_away_again(edge: Changing) -> None:
-    """Two policies on one interface, one of them watched; a check whose list stays; BGP. Absent leaves not a byte."""
-    before = edge.device.shown()
-    everything: Wish = {"policies": [{**PARTNER, "verify": True}, BACKUP], **LOOSE,
-                  "bgp": [{"neighbor": "192.0.2.1", "asn": 65001, "prepend": 2, "local_preference": 300}]}
-    edge.four_runs(**everything)
+def test_what_is_made(edge: Changing) -> None:
+    """Two policies on one interface, one of them watched; a check whose list stays; a zone is left before another."""
+    done = edge.run(**CASE.everything)
     tree = edge.device.running
     assert list(tree["interface GigabitEthernet1"])[-1] == (
         "ip verify unicast source reachable-via any allow-self-ping 120")
@@ -95,9 +51,17 @@ def test_everything_in_four_runs_and_away_again(edge: Changing) -> None:
     assert list(tree["route-map NPS-GigabitEthernet3 permit 20"]) == [
         "match ip address NPS-backup", "set ip next-hop 203.0.113.7"]
     assert list(tree["ip sla 901"]) == ["icmp-echo 203.0.113.1", "frequency 5"]
-    edge.run(state="absent", policies=[{**PARTNER, "verify": True}, BACKUP], bgp=everything["bgp"])
-    edge.run(reverse_path=[{"interface": "GigabitEthernet1", "mode": "strict"}])
-    assert edge.device.shown() == before
+    assert {"maximum-paths 4", "maximum-paths ibgp 2"} <= set(tree["router bgp 65001"])
+    assert done.lines[-4:] == ("zone-member security OUTSIDE", "interface GigabitEthernet3",
+                               "no zone-member security INSIDE", "zone-member security OUTSIDE")
+
+
+def test_one_way_is_what_the_device_does_not_show(edge: Changing) -> None:
+    one: Wish = {"multipath": {"asn": 65001, "ebgp": 1, "ibgp": 1}}
+    assert not edge.run(**one).changed
+    edge.run(multipath={"asn": 65001, "ebgp": 4, "ibgp": 2})
+    edge.four_runs(**one)
+    assert edge.device.running == CASE.device().running
 
 
 def test_a_policy_that_changes_keeps_nothing_of_the_old_one(edge: Changing) -> None:
@@ -127,76 +91,11 @@ def test_a_policy_that_changes_keeps_nothing_of_the_old_one(edge: Changing) -> N
     assert "route-map NPS-GigabitEthernet3 permit 20" in edge.device.running
 
 
-class _Writing(CiscoIosConfig):
-    """The negative control: it enters the configuration to find out what would change."""
-
-    def running(self, session: Session) -> str:
-        session.ask("configure terminal", 1)
-        return super().running(session)
-
-
-class _WritingIos(CiscoIos):
-    reading = re.compile(".*")
-    config = _Writing()
-
-
-def test_a_check_that_types_is_seen(edge: Changing) -> None:
-    edge.run(check=True, **PREPEND)
-    assert asked_only(edge)
-    edge.dialect = _WritingIos()
-    with pytest.raises(DeviceError):
-        edge.run(check=True, **PREPEND)
-    assert not asked_only(edge)
-
-
-_FAULTS = [
-    *(Fault("refuses", line) for line in (TIMER, *LINES[1:], CLEAR, "configure confirm", "write memory")),
-    Fault("refuses", "show running-config", passes=1, once=True), Fault("cuts", "show running-config", 1, True),
-    *(Fault(kind, line, once=True) for kind in ("loses", "loses_after")
-      for line in (TIMER, *LINES, "end", CLEAR, "configure confirm", "write memory")),
-    Fault("loses", "show running-config", passes=1, once=True),
-    *(Fault("loses_after", line, gone=True) for line in (TIMER, *LINES, "end", CLEAR)),
-    Fault("loses", "configure confirm", gone=True),
-]
-
-
-def _failing(fault: Fault, timer: bool = True) -> tuple[Fault, str, IosDevice]:
-    """What a run with a fault says, and the device after it and after the time of every timer."""
-    with changing(CiscoIos(), device((ARCHIVE if timer else "") + CONFIG)) as one:
-        kept = copy.copy(fault)
-        with pytest.raises(DeviceError) as error:
-            one.run(fault=fault, without_timer=not timer, **PREPEND)
-        one.device.advance(300)
-        assert isinstance(one.device, IosDevice)
-        return kept, str(error.value), one.device
-
-
-def test_a_fault_at_any_step_ends_in_the_old_configuration() -> None:
-    """Refused, cut off, lost for a moment, lost for good: the device is as it was, and the message says by what."""
-    old = device().running
+def test_without_a_timer_a_fault_at_each_step_ends_in_the_old_configuration() -> None:
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        for fault, said, after in pool.map(_failing, copy.deepcopy(_FAULTS)):
-            assert after.running == old and after.startup == old and after.pending is None, (fault, said)
-            if fault.gone:
-                assert "A timer that was armed does that" in said and "These lines take the change back" in said, said
-            elif fault.command == "write memory" or (fault.kind, fault.command) == (
-                    "loses_after", "configure confirm"):
-                assert "The device is as it was, by the lines that undo it" in said, (fault, said)
-            elif fault.command == TIMER and fault.kind != "loses_after":
-                assert said.endswith("The device is as it was"), (fault, said)
-            else:
-                assert "The device is as it was, by 'configure revert now'" in said, (fault, said)
-            assert fault.command in said or fault.kind == "cuts", (fault, said)
-
-
-def test_without_a_timer_the_inverse_is_sent_even_by_a_new_login() -> None:
-    old = device(CONFIG).running
-    faults = [Fault("refuses", LINES[3]), Fault("loses", LINES[3], once=True),
-              Fault("loses_after", "end", once=True)]
-    with concurrent.futures.ThreadPoolExecutor(3) as pool:
-        for fault, said, after in pool.map(lambda one: _failing(one, timer=False), faults):
-            assert after.running == old, (fault, said)
-            assert "The device is as it was, by the lines that undo it" in said, said
+        left = list(pool.map(lambda fault: strike(WITHOUT_TIMER, fault), WITHOUT_TIMER.faults()))
+    assert not [f"{one.fault}: {one.wrong}" for one in left if one.wrong] and len(left) > 20
+    assert all("by the lines that undo it" in one.said or one.said.endswith("The device is as it was") for one in left)
 
 
 def test_a_line_that_is_taken_and_does_nothing(edge: Changing) -> None:
@@ -206,11 +105,7 @@ def test_a_line_that_is_taken_and_does_nothing(edge: Changing) -> None:
     assert edge.device.running == device().running
 
 
-def test_a_proof_that_fails_and_one_that_takes_too_long(edge: Changing) -> None:
-    with pytest.raises(ChangeFailed, match=r"the proof failed: no answer\. The device is as it was, by 'configure rev"):
-        edge.run(prove=lambda _left: "no answer", **PREPEND)
-    assert edge.device.running == edge.device.startup == device().running
-
+def test_a_proof_that_takes_too_long(edge: Changing) -> None:
     def late(left: float) -> str:
         assert 250 < left <= 285
         edge.device.advance(301)
@@ -219,20 +114,6 @@ def test_a_proof_that_fails_and_one_that_takes_too_long(edge: Changing) -> None:
     with pytest.raises(ChangeFailed, match=r"ran out before the change was confirmed\. The device is as it was$"):
         edge.run(prove=late, **PREPEND)
     assert edge.device.running == edge.device.startup == device().running
-
-
-@pytest.mark.parametrize(("wish", "words"), [
-    ({"policies": [{**PARTNER, "interface": "GigabitEthernet2"}]}, "has 'ip policy route-map TO-PARTNER' already"),
-    ({"policies": [{**PARTNER, "interface": "GigabitEthernet9"}]}, "no interface 'GigabitEthernet9'; it has Gigabit"),
-    ({"policies": [{**PARTNER, "destinations": ["2001:db8:9::/48"], "next_hop": "2001:db8::1"}]}, "policies of IPv6"),
-    ({"bgp": [{"neighbor": "203.0.113.9", "asn": 65001, "local_preference": 300}]}, "has route-map FROM-B in already"),
-    ({"bgp": [{"neighbor": "198.51.100.9", "asn": 65001, "prepend": 1}]}, "PEERS has route-map PEERS-OUT out already"),
-    ({"bgp": [{"neighbor": "192.0.2.99", "asn": 65001, "prepend": 1}]}, "has no neighbor 192.0.2.99"),
-    ({"bgp": [{"neighbor": "192.0.2.1", "asn": 65009, "prepend": 1}]}, "it has router bgp 65001"),
-])
-def test_what_is_in_the_way_is_named_while_it_is_planned(wish: Wish, words: str) -> None:
-    with pytest.raises(WishError, match=re.escape(words)):
-        CiscoIosConfig().plan(device().shown(), read_wishes(wish))
 
 
 def test_nothing_is_sent_while_another_change_waits_or_without_a_timer(edge: Changing) -> None:
@@ -275,7 +156,7 @@ def test_by_a_playbook(tmp_path: pathlib.Path) -> None:
     assert "0822455D0A16" not in json.dumps(told)
     assert "sh ended with status 7: no answer. The device is as it was, by 'configure revert now'" in unproven["msg"]
     assert not [line for line in check["sent"] if not re.match("show |terminal ", line)]
-    assert real["lines"] == LINES and real["sent"][-1] == "write memory"
+    assert real["lines"] == [*LINES] and real["sent"][-1] == "write memory"
     assert one.startup == one.running != device().running
 
 

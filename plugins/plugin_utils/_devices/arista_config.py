@@ -71,7 +71,7 @@ class AristaConfig:
         for neighbour in wishes.neighbours:
             found += neighbour_lines(tree, neighbour, ("?",), wishes.absent)
         for one in wishes.multipath:
-            found += multipath_lines(tree, _for_both(one), ("?", "address-family ipv4"), wishes.absent)
+            found += multipath_lines(tree, _for_both(one), ("?", "address-family ipv4"), wishes.absent, hidden=1)
         return plan(running, found)
 
     def has_timer(self, session: Session) -> bool:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 import typing as t
+import weakref
 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.bgp_lines import (
     directions,
@@ -31,6 +32,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.config_t
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.failures import DeviceError, Rejected
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.session import Session
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.wishes import (
+    Membership,
     Neighbour,
     ReversePath,
     WishError,
@@ -53,6 +55,9 @@ class CiscoIosConfig:
     instead: t.Mapping[str, str] = {"weaken": "a router keeps no state of connections"}
     no_timer = "set its archive up (archive, path)"
 
+    def __init__(self) -> None:
+        self._armed: weakref.WeakSet[Session] = weakref.WeakSet()  # sessions that began to arm the timer
+
     def running(self, session: Session) -> str:
         text = session.ask("show running-config", 120)
         if not text.rstrip().endswith("\nend"):
@@ -69,7 +74,9 @@ class CiscoIosConfig:
         for neighbour in wishes.neighbours:
             found += neighbour_lines(tree, neighbour, families(tree, neighbour), wishes.absent)
         for one in wishes.multipath:
-            found += multipath_lines(tree, one, _IPV4, wishes.absent)
+            found += multipath_lines(tree, one, _IPV4, wishes.absent, hidden=1)
+        for member in wishes.zones:
+            found += _zone_lines(tree, member, wishes.absent)
         return plan(running, found)
 
     def has_timer(self, session: Session) -> bool:
@@ -88,6 +95,7 @@ class CiscoIosConfig:
     def apply(self, session: Session, planned: ConfigPlan, seconds: int) -> None:
         """The timer counts whole minutes, from 1 to 120. It is seen to run before the first line is sent."""
         if self.has_timer(session):
+            self._armed.add(session)
             session.type(f"configure terminal revert timer {min(120, max(1, -(-seconds // 60)))}")
             answer = session.type(f"do {_PENDING}")
             if not _waits(answer):
@@ -107,7 +115,7 @@ class CiscoIosConfig:
 
     def withdraw(self, session: Session) -> str:
         session.leave_configuration("end")
-        if not (self.has_timer(session) and self.why_not_now(session)):
+        if session not in self._armed or not _waits(session.ask(_PENDING)):
             return ""
         session.type("configure revert now", 120)
         return "'configure revert now'"
@@ -119,9 +127,9 @@ class CiscoIosConfig:
         session.type("end")
 
     def confirm(self, session: Session) -> None:
-        if not self.has_timer(session):
+        if session not in self._armed:
             return
-        if not self.why_not_now(session):
+        if not _waits(session.ask(_PENDING)):
             raise Rejected(f"{session.login.where}: the timer ran out before the change was confirmed")
         session.type("configure confirm")
 
@@ -156,3 +164,12 @@ def check_lines(tree: Tree, check: ReversePath, absent: bool, family: str = "ip"
     match = re.match(rf"{begin}source reachable-via (?:rx|any)(?: allow-default)?(.*)", " ".join(there))
     kept = match[1] if match else ""
     return [Line((section,), f"{begin}source reachable-via {via}{allow}{kept}", begin)]
+
+
+def _zone_lines(tree: Tree, wish: Membership, absent: bool) -> list[Line]:
+    """An interface leaves its zone before it joins another: the platform takes it into one only."""
+    zones = [text.split()[2] for text in tree if re.match(r"zone security \S+$", text)]
+    if wish.zone not in zones:
+        raise WishError(f"zones: the device has no zone {wish.zone!r}; it has {', '.join(zones) or 'none'}")
+    section = interface_section(tree, wish.interface)
+    return [Line((section,), f"zone-member security {wish.zone}", "zone-member security ", removes=True, absent=absent)]

@@ -13,18 +13,13 @@ from __future__ import annotations
 import re
 import typing as t
 
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices import junos_bgp, junos_security
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.config_tree import ConfigPlan
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.failures import DeviceError, Rejected
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.junos_steer import inet, steer
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.session import Session
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.set_tree import Draft
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.wishes import (
-    PREFIX,
-    Neighbour,
-    ReversePath,
-    WishError,
-    Wishes,
-)
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.wishes import ReversePath, Wishes
 
 _ALL = "show configuration | display inheritance no-comments | display set"
 _PLAIN = "show configuration | display set"
@@ -59,7 +54,13 @@ class JunosConfig:
             _check(draft, check, wishes.absent)
         steer(draft, wishes.policies, wishes.absent)
         for neighbour in wishes.neighbours:
-            _neighbour(draft, neighbour, wishes.absent)
+            junos_bgp.prefer(draft, neighbour, wishes.absent)
+        for one in wishes.multipath:
+            junos_bgp.spread(draft, one, wishes.absent)
+        for member in wishes.zones:
+            junos_security.move(draft, member, wishes.absent)
+        for weakening in wishes.weaken:
+            junos_security.weaken(draft, weakening, wishes.absent)
         return draft.plan()
 
     def has_timer(self, session: Session) -> bool:
@@ -122,46 +123,3 @@ def _check(draft: Draft, check: ReversePath, absent: bool) -> None:
         draft.put(*place, "mode", "loose")
     else:
         draft.drop(*place, "mode", least=len(place) + 1)
-
-
-def _neighbour(draft: Draft, wish: Neighbour, absent: bool) -> None:
-    own = next(iter(draft.at("routing-options", "autonomous-system")), "")
-    if own != str(wish.asn):
-        raise WishError(f"the device is of autonomous system {own or 'none'}, not {wish.asn}")
-    groups = draft.at("protocols", "bgp", "group")
-    members = {name: [*draft.at("protocols", "bgp", "group", name, "neighbor")] for name in groups}
-    group = next((name for name in groups if wish.address in members[name]), "")
-    if not group:
-        there = [one for name in groups for one in members[name]]
-        raise WishError(f"BGP has no neighbor {wish.address}; it has {', '.join(there) or 'none'}")
-    inbound = [("local-preference", str(wish.local_preference))] if wish.local_preference is not None else []
-    outbound = [("metric", str(wish.med))] if wish.med is not None else []
-    outbound += [("as-path-prepend", " ".join([str(wish.asn)] * wish.prepend))] if wish.prepend else []
-    for word, sets in (("import", inbound), ("export", outbound)):
-        if sets:
-            _direction(draft, group, wish.address, word, sets, absent)
-
-
-def _direction(draft: Draft, group: str, address: str, word: str, sets: list[tuple[str, str]], absent: bool) -> None:
-    name = f"{PREFIX}{'IN' if word == 'import' else 'OUT'}-{address.replace(':', '_')}"
-    bgp = ("protocols", "bgp")
-    place = (*bgp, "group", group, "neighbor", address)
-    then = ("policy-options", "policy-statement", name, "term", "1", "then")
-    draft.touch(*then[:3])
-    draft.touch(*place)
-    if absent:
-        for text, _value in sets:
-            draft.drop(*then, text, least=3)
-        if name not in draft.at(*then[:2]):
-            draft.drop(*place, word, name, least=len(place) + 1)
-        return
-    for where in (place, place[:-2], bgp):
-        foreign = [one for one in draft.at(*where, word) if one != name]
-        if foreign:
-            raise WishError(f"neighbor {address} has {word} {foreign[0]} already (by {' '.join(where)}), which is not "
-                            f"ours: put '{sets[0][0]} {sets[0][1]}' into it by hand, or take it off")
-    for text, value in sets:
-        if value not in draft.at(*then, text):
-            draft.drop(*then, text, least=len(then) + 1)
-            draft.put(*then, text, value)
-    draft.put(*place, word, name)

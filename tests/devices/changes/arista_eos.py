@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.arista_eos import AristaEos
 from ansible_collections.netpath.symmetry.tests.devices.changes.case import Case, Wish
-from ansible_collections.netpath.symmetry.tests.devices.fake_config import EosDevice
+from ansible_collections.netpath.symmetry.tests.devices.fake_eos import EosDevice
 
 CONFIG = """hostname leaf1
 interface Ethernet1

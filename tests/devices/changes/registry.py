@@ -8,9 +8,11 @@ from __future__ import annotations
 from ansible_collections.netpath.symmetry.tests.devices.changes import (
     arista_eos,
     cisco_asa,
+    cisco_ios,
     cisco_nxos,
     cisco_xr,
     fortinet,
+    juniper_junos,
     paloalto_panos,
 )
 from ansible_collections.netpath.symmetry.tests.devices.changes.case import Case
@@ -18,8 +20,10 @@ from ansible_collections.netpath.symmetry.tests.devices.changes.case import Case
 CASES: dict[str, Case] = {case.platform: case for case in (
     arista_eos.CASE,
     cisco_asa.CASE,
+    cisco_ios.CASE,
     cisco_nxos.CASE,
     cisco_xr.CASE,
     fortinet.CASE,
+    juniper_junos.CASE,
     paloalto_panos.CASE,
 )}
