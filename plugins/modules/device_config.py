@@ -49,6 +49,7 @@ attributes:
       - Cisco ASA. On ASA interfaces go by their names (nameif).
       - Cisco ASA and IOS-XR. On ASA interfaces go by their names (nameif).
       - Cisco ASA, IOS-XR and NX-OS. On ASA interfaces go by their names (nameif).
+      - Cisco IOS and IOS-XE, Arista EOS, Juniper Junos, VyOS, and FRRouting.
 options:
   platform:
     description:
@@ -122,6 +123,7 @@ options:
         description:
           - Whether a source that only the default route leads to passes. On Junos and Cisco ASA it always does, on
             NX-OS with V(loose) only.
+        description: Whether a source that only the default route leads to passes. On Junos and VyOS it always does.
         type: bool
         default: false
   bgp:
@@ -252,8 +254,8 @@ options:
     default: present
   confirm_within:
     description:
-      - Seconds after which the device takes an unconfirmed change back by itself, where it can. At least 30; Cisco IOS
-        and Junos count whole minutes.
+      - Seconds after which the device takes an unconfirmed change back by itself, where it can. At least 30; Cisco IOS,
+        Junos and VyOS count whole minutes.
     type: int
     default: 300
   proof:

@@ -48,7 +48,7 @@ class Frr(Dialect):
         r"|test -e /run/netpath-symmetry-frr && cat /run/netpath-symmetry-frr \|\| true"
         r"|grep -H \. /proc/sys/net/ipv4/conf/\*/rp_filter|(sudo -n )?nft list ruleset")
 
-    config: t.ClassVar[FrrConfig | None] = FrrConfig()
+    config: t.ClassVar[t.Any] = FrrConfig()
 
     def software(self, asking: Asking) -> str:
         match = re.search(r"FRRouting (?P<version>\S+)", _show(asking, "version"))

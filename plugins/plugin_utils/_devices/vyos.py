@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import re
+import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import Flow
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices import set_lines, vyos_policy, words
@@ -25,6 +26,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.dialect 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.failures import Rejected
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.frr import Frr
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.set_lines import at, value
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.vyos_config import PENDING, VyosConfig
 
 _NETFILTER = "/proc/sys/net/netfilter/nf_conntrack_"
 _CONNTRACK = "grep -H . " + " ".join(f"{_NETFILTER}{name}" for name in ("count", "max", "tcp_loose", "tcp_be_liberal"))
@@ -49,18 +51,27 @@ class Vyos(Frr):
     names = ("vyos.vyos.vyos", "vyos.vyos")
     title = "VyOS"
     tier = "fake"
-    config = None  # its own configuration is not changed here, and must not be gone around by that of FRR
+    # Where commands are given, where a configuration is typed, and what commit-confirm asks.
+    modes = r"(:[^\n]*\$|#)|^Proceed ?\?"
+    config = VyosConfig()  # its own, which must not be gone around by that of FRR
     capabilities = Capabilities(
-        candidate=True, native_diff=True, timed_revert=True, disruptive_revert=True, atomic=True)
+        candidate=True, native_diff=True, timed_revert=True, disruptive_revert=True)
     session_key = "none"
     errors = re.compile(
         Frr.errors.pattern + r"|Invalid command|Ambiguous command|Incomplete command|RTNETLINK answers|^Error:"
-        r"|Configuration path: .* is not valid|^[\w -]+ is not configured", re.M)
+        r"|Configuration path: .* is not valid|^[\w -]+ is not configured|(Set|Delete|Commit|Save) failed"
+        r"|Value validation failed|Another confirm is pending|commit-confirm canceled|Failed to generate committed"
+        r"|locked due to another commit", re.M)
     reading = re.compile(
         Frr.reading.pattern + r"|show [\w ./:-]+( \| match '[\w .:\\*|=-]+')?|ip -j -d address show"
         rf"|ip -j route get [0-9A-Fa-f.:]+( vrf [\w.-]+)?|{re.escape(_NETSTAT)}|{re.escape(_CONNTRACK)}"
-        rf"|{re.escape(_HASH)}"
+        rf"|{re.escape(_HASH)}|{re.escape(PENDING)}"
         r"|(sudo -n )?conntrack -L -o id -f ipv[46] -p \w+ --orig-src [0-9A-Fa-f.:]+ --orig-dst [0-9A-Fa-f.:]+")
+
+    def driver(self) -> t.Any:
+        from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.vyos_driver import PromptVyos
+
+        return PromptVyos
 
     def software(self, asking: Asking) -> str:
         match = re.search(r"^Version: +VyOS (\S+)", asking.ask("show version"), re.M)

@@ -14,6 +14,7 @@ from ansible_collections.netpath.symmetry.tests.devices.changes import (
     fortinet,
     juniper_junos,
     paloalto_panos,
+    vyos,
 )
 from ansible_collections.netpath.symmetry.tests.devices.changes.case import Case
 
@@ -26,4 +27,5 @@ CASES: dict[str, Case] = {case.platform: case for case in (
     fortinet.CASE,
     juniper_junos.CASE,
     paloalto_panos.CASE,
+    vyos.CASE,
 )}
