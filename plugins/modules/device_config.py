@@ -50,6 +50,7 @@ attributes:
       - Cisco ASA and IOS-XR. On ASA interfaces go by their names (nameif).
       - Cisco ASA, IOS-XR and NX-OS. On ASA interfaces go by their names (nameif).
       - Cisco IOS and IOS-XE, Arista EOS, Juniper Junos, VyOS, and FRRouting.
+      - Cisco IOS and IOS-XE, Arista EOS, Juniper Junos, MikroTik RouterOS, VyOS, and FRRouting.
 options:
   platform:
     description:
@@ -92,7 +93,7 @@ options:
       verify:
         description:
           - Use the next hop only while it answers echo requests of the router (C(ip sla), C(track)); while it does not,
-            packets go where the routes say. Cisco IOS.
+            packets go where the routes say. Cisco IOS, and RouterOS (C(check-gateway)).
           - Numbers of probes and tracked objects are the first from 901 that the device does not use.
           - On PAN-OS the rule is out of use while its next hop does not answer (C(monitor)); on FortiGate a link
             monitor does that.

@@ -20,14 +20,19 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.dialect 
     Reading,
 )
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.failures import Rejected
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.mikrotik_config import (
+    HISTORY,
+    ROUTES,
+    MikrotikConfig,
+)
 
 _TERSE = "print terse without-paging"
 _STATS = "/ip firewall filter print stats without-paging"
 _COUNTED = re.compile(
     r"^\s*(?P<number>\d+)\s+(?:[XID]+\s+)?(?P<chain>\S+)\s+(?P<action>[a-z-]+)\s+(?P<bytes>\d[\d ]*?)\s{2,}"
     r"(?P<packets>\d[\d ]*?)\s*$")
-_LISTS = (r"/interface|/interface vrrp|/ip (?:address|arp|vrf|route|route rule)|/ipv6 (?:address|route)|/routing rule"
-          r"|/ip firewall (?:mangle|nat|filter)")
+_LISTS = (r"/interface|/interface vrrp|/ip (?:address|arp|vrf|route|route rule)|/ipv6 (?:address|route)"
+          r"|/routing (?:rule|table)|/ip firewall (?:mangle|nat|filter)")
 
 
 class MikrotikRouteros(Dialect):
@@ -38,17 +43,18 @@ class MikrotikRouteros(Dialect):
     title = "MikroTik RouterOS"
     tier = "fake"
     session_key = "none"
-    read_only_platform = True
     capabilities = Capabilities(timed_revert=True)  # its safe mode, which takes the changes of others back as well
     errors = re.compile(
         r"^\s*(bad command name|syntax error|no such item|expected end of command|failure:|invalid value"
-        r"|input does not match|bad parameter|unknown parameter|no such command)", re.M | re.I)
+        r"|input does not match|bad parameter|unknown parameter|no such command|value of \S+ (out of range|must)"
+        r"|not enough permissions)", re.M | re.I)
     reading = re.compile(
         rf"(?:(?:{_LISTS}) {_TERSE}|/ip(?:v6)? route print count-only"
         rf"|/ip(?:v6)? route {_TERSE} where [0-9A-Fa-f.:]+ in dst-address|{re.escape(_STATS)}"
         r"|/ip settings print|/ip firewall connection tracking print|/system resource print"
         rf"|/ip(?:v6)? firewall connection {_TERSE} where src-address~\"[0-9A-Fa-f.:]+\" dst-address~\"[0-9A-Fa-f.:]+\""
-        r"|/ip firewall connection print count-only)")
+        rf"|/ip firewall connection print count-only|{re.escape(ROUTES)}|{re.escape(HISTORY)})")
+    config = MikrotikConfig()
 
     def software(self, asking: Asking) -> str:
         return mikrotik_print.properties(asking.ask("/system resource print")).get("version", "")

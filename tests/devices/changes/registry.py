@@ -13,6 +13,7 @@ from ansible_collections.netpath.symmetry.tests.devices.changes import (
     cisco_xr,
     fortinet,
     juniper_junos,
+    mikrotik_routeros,
     paloalto_panos,
     vyos,
 )
@@ -26,6 +27,7 @@ CASES: dict[str, Case] = {case.platform: case for case in (
     cisco_xr.CASE,
     fortinet.CASE,
     juniper_junos.CASE,
+    mikrotik_routeros.CASE,
     paloalto_panos.CASE,
     vyos.CASE,
 )}
