@@ -44,13 +44,9 @@ attributes:
   platform:
     platforms: all
     details:
-      - Cisco IOS and IOS-XE, Arista EOS, Juniper Junos, and FRRouting.
-      - Palo Alto PAN-OS and Fortinet FortiGate.
-      - Cisco ASA. On ASA interfaces go by their names (nameif).
-      - Cisco ASA and IOS-XR. On ASA interfaces go by their names (nameif).
-      - Cisco ASA, IOS-XR and NX-OS. On ASA interfaces go by their names (nameif).
-      - Cisco IOS and IOS-XE, Arista EOS, Juniper Junos, VyOS, and FRRouting.
-      - Cisco IOS and IOS-XE, Arista EOS, Juniper Junos, MikroTik RouterOS, VyOS, and FRRouting.
+      - Arista EOS, Cisco ASA, IOS, IOS-XE, IOS-XR and NX-OS, Fortinet FortiGate, FRRouting, Juniper Junos, MikroTik
+        RouterOS 7, Palo Alto PAN-OS and VyOS; C(docs/devices.md) says what of it is set on which, and how.
+      - On Cisco ASA interfaces go by their names (nameif).
 options:
   platform:
     description:

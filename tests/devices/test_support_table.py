@@ -11,6 +11,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.changer 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.dialect import PARTS
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.failures import DeviceError
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.platforms import BY_PLATFORM, dialect_of
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.wishes import KINDS
 from ansible_collections.netpath.symmetry.tests.devices.documented import NO_END, NOT_READ, READ, table
 
 
@@ -44,3 +45,13 @@ def test_platform(platform: str) -> None:
         assert row["device_config"] == NOT_READ
     else:
         assert row["device_config"] == "yes"
+
+
+@pytest.mark.parametrize("platform", sorted(BY_PLATFORM))
+def test_what_can_be_set(platform: str) -> None:
+    row = table("What can be set")[platform]
+    config = getattr(dialect_of(platform), "config", None)
+    serves = config.serves if config else ()
+    assert {kind for kind in KINDS if row[kind] == "yes"} == set(serves)
+    assert {kind for kind in KINDS if row[kind] == NOT_READ} == set(KINDS) - set(serves)
+    assert (row["way back"] == NOT_READ) == (config is None)
