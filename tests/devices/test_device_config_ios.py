@@ -10,8 +10,6 @@ import copy
 import json
 import pathlib
 import re
-import subprocess
-import sys
 import typing as t
 
 import pytest
@@ -30,8 +28,9 @@ from ansible_collections.netpath.symmetry.tests.devices.changes.cisco_ios import
     device,
 )
 from ansible_collections.netpath.symmetry.tests.devices.changing import Changing, asked_only
-from ansible_collections.netpath.symmetry.tests.devices.fake import PASSWORD, USER, FakeNetwork, Fault
+from ansible_collections.netpath.symmetry.tests.devices.fake import FakeNetwork, Fault
 from ansible_collections.netpath.symmetry.tests.devices.fake_config import Pending
+from ansible_collections.netpath.symmetry.tests.devices.playing import hosts_file, play
 
 
 @pytest.fixture
@@ -149,7 +148,10 @@ def test_by_a_playbook(tmp_path: pathlib.Path) -> None:
     one = device()
     with FakeNetwork(one) as network:
         (tmp_path / "known_hosts").write_text(network.known_hosts())
-        told = _play(tmp_path, network.ports["edge1"])
+        hosts_file(tmp_path, "edge1", network.ports["edge1"], "cisco_ios")
+        told = play(tmp_path, "edge1", [
+            (True, PREPEND), (False, {**PREPEND, "proof": ["sh", "-c", "echo no answer; exit 7"]}),
+            (False, {**PREPEND, "proof": ["true"]}), (False, PREPEND)])
     check, unproven, real, again = told
     assert [one.get("changed") for one in (check, real, again)] == [True, True, False]
     assert check["diff"] == real["diff"] and "password" in real["diff"]["before"]
@@ -158,22 +160,3 @@ def test_by_a_playbook(tmp_path: pathlib.Path) -> None:
     assert not [line for line in check["sent"] if not re.match("show |terminal ", line)]
     assert real["lines"] == [*LINES] and real["sent"][-1] == "write memory"
     assert one.startup == one.running != device().running
-
-
-def _play(folder: pathlib.Path, port: int) -> list[dict[str, t.Any]]:
-    task = {"known_hosts": str(folder / "known_hosts"), "platform": "cisco_ios", **PREPEND}
-    runs: list[Wish] = [{}, {"proof": ["sh", "-c", "echo no answer; exit 7"]}, {"proof": ["true"]}, {}]
-    tasks: list[Wish] = [{"netpath.symmetry.device_config": {**task, **more}, "register": f"told{number}",
-                          "check_mode": not number, "diff": True, "ignore_errors": True}
-                         for number, more in enumerate(runs)]
-    content = "{{ [told0, told1, told2, told3] | to_json }}"
-    tasks.append({"ansible.builtin.copy": {"content": content, "dest": str(folder / "answer.json")},
-                  "delegate_to": "localhost", "vars": {"ansible_connection": "local"}})
-    (folder / "play.json").write_text(json.dumps([{"hosts": "edge1", "gather_facts": False, "tasks": tasks}]))
-    host = {"ansible_host": "127.0.0.1", "ansible_port": port, "ansible_user": USER, "ansible_password": PASSWORD}
-    (folder / "hosts.json").write_text(json.dumps({"all": {"hosts": {"edge1": host}}}))
-    done = subprocess.run(
-        [str(pathlib.Path(sys.executable).parent / "ansible-playbook"), "-i", str(folder / "hosts.json"),
-         str(folder / "play.json")], capture_output=True, text=True, timeout=120, check=False, stdin=subprocess.DEVNULL)
-    assert (folder / "answer.json").exists(), done.stdout[-3000:] + done.stderr[-2000:]
-    return t.cast("list[dict[str, t.Any]]", json.loads((folder / "answer.json").read_text()))
