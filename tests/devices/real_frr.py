@@ -130,8 +130,9 @@ class RealFrr:
         deadline = time.monotonic() + (PERIOD + 15 if fault and fault.gone else 5)
         while self.observe() != self._old and time.monotonic() < deadline:
             time.sleep(0.5)
-        if self.observe() != self._old:
+        if not self.is_as_before():
             wrong = f"it is not as it was: {said}"
+            self.run(state="absent")  # for what comes next
         elif not said:
             wrong = "nobody was told"
         return Left(name, said, wrong)

@@ -91,6 +91,9 @@ class FrrConfig:
         if not self.why_not_now(session):
             raise Rejected(f"{session.login.where}: the timer ran out before the change was confirmed")
         self._disarm(session)
+        still = self.why_not_now(session)
+        if still:
+            raise Rejected(f"{session.login.where}: the timer does not stop: {still}")
 
     def save(self, session: Session) -> None:
         session.type("vtysh -c 'write memory'")
