@@ -36,6 +36,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 FOLDER = ROOT / "build" / "devices"
 FLOW = request("tcp 10.10.0.20:51000 > 172.16.9.9:443")
 LEAST_FOREIGN = 150
+PLATFORMS_TOGETHER = 3
 TOGETHER = 8  # sessions at a time; they wait most of it
 OUTSIDE = (  # what is shown by tests of its own: packets through real routers, one verdict over a mixed path, parsers
     ("tests/lab/test_dual_isp_bgp.py", "the return path is moved by FRRouting, and packets follow"),
@@ -70,15 +71,22 @@ class Found:
 
     def row(self) -> str:
         tested = BY_PLATFORM[self.platform].tier
-        return (f"{self.platform:18} {tested:5} {self.facts:>7} {self.changes:42} {len(self.in_check):>6} "
+        return (f"{self.platform:18} {tested:5} {self.facts:>7} {self.changes:36} {len(self.in_check):>6} "
                 f"{self.control:>7} {len(self.left):>6} {self.left_changed:>4}  {'ok' if self.ok else 'WRONG'}")
 
 
-HEAD = f"{'platform':18} {'on':5} {'facts':>7} {'what is changed':42} {'check':>6} {'control':>7} {'faults':>6} left"
+HEAD = f"{'platform':18} {'on':5} {'facts':>7} {'what is changed':36} {'check':>6} {'control':>7} {'faults':>6} left"
+
+
+def kinds(serves: t.Iterable[str]) -> str:
+    """What can be set, in short words."""
+    return " ".join(serves).replace("reverse_path", "urpf").replace("multipath", "paths")
 
 
 def examine(platform: str) -> Found:
-    """One platform over its fake."""
+    """One platform over its fake, or in the lab."""
+    if platform == "frr":
+        return examine_frr()
     found = Found(platform)
     try:
         _read(found)
@@ -100,7 +108,7 @@ def _read(found: Found) -> None:
 
 
 def _change(found: Found, case: Case) -> None:
-    found.changes = " ".join(case.dialect.config.serves)  # type: ignore[attr-defined]
+    found.changes = kinds(case.dialect.config.serves)  # type: ignore[attr-defined]
     with case.changing() as one:
         case.run(one, check=True, **case.small)
         found.in_check += not_questions(one)
@@ -131,7 +139,7 @@ def examine_frr() -> Found:
         facts, sent = router.facts()
         complete = sum(part["complete"] for part in facts["parts"].values())
         found.facts = f"{complete}/{len(facts['parts'])}"
-        found.changes = " ".join(router.config.serves)
+        found.changes = kinds(router.config.serves)
         found.note("facts: every line that was sent", sent)
         found.in_check += router.run(check=True)
         found.note("a check run: every line", router.sent)
@@ -168,19 +176,24 @@ def main() -> int:
     FOLDER.mkdir(parents=True, exist_ok=True)
     print(HEAD, flush=True)
     results = []
-    for platform in only or sorted(BY_PLATFORM):
-        found = examine_frr() if platform == "frr" else examine(platform)
-        results.append(found)
-        (FOLDER / f"{platform}.txt").write_text("\n".join(found.lines) + "\n", encoding="utf-8")
-        print(found.row(), flush=True)
-        for text in (*found.wrong, *(f"{one.fault}: {one.wrong}" for one in found.left if one.wrong), *found.in_check):
-            print(f"    {text}", flush=True)
+    with concurrent.futures.ThreadPoolExecutor(PLATFORMS_TOGETHER) as pool:
+        results += report(pool.map(examine, only or sorted(BY_PLATFORM)))
     failed = 0
     for path, what in () if only else OUTSIDE:
         said = outside(path)
         failed += said.startswith("FAILED")
         print(f"{what}: {said}", flush=True)
     return conclude(results, failed, only is None)
+
+
+def report(results: t.Iterable[Found]) -> t.Iterator[Found]:
+    """A row for each platform as soon as it is there, and its file."""
+    for found in results:
+        (FOLDER / f"{found.platform}.txt").write_text("\n".join(found.lines) + "\n", encoding="utf-8")
+        print(found.row(), flush=True)
+        for text in (*found.wrong, *(f"{one.fault}: {one.wrong}" for one in found.left if one.wrong), *found.in_check):
+            print(f"    {text}", flush=True)
+        yield found
 
 
 def conclude(results: t.Sequence[Found], failed: int, whole: bool) -> int:
