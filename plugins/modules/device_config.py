@@ -118,9 +118,8 @@ options:
         required: true
       allow_default:
         description:
-          - Whether a source that only the default route leads to passes. On Junos and Cisco ASA it always does, on
-            NX-OS with V(loose) only.
-        description: Whether a source that only the default route leads to passes. On Junos and VyOS it always does.
+          - Whether a source that only the default route leads to passes. On Junos, VyOS and Cisco ASA it always does,
+            on NX-OS with V(loose) only.
         type: bool
         default: false
   bgp:
