@@ -12,16 +12,36 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.device im
 
 Facts = t.Mapping[str, t.Any]
 Dict = dict[str, t.Any]
+_INVALID: Dict = {"left": "ct state", "op": "==", "right": ["invalid"]}
 
 
 def nat_chains(entries: t.Sequence[Facts], interfaces: t.Mapping[str, Dict], stateful: bool) -> list[Dict]:
-    """Chains for the translation of destinations, before routing, and of sources, after it; first match wins."""
+    """Chains for the translation of destinations, before routing, and of sources, after it; first match wins.
+
+    A router (not ``stateful``) translates also packets of connections whose first packet it did not see, which
+    connection tracking does not: what becomes of those that an entry matches is not known.
+    """
     listed = [one for one in entries if one.get("enabled", True)]
     if not listed:
         return []
-    before = [rule for one in _for(listed, "destination") for rule in _rules(one, interfaces, "destination")]
-    after = [rule for one in _for(listed, "source") for rule in _rules(one, interfaces, "source")]
-    return [_chain("prerouting", -100, before), _chain("postrouting", 100, after)]
+    halves = {half: list(_for(listed, half)) for half in ("destination", "source")}
+    before, after = ([rule for one in halves[half] for rule in _rules(one, interfaces, half)] for half in halves)
+    found = [_chain("prerouting", -100, before), _chain("postrouting", 100, after)]
+    if not stateful:
+        found += [_unseen(half, hook, halves[half], interfaces)
+                  for half, hook in (("destination", "prerouting"), ("source", "forward"))]
+    return found
+
+
+def _unseen(half: str, hook: str, entries: t.Sequence[Facts], interfaces: t.Mapping[str, Dict]) -> Dict:
+    """The chain that asks about packets in the middle of a connection that is not known."""
+    rules = []
+    for rule in (rule for one in entries for rule in _rules(one, interfaces, half, tracked=False)):
+        doubt = {"unknown": "the router may translate a packet of a connection that did not begin here"}
+        nothing = rule["verdict"] == {"do": "accept"}
+        rules.append({**rule, "matches": [_INVALID, *rule["matches"], *([] if nothing else [doubt])],
+                      "verdict": rule["verdict"] if nothing else {"do": "drop"}})
+    return {**_chain(f"unseen_{hook}", -90, rules), "type": "filter", "hook": hook}
 
 
 def _for(entries: t.Sequence[Facts], half: str) -> t.Iterator[Facts]:
@@ -36,7 +56,7 @@ def _chain(hook: str, priority: int, rules: list[Dict]) -> Dict:
             "policy": "accept", "rules": rules}
 
 
-def _rules(entry: Facts, interfaces: t.Mapping[str, Dict], half: str) -> t.Iterator[Dict]:
+def _rules(entry: Facts, interfaces: t.Mapping[str, Dict], half: str, tracked: bool = True) -> t.Iterator[Dict]:
     """The entry's rule in the chain of its half; one that translates nothing only ends the search there."""
     for family, word in ((4, "ip"), (6, "ip6")):
         verdict = _verdict(entry, half, family)
@@ -47,13 +67,14 @@ def _rules(entry: Facts, interfaces: t.Mapping[str, Dict], half: str) -> t.Itera
         for key, side in (("sources", "saddr"), ("destinations", "daddr")):
             if entry.get(key):
                 # after translation of the destination, rules of sources see the new one
-                left = f"ct original {word} {side}" if half == "source" else f"{word} {side}"
+                left = f"ct original {word} {side}" if half == "source" and tracked else f"{word} {side}"
                 matches.append({"left": left, "op": "in", "right": list(entry[key])})
         if entry.get("protocol"):
             matches.append({"left": "meta l4proto", "op": "==", "right": entry["protocol"]})
-        if entry.get("dports"):
-            ranges: list[t.Any] = [{"range": list(one)} for one in entry["dports"]]
-            matches.append({"left": "th dport", "op": "in", "right": ranges})
+        for key in ("sports", "dports"):
+            if entry.get(key):
+                ranges: list[t.Any] = [{"range": list(one)} for one in entry[key]]
+                matches.append({"left": f"th {key[:-1]}", "op": "in", "right": ranges})
         matches += [{"unknown": text} for text in entry.get("unknown", ())]
         yield {"handle": 0, "text": entry["name"], "comment": entry["name"], "matches": matches, "statements": [],
                "verdict": verdict}
@@ -88,4 +109,5 @@ def _verdict(entry: Facts, half: str, family: int) -> Dict | None:
     sources = [one for one in entry.get("to_sources", ()) if (":" in one) == (family == 6)]
     if not sources:
         return None
-    return {"do": "snat", "address": sources[0] if len(sources) == 1 else None}
+    return {"do": "snat", "address": sources[0] if len(sources) == 1 else None,
+            **({"port": entry["to_sport"]} if "to_sport" in entry else {})}

@@ -315,6 +315,58 @@ def test_translation_of_sources() -> None:
     assert verdict(unread)[0] == "unknown"
 
 
+SERVER = [  # ip nat inside source static tcp 10.1.0.10 8443 192.0.2.10 443, static 10.1.0.10 192.0.2.11, and a list
+    {"name": "port", "kind": "static", "interfaces_in": ["Gi1"], "interfaces_out": ["Gi2"], "sources": ["10.1.0.10/32"],
+     "protocol": "tcp", "sports": [[8443, 8443]], "to_sources": ["192.0.2.10"], "to_sport": 443},
+    {"name": "port, the way back", "kind": "destination", "interfaces_in": ["Gi2"], "sources": ["0.0.0.0/0"],
+     "destinations": ["192.0.2.10/32"], "protocol": "tcp", "dports": [[443, 443]], "to_destination": "10.1.0.10",
+     "to_port": 8443},
+    {"name": "host", "kind": "static", "interfaces_in": ["Gi1"], "interfaces_out": ["Gi2"], "sources": ["10.1.0.10/32"],
+     "to_sources": ["192.0.2.11"]},
+    {"name": "host, the way back", "kind": "destination", "interfaces_in": ["Gi2"], "sources": ["0.0.0.0/0"],
+     "destinations": ["192.0.2.11/32"], "to_destination": "10.1.0.10"},
+    {"name": "list", "kind": "source", "interfaces_in": ["Gi1"], "interfaces_out": ["Gi2"], "sources": ["10.1.0.0/24"],
+     "to_sources": ["192.0.2.12"]},
+]
+
+
+def edges(back: str = "10.3.0.2", first: t.Any = SERVER, second: t.Any = SERVER) -> dict[str, Facts]:
+    """Two edge routers with translation; packets to the translated addresses come by ``back``."""
+    routes = {"192.0.2.0/24": back, "10.1.0.0/24": back}
+    ways = {"10.5.0.0/24": "10.3.0.3"}, {"10.5.0.0/24": "10.4.0.3"}
+    return {
+        "client": host({"eth0": ["10.1.0.10/24"]}, ["0.0.0.0/0 via 10.1.0.1 dev eth0"], forwarding=False),
+        "one": device("cisco_ios", {"Gi1": "10.1.0.1/24", "Gi2": "10.3.0.2/24"}, ways[0], nat=first),
+        "two": device("cisco_ios", {"Gi1": "10.1.0.2/24", "Gi2": "10.4.0.2/24"}, ways[1], nat=second),
+        "core": device("frr", {"a": "10.3.0.3/24", "b": "10.4.0.3/24", "s": "10.5.0.1/24"}, routes),
+        "server": host({"eth0": ["10.5.0.10/24"]}, ["0.0.0.0/0 via 10.5.0.1 dev eth0"], forwarding=False),
+    }
+
+
+@pytest.mark.parametrize(("flow", "as_seen"), [
+    ("tcp 10.1.0.10:51000 > 10.5.0.10:443", ("192.0.2.11", 51000, "10.5.0.10", 443)),
+    ("udp 10.1.0.10:8443 > 10.5.0.10:53", ("192.0.2.11", 8443, "10.5.0.10", 53)),
+    ("tcp 10.1.0.10:8443 > 10.5.0.10:443", ("192.0.2.10", 443, "10.5.0.10", 443)),
+    ("tcp 10.5.0.10:51000 > 192.0.2.10:443", ("10.5.0.10", 51000, "10.1.0.10", 8443)),
+    ("udp 10.5.0.10:51000 > 192.0.2.11:53", ("10.5.0.10", 51000, "10.1.0.10", 53)),
+])
+def test_a_static_translation_is_followed_both_ways(flow: str, as_seen: tuple[str, int, str, int]) -> None:
+    (told,) = judge(edges(), flow).verdicts
+    assert told.verdict == "symmetric"
+    seen = told.forward_paths()[0].packet.flow
+    assert (seen.source, seen.sport, seen.destination, seen.dport) == as_seen
+
+
+def test_a_router_may_translate_what_it_saw_no_beginning_of() -> None:
+    """Replies by another router: without the same translation it has no way for them, with it nobody knows."""
+    flow = "tcp 10.1.0.10:51000 > 10.5.0.10:443"
+    assert verdict(edges("10.4.0.2"), flow)[0] == "unknown"
+    assert verdict(edges("10.4.0.2", second=[]), flow)[:2] == ("broken", "two")
+    apart = [{"name": "other", "kind": "none", "sources": ["0.0.0.0/0"], "interfaces_in": ["Gi2"]}, *SERVER]
+    assert verdict(edges("10.4.0.2", first=[]), flow)[0] == "asymmetric_harmless"  # replies to what was not translated
+    assert verdict(edges("10.4.0.2", second=apart), flow)[0] == "broken"
+
+
 @pytest.mark.parametrize("damage", [
     {"interfaces": {"Gi1": {"up": True}}}, {"interfaces": []}, {"routes": [{"dst": "x"}]}, {"device": {"tables": []}},
     {"device": {"policy_routes": [{}]}}, {"parts": []},
