@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_ios import CiscoIos
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.gather import gather
 from ansible_collections.netpath.symmetry.tests.devices import transcripts
-from ansible_collections.netpath.symmetry.tests.devices.reading import facts_of, over_ssh, request
+from ansible_collections.netpath.symmetry.tests.devices.reading import facts_of, over_ssh, request, validate
 
 FLOW = "tcp 10.10.0.20:51000 > 172.16.9.9:443"
 Dict = dict[str, t.Any]
@@ -102,11 +102,113 @@ def test_a_large_table_is_asked_by_address() -> None:
     }
 
 
-def test_translation_is_found_and_not_read(facts: Dict) -> None:
-    command = "show running-config | include ip nat"
-    assert facts["device"]["nat"] == [] and facts["parts"]["nat"] == {"complete": True}
-    answers = {**transcripts.read("cisco_ios"), command: [" ip nat outside\nip nat inside source list 1 pool OUT"]}
-    found = gather(CiscoIos(), transcripts.Transcript(CiscoIos(), answers), request())
-    assert "NAT is configured" in found["parts"]["nat"]["why"]
-    assert {"command": command, "lines": ["ip nat outside", "ip nat inside source list 1 pool OUT"]} in found[
-        "device"]["raw"]
+NAT = "show running-config | include ^interface|ip nat"
+_PLAIN = ("interface GigabitEthernet1", " ip nat outside", "interface GigabitEthernet3", " ip nat inside")
+_PLACES = {"interfaces_in": ["GigabitEthernet3"], "interfaces_out": ["GigabitEthernet1"]}
+_BACK = {"interfaces_in": ["GigabitEthernet1"], "sources": ["0.0.0.0/0"], "kind": "destination"}
+
+
+def with_nat(*lines: str, **more: str) -> Dict:
+    """The facts with other lines of NAT, and other answers by their commands."""
+    answers = {**transcripts.read("cisco_ios"), NAT: ["\n".join(lines)], **{key: [text] for key, text in more.items()}}
+    found = gather(CiscoIos(), transcripts.Transcript(CiscoIos(), answers), request(FLOW))
+    validate(found)
+    return found
+
+
+def test_translations_in_the_order_in_which_they_are_tried(facts: Dict) -> None:
+    rules = [{key: value for key, value in one.items() if key not in ("name", "sequence")}
+             for one in facts["device"]["nat"]]
+    assert [one["sequence"] for one in facts["device"]["nat"]] == list(range(1, 10))
+    assert rules[:4] == [  # those with ports, each for both ways
+        {"kind": "static", **_PLACES, "sources": ["10.10.0.30/32"], "protocol": "tcp", "sports": [[8443, 8443]],
+         "to_sources": ["198.51.100.2"], "to_sport": 443},
+        {**_BACK, "destinations": ["198.51.100.2/32"], "protocol": "tcp", "dports": [[443, 443]],
+         "to_destination": "10.10.0.30", "to_port": 8443},
+        {"kind": "static", **_PLACES, "sources": ["10.10.0.31/32"], "protocol": "udp", "sports": [[53, 53]],
+         "to_sources": ["192.0.2.10"]},
+        {**_BACK, "destinations": ["192.0.2.10/32"], "protocol": "udp", "dports": [[53, 53]],
+         "to_destination": "10.10.0.31"}]
+    assert rules[4:6] == [
+        {"kind": "static", **_PLACES, "sources": ["10.10.0.10/32"], "to_sources": ["192.0.2.10"]},
+        {**_BACK, "destinations": ["192.0.2.10/32"], "to_destination": "10.10.0.10"}]
+    assert rules[6:] == [  # what LAN denies goes on to the next rule, and is translated nowhere otherwise
+        {"kind": "source", **_PLACES, "sources": ["10.10.0.64/26"], "destinations": ["172.16.0.0/16"],
+         "to_sources": ["192.0.2.65", "192.0.2.66"]},
+        {"kind": "none", **_PLACES, "sources": ["10.10.0.64/26"]},
+        {"kind": "source", **_PLACES, "sources": ["10.10.0.0/24"], "to_sources": ["198.51.100.2"]}]
+
+
+@pytest.mark.parametrize(("line", "why"), [
+    ("ip nat inside source route-map ISP1 interface GigabitEthernet1 overload", "route-map ISP1"),
+    ("ip nat inside source static 10.10.0.9 192.0.2.9 route-map ISP1", "route-map ISP1"),
+    ("ip nat inside source static network 10.10.1.0 192.0.2.128 /25", "static network"),
+    ("ip nat inside source static 10.10.0.9 192.0.2.9 redundancy HSRP1", "redundancy HSRP1"),
+    ("ip nat inside source static tcp 10.10.0.9 smux 192.0.2.9 199", "smux"),
+    ("ip nat inside source static 10.10.0.9 interface Dialer1", "Dialer1"),
+    ("ip nat outside source static 172.16.9.9 10.10.0.99 add-route", "outside source"),
+    ("ip nat inside destination list PARTNERS pool FARM", "inside destination"),
+    ("ip nat source list LAN interface GigabitEthernet1 overload", "source list LAN"),
+    ("ip nat inside source list LAN pool NOT-THERE", "pool NOT-THERE"),
+    ("ip nat inside source list LAN interface GigabitEthernet4 overload", "the address of GigabitEthernet4"),
+    ("ip nat inside source list GONE interface GigabitEthernet1 overload", "access-lists GONE' was refused"),
+    (" ip nat enable", "ip nat enable of GigabitEthernet3"),
+])
+def test_a_translation_that_is_not_understood_stays_unknown(line: str, why: str) -> None:
+    found = with_nat(*_PLAIN, line)
+    part = found["parts"]["nat"]
+    assert not part["complete"] and why in part["why"], part
+    assert line in next(one["lines"] for one in found["device"]["raw"] if one["command"] == NAT)
+    assert all("unknown" in one for one in found["device"]["nat"] if one["kind"] != "none")
+
+
+def test_two_lists_that_permit_the_same_have_no_known_order() -> None:
+    found = with_nat(
+        *_PLAIN,
+        "ip nat inside source list LAN interface GigabitEthernet1 overload",
+        "ip nat inside source list OTHER interface GigabitEthernet2 overload",
+        **{"show access-lists OTHER": "Standard IP access list OTHER\n    10 permit 10.10.0.7"})
+    assert "which of them is tried first" in found["parts"]["nat"]["why"]
+
+
+def test_an_entry_that_is_not_understood_leaves_what_follows_open() -> None:
+    found = with_nat(
+        *_PLAIN,
+        "ip nat inside source list LAN interface GigabitEthernet1 overload", **{
+            "show access-lists LAN": "Extended IP access list LAN\n    10 deny ip object-group A any\n"
+                                     "    20 permit ip 10.10.0.0 0.0.0.255 any"})
+    assert [one.get("unknown") for one in found["device"]["nat"]] == [["10 deny ip object-group A any"]]
+    assert not found["parts"]["nat"]["complete"]  # the second entry is behind one that may match anything
+
+
+_SIXTH = """
+GigabitEthernet6 is up, line protocol is up
+  Internet address is 192.0.2.129/30
+  VPN Routing/Forwarding "BLUE"
+"""
+_BLUE = ("interface GigabitEthernet1", " ip nat outside", "interface GigabitEthernet5", " ip nat inside",
+         "interface GigabitEthernet6", " ip nat outside")
+
+
+def test_translation_in_a_vrf() -> None:
+    more = {"show ip interface": transcripts.read("cisco_ios")["show ip interface"][0] + _SIXTH,
+            "show access-lists BLUE": "Standard IP access list BLUE\n    10 permit any"}
+    found = with_nat(*_BLUE, "ip nat inside source list BLUE interface GigabitEthernet6 vrf BLUE overload", **more)
+    assert found["parts"]["nat"] == {"complete": True}
+    assert found["device"]["nat"] == [{
+        "name": "inside source list BLUE interface GigabitEthernet6 vrf BLUE overload", "sequence": 1, "kind": "source",
+        "interfaces_in": ["GigabitEthernet5"], "interfaces_out": ["GigabitEthernet6"], "sources": ["0.0.0.0/0"],
+        "to_sources": ["192.0.2.129"]}]
+    leaks = {"show ip route vrf BLUE": "S*    0.0.0.0/0 [1/0] via 198.51.100.1 (default)"}
+    open_ = with_nat(*_BLUE, "ip nat inside source static 10.50.0.9 192.0.2.9 vrf BLUE", **more, **leaks)
+    assert [one.get("unknown") for one in open_["device"]["nat"]] == [
+        None, None, *[["packets that come back by them are routed in VRF BLUE"]] * 2]
+    named = with_nat(*_BLUE, "ip nat inside source static 10.50.0.9 192.0.2.9 vrf BLUE match-in-vrf", **more, **leaks)
+    assert named["parts"]["nat"] == {"complete": True} and len(named["device"]["nat"]) == 2
+    without = with_nat(*_BLUE, "ip nat inside source static 10.50.0.9 192.0.2.9", **more)
+    assert "whether a rule without a VRF is for VRFs too" in without["parts"]["nat"]["why"]
+
+
+def test_without_translation_there_is_none() -> None:
+    found = with_nat("interface GigabitEthernet1", "interface GigabitEthernet3", "ip nat service sip udp port 5060")
+    assert found["device"]["nat"] == [] and found["parts"]["nat"] == {"complete": True}

@@ -13,7 +13,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_nx
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.failures import NotReadOnly
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.gather import gather
 from ansible_collections.netpath.symmetry.tests.devices import transcripts
-from ansible_collections.netpath.symmetry.tests.devices.reading import facts_of, over_ssh, request
+from ansible_collections.netpath.symmetry.tests.devices.reading import facts_of, over_ssh, request, validate
 
 FLOW = "tcp 10.10.0.20:51000 > 172.16.9.9:443"
 Dict = dict[str, t.Any]
@@ -129,6 +129,67 @@ def test_policy_routes_of_ipv6_are_found_and_not_read() -> None:
     answers["show ipv6 policy vrf all"] = ["Vlan10           SIX                              Active   default"]
     facts = gather(CiscoNxos(), transcripts.Transcript(CiscoNxos(), answers), request(FLOW))
     assert facts["parts"]["policy_routes"]["why"] == "policy routes of IPv6 are not read: SIX"
+
+
+NAT = "show running-config nat"
+_OUT = {"interfaces_in": ["Vlan20"], "interfaces_out": ["Ethernet1/1"]}
+
+
+def with_nat(*lines: str, in_blue: str = "") -> Dict:
+    """The facts with other lines of NAT; an interface may be in the VRF BLUE."""
+    answers = {**transcripts.read("cisco_nxos"), NAT: ["\n".join(("feature nat", *lines))]}
+    (vrfs,) = answers["show vrf all interface | json"]
+    place = '"if_name": "%s", "vrf_name": "%s"'
+    answers["show vrf all interface | json"] = [vrfs.replace(place % (in_blue, "default"), place % (in_blue, "BLUE"))]
+    found = gather(CiscoNxos(), transcripts.Transcript(CiscoNxos(), answers), request(FLOW))
+    validate(found)
+    return found
+
+
+def test_translations_in_the_order_in_which_they_are_tried(facts: Dict) -> None:
+    port, back, static, static_back, *listed = ({key: value for key, value in one.items() if key != "name"}
+                                                for one in facts["device"]["nat"])
+    assert port == {"sequence": 1, "kind": "static", **_OUT, "sources": ["10.20.0.11/32"], "protocol": "tcp",
+                    "sports": [[22, 22]], "to_sources": ["192.0.2.11"], "to_sport": 2222}
+    assert back == {"sequence": 2, "kind": "destination", "interfaces_in": ["Ethernet1/1"], "sources": ["0.0.0.0/0"],
+                    "destinations": ["192.0.2.11/32"], "protocol": "tcp", "dports": [[2222, 2222]],
+                    "to_destination": "10.20.0.11", "to_port": 22}
+    assert static["to_sources"] == ["192.0.2.10"] and static_back["to_destination"] == "10.20.0.10"
+    source = {"kind": "source", **_OUT, "sources": ["10.20.0.0/24"], "to_sources": ["192.0.2.36"]}
+    assert listed == [{"sequence": 5, **source, "protocol": "tcp"},
+                      {"sequence": 6, **source, "protocol": "udp", "dports": [[53, 53]]}]
+
+
+def test_translation_in_a_vrf() -> None:
+    """Within a VRF only where a rule says so; from a VRF to the default one the answers are routed in the VRF."""
+    places = ("interface Vlan50", "  ip nat inside", "interface Ethernet1/1", "  ip nat outside")
+    away = with_nat("ip nat inside source static 10.50.0.9 192.0.2.9 vrf BLUE", *places)
+    assert [one["unknown"] for one in away["device"]["nat"]] == [
+        ["packets that come back by them are routed in VRF BLUE"]] * 2
+    places = ("interface Vlan50", "  ip nat inside", "interface Ethernet1/2", "  ip nat outside")
+    rule = "ip nat inside source static 10.50.0.9 192.0.2.9 vrf BLUE"
+    within = with_nat(f"{rule} match-in-vrf", *places, in_blue="Ethernet1/2")
+    assert within["parts"]["nat"] == {"complete": True}
+    assert [(one["kind"], one["interfaces_in"]) for one in within["device"]["nat"]] == [
+        ("static", ["Vlan50"]), ("destination", ["Ethernet1/2"])]
+    assert with_nat(rule, *places, in_blue="Ethernet1/2")["device"]["nat"] == []
+
+
+@pytest.mark.parametrize(("line", "why"), [
+    ("ip nat inside source static 10.20.0.9 192.0.2.9 group 4 dynamic", "group 4 dynamic"),
+    ("ip nat outside source list TENANT pool OUT", "outside source list"),
+    ("ip nat inside source list TENANT pool GONE overload", "pool GONE"),
+])
+def test_a_translation_that_is_not_understood_stays_unknown(line: str, why: str) -> None:
+    found = with_nat(line, "interface Vlan20", "  ip nat inside", "interface Ethernet1/1", "  ip nat outside")
+    assert not found["parts"]["nat"]["complete"] and why in found["parts"]["nat"]["why"]
+    assert found["device"]["nat"] and all("unknown" in one for one in found["device"]["nat"])
+
+
+def test_what_a_policy_route_sends_on_may_not_be_translated() -> None:
+    found = with_nat("ip nat inside source static 10.10.0.9 192.0.2.9", "interface Vlan10", "  ip nat inside",
+                     "interface Ethernet1/1", "  ip nat outside")
+    assert "what a policy route of the interface sends on" in found["parts"]["nat"]["why"]
 
 
 def test_over_ssh_nothing_but_questions_is_sent() -> None:

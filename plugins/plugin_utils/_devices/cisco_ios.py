@@ -14,7 +14,8 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices import w
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_config import CiscoIosConfig
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_fhrp import hsrp_row, rows, vrrp_row
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_interfaces import addresses4, addresses6
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_policy import read_policies
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_nat import read_nat
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_policy import ACCESS_LISTS, read_policies
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_routes import (
     by_address,
     read_routes,
@@ -165,11 +166,8 @@ class CiscoIos(Dialect):
         return read_policies(asking)
 
     def nat(self, asking: Asking) -> Reading:
-        """Whether there is any: rules themselves are not read."""
-        command = "show running-config | include ip nat"
-        lines = [line.strip() for line in asking.ask(command, patience=120).splitlines() if "ip nat" in line]
-        asking.keep(command, lines)
-        return Reading([], f"NAT is configured, and not read on {self.title}" if lines else "")
+        command = "show running-config | include ^interface|ip nat"
+        return read_nat(asking, asking.ask(command, patience=120), ACCESS_LISTS, command)
 
     def drops(self, asking: Asking) -> Reading:
         before = _drops(asking.ask("show ip traffic"), asking.facts["device"].get("reverse_path") or {})

@@ -15,6 +15,7 @@ import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import PROTOCOLS, Flow
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices import words
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_nat import read_nat
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_nxos_config import CiscoNxosConfig
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_nxos_json import (
     document,
@@ -189,7 +190,7 @@ class CiscoNxos(Dialect):
         for device, name in ((device, name) for name, devices in users.items() for device in devices):
             if device in asking.facts["interfaces"]:
                 asking.facts["interfaces"][device]["policy"] = name
-        reading = read_route_maps(asking, users, Lists(("show ip access-lists {}", "show access-lists {}"), _read_list))
+        reading = read_route_maps(asking, users, _LISTS)
         for one in reading.value:
             if one["interfaces"] and inactive >= set(one["interfaces"]):
                 one["enabled"] = False
@@ -205,11 +206,16 @@ class CiscoNxos(Dialect):
         return f"policy routes of IPv6 are not read: {', '.join(names)}" if names else ""
 
     def nat(self, asking: Asking) -> Reading:
-        """Whether there is any: rules themselves are not read."""
-        command = "show running-config | include ip nat"
-        lines = [line.strip() for line in asking.ask(command, patience=120).splitlines() if "ip nat" in line]
-        asking.keep(command, lines)
-        return Reading([], f"NAT is configured, and not read on {self.title}" if lines else "")
+        found = "show running-config | include ip nat"
+        lines = asking.ask(found, patience=120)
+        if "ip nat" not in lines:
+            return Reading([])
+        command = "show running-config nat"  # which the device does not know while the feature is off
+        try:
+            return read_nat(asking, asking.ask(command), _LISTS, command, nexus=True)
+        except Rejected as error:
+            asking.keep(found, map(str.strip, lines.splitlines()))
+            return Reading([], f"NAT is configured, and its rules are not told: {error}")
 
     def load_sharing(self, asking: Asking) -> Reading:
         match = re.search(r"load-share mode *: *(?P<mode>\S.*)", asking.ask("show ip load-sharing"), re.I)
@@ -374,6 +380,9 @@ def _hashed(answer: str) -> Dict:
 
 def _read_list(text: str) -> tuple[list[Dict], list[str]]:
     return read_access_list(re.sub(r"\s*\[match=\d+\]", "", text))
+
+
+_LISTS = Lists(("show ip access-lists {}", "show access-lists {}"), _read_list)
 
 
 def _hsrp(row: Dict) -> Dict:

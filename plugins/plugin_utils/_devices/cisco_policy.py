@@ -37,8 +37,7 @@ def read_policies(asking: Asking, show_policy: str = "show ip policy", lists: Li
         match = re.match(r"^(?P<device>\S+) +(?P<name>\S+)\s*$", line)
         if match and match["device"].lower() not in ("interface", "interface:"):
             users.setdefault(match["name"], []).append(match["device"])
-    return read_route_maps(asking, users, lists or Lists(("show access-lists {}", "show ip access-lists {}"),
-                                                         read_access_list))
+    return read_route_maps(asking, users, lists or ACCESS_LISTS)
 
 
 def read_route_maps(asking: Asking, users: t.Mapping[str, t.Sequence[str]], lists: Lists) -> Reading:
@@ -207,3 +206,6 @@ def _ports(rest: list[str]) -> list[list[int]] | None:
     if operator == "lt":
         return [[0, taken[0] - 1]]
     return [[0, taken[0] - 1], [taken[0] + 1, 65535]]
+
+
+ACCESS_LISTS = Lists(("show access-lists {}", "show ip access-lists {}"), read_access_list)
