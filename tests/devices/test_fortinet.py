@@ -15,7 +15,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.fortinet
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.gather import gather
 from ansible_collections.netpath.symmetry.tests.devices import transcripts
 from ansible_collections.netpath.symmetry.tests.devices.platforms import FAKES
-from ansible_collections.netpath.symmetry.tests.devices.reading import facts_of, over_ssh, request
+from ansible_collections.netpath.symmetry.tests.devices.reading import facts_of, over_ssh, request, validate
 
 FLOW = "tcp 10.10.0.20:51000 > 172.16.9.9:443"
 Dict = dict[str, t.Any]
@@ -122,6 +122,116 @@ def test_settings(facts: Dict, alone: Dict) -> None:
     assert {one["name"]: one["weakens"] for one in alone["device"]["settings"] if one["scope"] == "device"} == {
         "asymroute": True, "auxiliary_session": False, "strict_source_check": False}
     assert alone["parts"]["settings"]["why"] == "not told: tcp-session-without-syn"
+
+
+def rules_of(facts: Dict, name: str) -> list[Dict]:
+    """The translations of a policy, an entry or a virtual IP."""
+    return [{key: value for key, value in one.items() if key not in ("name", "sequence")}
+            for one in facts["device"]["nat"] if one["name"] == name]
+
+
+def test_translation_by_policies_and_virtual_ips(facts: Dict) -> None:
+    assert list(dict.fromkeys(one["name"] for one in facts["device"]["nat"])) == [
+        "vip www", "vip mail", "policy 8 servers-in to www", "policy 8 servers-in to mail", "policy 4 guests-out",
+        "policy 2 to headquarters", "policy 7 lan-out, of vip www", "policy 7 lan-out", "policy 9"]
+    assert facts["parts"]["nat"]["why"] == "read is the virtual domain root; not read: GUESTS"
+    anyone = {"sources": ["0.0.0.0/0"]}
+    assert rules_of(facts, "vip www") == [{
+        "kind": "destination", **anyone, "interfaces_in": ["port1"], "destinations": ["198.51.100.10/32"],
+        "to_destination": "10.10.0.10"}]
+    assert rules_of(facts, "vip mail") == [{
+        "kind": "destination", **anyone, "protocol": "tcp", "dports": [[587, 587]], "to_port": 2525,
+        "destinations": ["203.0.113.10/32"], "to_destination": "10.10.0.25"}]
+    into = {"interfaces_in": ["port1", "port2"], "interfaces_out": ["port3", "port4"]}
+    assert rules_of(facts, "policy 8 servers-in to mail") == [{
+        "kind": "none", **into, **anyone, "destinations": ["203.0.113.10/32"], "protocol": "tcp",
+        "dports": [[2525, 2525]]}]  # HTTPS is not what this virtual IP lets through
+    guests = {"kind": "source", "to_sources": ["203.0.113.20", "203.0.113.21"], "interfaces_in": ["port3", "port4"],
+              "interfaces_out": ["port2"], "sources": ["10.10.1.0/24"]}
+    assert rules_of(facts, "policy 4 guests-out") == [
+        {**guests, "protocol": "tcp", "dports": [[80, 80], [443, 443]]},
+        {**guests, "protocol": "udp", "sports": [[1024, 65535]], "dports": [[443, 443]]},
+        {**guests, "protocol": "icmp"}]
+    assert rules_of(facts, "policy 2 to headquarters") == [{
+        "kind": "none", "interfaces_in": ["port3", "port4"], "interfaces_out": ["to-hq"], **anyone,
+        "destinations": ["172.16.20.0/24", "172.16.30.0/24"]}]
+    assert rules_of(facts, "policy 7 lan-out, of vip www") == [{
+        "kind": "source", "to_sources": ["198.51.100.10"], "interfaces_in": ["port3", "port4"],
+        "interfaces_out": ["port1"], "sources": ["10.10.0.10/32"]}]
+    assert rules_of(facts, "policy 7 lan-out") == [{
+        "kind": "source", "to_interface": True, "interfaces_in": ["port3", "port4"],
+        "interfaces_out": ["port1", "port2"], "sources": ["10.10.0.0/24", "10.50.0.64/28"]}]
+
+
+def test_translation_by_the_central_table(alone: Dict) -> None:
+    served = {"kind": "source", "to_sources": ["203.0.113.30"], "sources": ["10.10.0.30/32"]}
+    https = {"interfaces_in": ["port3", "port4"], "interfaces_out": ["port1", "port2"], "protocol": "tcp",
+             "sports": [[1024, 65535]], "dports": [[443, 443]]}
+    assert rules_of(alone, "central SNAT 1, of vip srv")[0] == {**served, **https}
+    assert rules_of(alone, "central SNAT 1") == [
+        {"kind": "source", "to_sources": ["203.0.113.50"], **https, "sources": ["10.10.0.0/24"]}]
+    assert rules_of(alone, "central SNAT 3") == [
+        {"kind": "none", "interfaces_in": ["port3"], "sources": ["10.10.0.0/24"], "destinations": ["172.16.9.0/24"]}]
+    assert [one["to_destination"] for one in rules_of(alone, "vip srv")] == ["10.10.0.30", "10.10.0.31"]
+    assert not rules_of(alone, "central SNAT 4")  # of IPv6
+
+
+def test_translation_that_is_not_understood_stays_unknown(alone: Dict) -> None:
+    assert rules_of(alone, "central SNAT 2") == [{
+        "kind": "source", "to_interface": True, "interfaces_in": ["port3", "port4"], "interfaces_out": ["port1"],
+        "sources": ["0.0.0.0/0"], "unknown": ["orig-addr by name"]}]
+    assert rules_of(alone, "vip farm")[0]["unknown"] == [
+        "type load-balance", "from 203.0.113.40 to 10.10.0.40-10.10.0.43"]
+    why = alone["parts"]["nat"]["why"]
+    assert "central SNAT 2: orig-addr by name" in why and "vip farm: type load-balance" in why
+    assert "whether nat-source-vip of srv decides over what its server sends" in why
+
+
+def changed(name: str, command: str, old: str, new: str) -> Dict:
+    """The facts where an answer says something else."""
+    answers = transcripts.read(name)
+    assert old in answers[command][0]
+    answers[command] = [answers[command][0].replace(old, new)]
+    found = gather(Fortinet(), transcripts.Transcript(Fortinet(), answers), request(FLOW))
+    validate(found)
+    return found
+
+
+@pytest.mark.parametrize(("command", "old", "new", "why"), [
+    ("show firewall policy", 'set srcaddr "guests"', 'set srcaddr "vendor.example"', "srcaddr vendor.example"),
+    ("show firewall policy", 'set srcaddr "guests"', 'set srcaddr "guests"\n set groups "staff"', "groups staff"),
+    ("show firewall policy", 'set schedule "always"', 'set schedule "night"', "schedule night"),
+    ("show firewall policy", 'set dstaddr "all"', "set internet-service enable", "internet-service enable"),
+    ("show firewall policy", "set action accept", "set action ipsec", "action ipsec"),
+    ("show firewall policy", 'set poolname "guest-pool"', 'set poolname "gone"', "poolname gone"),
+    ("show firewall service custom", "set tcp-portrange 80", "set fqdn www.example", "service web"),
+    ("show firewall vip", 'set extintf "port1"', 'set extintf "port1"\n        set src-filter "192.0.2.0/24"',
+     "vip www: src-filter 192.0.2.0/24"),
+    ("show firewall vip", "set extport 587", "set extport 587-590", "from ports 587-590 to 2525"),
+    ("show firewall policy", "    next\nend", "", "not whole"),
+    ("get system settings", "central-nat         : disable", "", "central-nat"),
+])
+def test_what_a_name_or_a_word_stands_for_is_not_guessed(command: str, old: str, new: str, why: str) -> None:
+    part = changed("fortinet", f"sudo root {command}", old, new)["parts"]["nat"]
+    assert not part["complete"] and why in part["why"], part
+
+
+def test_translation_of_ipv6_is_not_read() -> None:
+    wanted = request("tcp 2001:db8::1 > [2001:db8:9::9]:443", parts=("nat",))
+    found = gather(Fortinet(), transcripts.Transcript(Fortinet(), transcripts.read("fortinet")), wanted)
+    assert "translation of IPv6 is not read" in found["parts"]["nat"]["why"]
+
+
+def test_a_zone_without_interfaces_translates_nothing() -> None:
+    zone = 'set interface "port3" "port4"'
+    assert not rules_of(changed("fortinet", "sudo root show system zone", zone, ""), "policy 7 lan-out")
+
+
+def test_without_policies_that_translate_nothing_else_is_asked() -> None:
+    answers = {**transcripts.read("fortinet"), "sudo root show firewall policy": ["config firewall policy\nend"]}
+    answering = transcripts.Transcript(Fortinet(), answers)
+    found = gather(Fortinet(), answering, request(FLOW), sleep=lambda _seconds: None)
+    assert found["device"]["nat"] == [] and not any("firewall address" in command for command in answering.sent)
 
 
 def test_spreading_and_gateways(facts: Dict) -> None:

@@ -11,6 +11,7 @@ import re
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices import (
+    fortinet_nat,
     fortinet_policy,
     fortinet_routes,
     fortinet_sessions,
@@ -46,7 +47,8 @@ _QUESTIONS = (
     r"|get router info6? routing-table(?: all)?(?: \| grep -c /)?"
     r"|get router info routing-table details [0-9.]+|get router info6 routing-table [0-9A-Fa-f:.]+"
     r"|show firewall policy \| grep tcp-session-without-syn|get system global \| grep cfg-save"
-    r"|show system (?:interface|settings|link-monitor)|show router (?:route-map|bgp)"
+    r"|show firewall (?:policy|central-snat-map|ippool|vip|vipgrp|address|addrgrp|service (?:custom|group))"
+    r"|show system (?:interface|settings|link-monitor|sdwan|virtual-wan-link)|show router (?:route-map|bgp)"
     r"|diagnose (?:sys vd list|netlink interface list|ip address list|ipv6 address list|firewall proute list)"
     r"|diagnose sys session6? (?:list|stat|filter (?:clear|(?:src|dst) [0-9A-Fa-f.:]+|(?:sport|dport|proto) \d+))"
 )
@@ -136,6 +138,11 @@ class Fortinet(Dialect):
         six = any(flow.family == 6 for flow in asking.request.flows)
         whys = (found.why, "policy routes of IPv6 are not read" if six else "", _unread(asking))
         return Reading(found.value, "; ".join(filter(None, whys)))
+
+    def nat(self, asking: Asking) -> Reading:
+        found = fortinet_nat.read(
+            asking, lambda command, patience=60.0: _ask(asking, command, patience), _settings(asking))
+        return Reading(found.value, "; ".join(filter(None, (found.why, _unread(asking)))))
 
     def sessions(self, asking: Asking) -> Reading:
         return fortinet_sessions.read(asking, _prefix(asking), _indexes(asking), _unread(asking))
