@@ -140,7 +140,7 @@ def test_translations_in_the_order_in_which_they_are_tried(facts: Dict) -> None:
 
 
 @pytest.mark.parametrize(("line", "why"), [
-    ("ip nat inside source route-map ISP1 interface GigabitEthernet1 overload", "route-map ISP1"),
+    ("ip nat inside source route-map GONE interface GigabitEthernet1 overload", "'show route-map GONE' was refused"),
     ("ip nat inside source static 10.10.0.9 192.0.2.9 route-map ISP1", "route-map ISP1"),
     ("ip nat inside source static network 10.10.1.0 192.0.2.128 /25", "static network"),
     ("ip nat inside source static 10.10.0.9 192.0.2.9 redundancy HSRP1", "redundancy HSRP1"),
@@ -160,6 +160,43 @@ def test_a_translation_that_is_not_understood_stays_unknown(line: str, why: str)
     assert not part["complete"] and why in part["why"], part
     assert line in next(one["lines"] for one in found["device"]["raw"] if one["command"] == NAT)
     assert all("unknown" in one for one in found["device"]["nat"] if one["kind"] != "none")
+
+
+def route_map(name: str, *clauses: tuple[str, ...]) -> str:
+    """As the router shows it: the action and the matches of each entry."""
+    return "\n".join(
+        f"route-map {name}, {action}, sequence {10 * number}\n  Match clauses:\n"
+        + "".join(f"    {match} \n" for match in matches)
+        + "  Set clauses:\n  Policy routing matches: 0 packets, 0 bytes"
+        for number, (action, *matches) in enumerate(clauses, 1))
+
+
+def test_route_maps_that_choose_by_the_way_out() -> None:
+    found = with_nat(
+        *_PLAIN, "interface GigabitEthernet2", " ip nat outside",
+        "ip nat inside source route-map ISP-A interface GigabitEthernet1 overload",
+        "ip nat inside source route-map ISP-B interface GigabitEthernet2 overload", **{
+            "show route-map ISP-A": route_map(
+                "ISP-A", ("deny", "ip address (access-lists): PARTNERS"),
+                ("permit", "ip address (access-lists): LAN", "interface GigabitEthernet1")),
+            "show route-map ISP-B": route_map("ISP-B", ("permit", "interface GigabitEthernet2"))})
+    assert found["parts"]["nat"] == {"complete": True}
+    rules = [(one["kind"], one["interfaces_out"], one["sources"], one.get("destinations"), one.get("to_sources"))
+             for one in found["device"]["nat"]]
+    one, two, lan, quarter = ["GigabitEthernet1"], ["GigabitEthernet2"], ["10.10.0.0/24"], ["10.10.0.64/26"]
+    assert rules == [  # what is for the partners goes on to the next rule, which is for the second way out
+        ("source", two, quarter, ["172.16.0.0/16"], ["203.0.113.2"]),
+        ("none", [*one, *two], quarter, ["172.16.0.0/16"], None),
+        ("none", one, quarter, None, None),
+        ("source", one, lan, None, ["198.51.100.2"]),
+        ("source", two, ["0.0.0.0/0"], None, ["203.0.113.2"])]
+
+
+def test_a_route_map_that_asks_for_something_else_is_not_understood() -> None:
+    found = with_nat(
+        *_PLAIN, "ip nat inside source route-map ODD interface GigabitEthernet1 overload",
+        **{"show route-map ODD": route_map("ODD", ("permit", "length 64 1500"))})
+    assert "match length 64 1500" in found["parts"]["nat"]["why"]
 
 
 def test_two_lists_that_permit_the_same_have_no_known_order() -> None:

@@ -15,9 +15,14 @@ import re
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices import words
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_policy import Lists, read_ace
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_policy import (
+    ROUTE_MAP_ENTRY,
+    Lists,
+    read_ace,
+)
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.decision_lists import (
     List,
+    common,
     covers,
     decisions,
     overlap,
@@ -30,7 +35,7 @@ _MORE = re.compile(r"^\s+address (?P<first>[0-9.]+) (?P<last>[0-9.]+)\s*$")  # o
 _STATIC = re.compile(
     r"^ip nat inside source static (?:(?P<protocol>tcp|udp) )?(?P<inside>[0-9.]+)(?(protocol) (?P<port>[\w-]+)) "
     r"(?:interface (?P<device>\S+)|(?P<outside>[0-9.]+))(?(protocol) (?P<mapped>[\w-]+))(?P<rest>(?: .*)?)$")
-_DYNAMIC = re.compile(r"^ip nat inside source list (?P<list>\S+) "
+_DYNAMIC = re.compile(r"^ip nat inside source (?P<how>list|route-map) (?P<list>\S+) "
                       r"(?:interface (?P<device>\S+)|pool (?P<pool>\S+))(?P<rest>(?: .*)?)$")
 # What tells of no rule: how long translations live, how many there may be, what is done inside of packets.
 _NO_RULE = re.compile(
@@ -154,7 +159,8 @@ class _Reader:
         for match in rules:
             options = _Options(match["rest"])
             done = {"name": _name(match[0]), "kind": "source", **self._target(match, options.unknown)}
-            entries = self._entries(match["list"], options.unknown)
+            read = self._entries if match["how"] == "list" else self._route_map
+            entries = read(match["list"], options.unknown)
             listed = groups.setdefault((options.vrf, options.within), [])
             one = List(entries, {**done, **_filled(unknown=options.unknown)})
             for other in [other for other in listed if overlap(one, other)]:
@@ -173,9 +179,11 @@ class _Reader:
             if any(covers(one, match) for one in tried):
                 continue
             tried.append(match)
+            outside = [name for name in place.outside if name in match.get("interfaces_out", place.outside)]
             unknown = [*done.get("unknown", ()), *filter(None, [place.doubt])] if done["kind"] != "none" else []
-            yield {**done, "interfaces_in": place.inside, "interfaces_out": place.outside,
-                   "sources": _ANY, **match, **_filled(unknown=list(dict.fromkeys(unknown)))}
+            if outside:
+                yield {**done, "interfaces_in": place.inside, "sources": _ANY, **match, "interfaces_out": outside,
+                       **_filled(unknown=list(dict.fromkeys(unknown)))}
 
     def _target(self, match: re.Match[str], unknown: list[str]) -> Dict:
         """The address that sources become, or the first and the last of several."""
@@ -206,6 +214,38 @@ class _Reader:
         if not entries:
             unknown.append(f"access list {name} has no entries")
         return entries or [{}]
+
+    def _route_map(self, name: str, unknown: list[str]) -> list[Dict]:
+        """The entries of a route-map as those of a list: a packet goes on to the next one that its lists permit."""
+        try:
+            blocks = [*words.blocks(self.asking.ask(f"show route-map {name}"), ROUTE_MAP_ENTRY)]
+        except Rejected as error:
+            unknown.append(str(error))
+            return [{}]
+        found = [List(self._sequence(lines, unknown), {"deny": head["action"] == "deny"})
+                 for head, lines in blocks if head["name"] == name]
+        if not found:
+            unknown.append(f"route-map {name} is not there")
+        return _entries_of(found) or [{}]
+
+    def _sequence(self, lines: t.Sequence[str], unknown: list[str]) -> list[Dict]:
+        lists: list[List] = []
+        where: Dict = {}
+        section = strange = ""
+        for line in map(str.strip, lines):
+            names = re.match(r"^(?:ip address \(access-lists\):|(?P<interface>interface)) (?P<names>.+)$", line)
+            if re.match(r"^(Match|Set) clauses", line):
+                section = line.split()[0].lower()
+            elif section == "match" and names and names["interface"]:
+                where = {"interfaces_out": names["names"].split()}
+            elif section == "match" and names:
+                lists = [List(self._entries(one, unknown), {"deny": False}) for one in names["names"].split()]
+            elif section == "match" and line:
+                strange = f"match {line}"
+        if strange:
+            return [{"unknown": strange}]
+        entries = _entries_of(lists) if lists else [{}]
+        return [{**entry, **both} for entry in entries if (both := common(entry, where)) is not None]
 
     def _places(self, options: _Options) -> t.Iterator[_Place]:
         """Interfaces of the rule's VRF, and those of others that its packets may leave by, or may come from."""
@@ -268,6 +308,15 @@ def read_nat(asking: Asking, text: str, lists: Lists, command: str, nexus: bool 
         asking.keep(command, (line for line in text.splitlines() if "ip nat" in line))
     rules = [{**one, "sequence": number} for number, one in enumerate(found, 1)]
     return Reading(rules, f"not understood: {', '.join(dict.fromkeys(doubts))}" if doubts else "")
+
+
+def _entries_of(lists: t.Sequence[List]) -> list[Dict]:
+    """One list that permits what several do together."""
+    found = []
+    for match, done in decisions(lists, {"deny": True}):
+        doubt = {"unknown": "; ".join(done["unknown"])} if "unknown" in done else {}
+        found.append({**match, **({"deny": True} if done["deny"] else {}), **doubt})
+    return found
 
 
 def _name(line: str) -> str:

@@ -13,7 +13,8 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices import w
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.dialect import Asking, Dict, Reading
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.failures import Rejected
 
-_ENTRY = re.compile(r"^route-map (?P<name>\S+), (?P<action>permit|deny), sequence (?P<sequence>\d+)")
+ROUTE_MAP_ENTRY = re.compile(
+    r"^route-map (?P<name>\S+), (?P<action>permit|deny), sequence (?P<sequence>\d+)")
 _NAMED_PORTS = {"www": 80, "http": 80, "https": 443, "ssh": 22, "telnet": 23, "domain": 53, "smtp": 25, "ftp": 21,
                 "ftp-data": 20, "bgp": 179, "snmp": 161, "ntp": 123, "syslog": 514, "tftp": 69, "isakmp": 500,
                 "non500-isakmp": 4500, "sunrpc": 111, "pop3": 110, "sip": 5060, "radius": 1812}
@@ -46,7 +47,7 @@ def read_route_maps(asking: Asking, users: t.Mapping[str, t.Sequence[str]], list
     doubts: list[str] = []
     for name, devices in users.items():
         command = f"show route-map {name}"
-        for head, below in words.blocks(asking.ask(command), _ENTRY):
+        for head, below in words.blocks(asking.ask(command), ROUTE_MAP_ENTRY):
             if head["name"] != name:
                 continue  # a release that shows all
             entry = _entry(asking, head, below, lists)

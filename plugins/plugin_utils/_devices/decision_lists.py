@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: used by this collection only, may change without notice.
-"""Matches ``{sources, destinations, protocol, sports, dports}`` and lists of them of which the first one decides.
+"""Matches ``{sources, destinations, protocol, sports, dports, interfaces_out}``, and lists where the first one decides.
 
 What a match does not name may be anything. An entry of an access list is a match, with ``deny`` where its packets go on
 to the next list, and with ``unknown`` where a word of it is not known.
@@ -15,7 +15,7 @@ import typing as t
 
 Dict = dict[str, t.Any]
 NETWORKS, PORTS = ("sources", "destinations"), ("sports", "dports")
-MATCHES = (*NETWORKS, "protocol", *PORTS)
+MATCHES = (*NETWORKS, "protocol", *PORTS, "interfaces_out")
 
 
 class List(t.NamedTuple):
@@ -39,6 +39,8 @@ def common(one: Dict, other: Dict) -> Dict | None:
             value = there if here is None else here
         elif key == "protocol":
             value = here if here == there else []
+        elif key == "interfaces_out":
+            value = [name for name in here if name in there]
         else:
             value = (_networks if key in NETWORKS else _ranges)(here, there)
         if value == []:
@@ -55,6 +57,8 @@ def covers(one: Dict, other: Dict) -> bool:
         if here is None:
             continue
         if there is None or (key == "protocol" and here != there):
+            return False
+        if key == "interfaces_out" and not set(there) <= set(here):
             return False
         if key in NETWORKS and not all(any(_lies_in(inner, outer) for outer in here) for inner in there):
             return False
