@@ -11,8 +11,10 @@ import pytest
 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_ios import CiscoIos
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.gather import gather
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.diagnose import diagnose
 from ansible_collections.netpath.symmetry.tests.devices import transcripts
 from ansible_collections.netpath.symmetry.tests.devices.reading import facts_of, over_ssh, request, validate
+from ansible_collections.netpath.symmetry.tests.unit.plugins.plugin_utils._engine.networks import host
 
 FLOW = "tcp 10.10.0.20:51000 > 172.16.9.9:443"
 Dict = dict[str, t.Any]
@@ -249,3 +251,20 @@ def test_translation_in_a_vrf() -> None:
 def test_without_translation_there_is_none() -> None:
     found = with_nat("interface GigabitEthernet1", "interface GigabitEthernet3", "ip nat service sip udp port 5060")
     assert found["device"]["nat"] == [] and found["parts"]["nat"] == {"complete": True}
+
+
+@pytest.mark.parametrize(("flow", "as_seen"), [
+    ("tcp 10.10.0.10:51000 > 198.51.100.1:443", ("192.0.2.10", 51000, "198.51.100.1", 443)),
+    ("tcp 10.10.0.20:51000 > 198.51.100.1:443", ("198.51.100.2", 51000, "198.51.100.1", 443)),
+    ("tcp 198.51.100.1:51000 > 192.0.2.10:22", ("198.51.100.1", 51000, "10.10.0.10", 22)),
+    ("tcp 198.51.100.1:51000 > 198.51.100.2:443", ("198.51.100.1", 51000, "10.10.0.30", 8443)),
+])
+def test_flows_are_followed_through_what_was_read(facts: Dict, flow: str, as_seen: tuple[str, int, str, int]) -> None:
+    inside = {f"server{last}": host({"eth0": [f"10.10.0.{last}/24"]}, ["0.0.0.0/0 via 10.10.0.1 dev eth0"],
+                                    forwarding=False) for last in (10, 20, 30)}
+    outside = host({"eth0": ["198.51.100.1/30"]}, ["192.0.2.0/24 via 198.51.100.2 dev eth0"], forwarding=False)
+    network = {**inside, "outside": outside, "edge": {**facts, "neighbours": []}}
+    (told,) = diagnose(network, {name: {} for name in network}, [flow]).verdicts
+    assert told.verdict == "symmetric", told.to_dict()
+    seen = told.forward_paths()[0].packet.flow
+    assert (seen.source, seen.sport, seen.destination, seen.dport) == as_seen

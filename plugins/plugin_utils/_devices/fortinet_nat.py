@@ -101,7 +101,9 @@ class _Reader:
         self.virtual: list[_Virtual] = []
 
     def policies(self) -> t.Iterator[Dict]:
-        active = {key: one for key, one in self.objects.section("firewall policy").items() if _is_on(one)}
+        # that a flow is permitted is taken for granted, so none that denies matches it
+        active = {key: one for key, one in self.objects.section("firewall policy").items()
+                  if _is_on(one) and value(one, "action") not in ("", "deny")}
         names = self.objects.virtual(name for one in active.values() for name in values(one, "dstaddr"))
         if not names and not any(value(one, "nat") == "enable" for one in active.values()):
             return
@@ -171,7 +173,7 @@ class _Reader:
         unknown = _strange(one, _POLICY)
         if value(one, "schedule") not in ("", "always"):
             unknown.append(f"schedule {value(one, 'schedule')}")
-        if value(one, "action") not in ("", "accept", "deny"):
+        if value(one, "action") != "accept":
             unknown.append(f"action {value(one, 'action')}")
         wanted = values(one, "dstaddr")
         plain = [name for name in wanted if not self.objects.virtual([name])]
@@ -224,9 +226,7 @@ class _Reader:
 
     def _done(self, one: Tree, which: _Asked, switch: str, pools: str) -> Dict:
         """What is done with sources: a pool, the interface, or nothing. The central table translates by default."""
-        on = value(one, "nat") != "disable" if not switch else (
-            value(one, "nat") == "enable" and value(one, "action") == "accept")
-        if not on:
+        if value(one, "nat") == "disable" or (switch and value(one, "nat") != "enable"):
             return {"kind": "none"}
         if value(one, switch) != "enable" if switch else not values(one, pools):
             return {"kind": "source", "to_interface": True}
