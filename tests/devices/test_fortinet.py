@@ -13,9 +13,11 @@ import pytest
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.failures import NotReadOnly
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.fortinet import Fortinet
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.gather import gather
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.diagnose import diagnose
 from ansible_collections.netpath.symmetry.tests.devices import transcripts
 from ansible_collections.netpath.symmetry.tests.devices.platforms import FAKES
 from ansible_collections.netpath.symmetry.tests.devices.reading import facts_of, over_ssh, request, validate
+from ansible_collections.netpath.symmetry.tests.unit.plugins.plugin_utils._engine.networks import host
 
 FLOW = "tcp 10.10.0.20:51000 > 172.16.9.9:443"
 Dict = dict[str, t.Any]
@@ -299,3 +301,24 @@ def test_what_changes_something_is_refused(command: str) -> None:
     with pytest.raises(NotReadOnly):
         answering.ask(command)
     assert answering.sent == []
+
+
+@pytest.mark.parametrize(("flow", "as_seen"), [
+    ("udp 10.10.0.10:5000 > 198.51.100.1:53", ("198.51.100.10", 5000, "198.51.100.1", 53)),
+    ("udp 10.10.0.20:5000 > 198.51.100.1:53", ("198.51.100.2", 5000, "198.51.100.1", 53)),
+    ("udp 198.51.100.1:5000 > 198.51.100.10:53", ("198.51.100.1", 5000, "10.10.0.10", 53)),
+])
+def test_flows_are_followed_through_what_was_read(flow: str, as_seen: tuple[str, int, str, int]) -> None:
+    answers = transcripts.read("fortinet")
+    for command, after in (("sudo global diagnose sys vd list", "name=GUESTS"),
+                           ("sudo root diagnose firewall proute list", "\nid=2131230722")):
+        answers[command] = [answers[command][0].partition(after)[0]]
+    facts = gather(Fortinet(), transcripts.Transcript(Fortinet(), answers), request())
+    inside = {f"server{last}": host({"eth0": [f"10.10.0.{last}/24"]}, ["0.0.0.0/0 via 10.10.0.1 dev eth0"],
+                                    forwarding=False) for last in (10, 20)}
+    outside = host({"eth0": ["198.51.100.1/30"]}, ["198.51.100.10/32 via 198.51.100.2 dev eth0"], forwarding=False)
+    network = {**inside, "outside": outside, "edge": {**facts, "neighbours": []}}
+    (told,) = diagnose(network, {name: {} for name in network}, [flow]).verdicts
+    assert told.verdict == "symmetric", told.to_dict()["summary"]
+    seen = told.forward_paths()[0].packet.flow
+    assert (seen.source, seen.sport, seen.destination, seen.dport) == as_seen
