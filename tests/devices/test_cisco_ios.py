@@ -144,7 +144,7 @@ def test_translations_in_the_order_in_which_they_are_tried(facts: Dict) -> None:
 @pytest.mark.parametrize(("line", "why"), [
     ("ip nat inside source route-map GONE interface GigabitEthernet1 overload", "'show route-map GONE' was refused"),
     ("ip nat inside source static 10.10.0.9 192.0.2.9 route-map ISP1", "route-map ISP1"),
-    ("ip nat inside source static network 10.10.1.0 192.0.2.128 /25", "static network"),
+    ("ip nat inside source static network 10.10.1.0 192.0.2.128 /25 no-payload stateless", "stateless"),
     ("ip nat inside source static 10.10.0.9 192.0.2.9 redundancy HSRP1", "redundancy HSRP1"),
     ("ip nat inside source static tcp 10.10.0.9 smux 192.0.2.9 199", "smux"),
     ("ip nat inside source static 10.10.0.9 interface Dialer1", "Dialer1"),
@@ -246,6 +246,16 @@ def test_translation_in_a_vrf() -> None:
     assert named["parts"]["nat"] == {"complete": True} and len(named["device"]["nat"]) == 2
     without = with_nat(*_BLUE, "ip nat inside source static 10.50.0.9 192.0.2.9", **more)
     assert "whether a rule without a VRF is for VRFs too" in without["parts"]["nat"]["why"]
+
+
+@pytest.mark.parametrize("length", ["/25", "255.255.255.128"])
+def test_a_network_becomes_another(length: str) -> None:
+    found = with_nat(*_PLAIN, f"ip nat inside source static network 10.10.1.0 192.0.2.128 {length}")
+    there, back = ({key: value for key, value in one.items() if key not in ("name", "sequence")}
+                   for one in found["device"]["nat"])
+    assert there == {"kind": "static", **_PLACES, "sources": ["10.10.1.0/25"], "to_sources": ["192.0.2.128/25"]}
+    assert back == {**_BACK, "kind": "static", "destinations": ["192.0.2.128/25"], "to_destination": "10.10.1.0/25"}
+    assert found["parts"]["nat"] == {"complete": True}
 
 
 def test_without_translation_there_is_none() -> None:

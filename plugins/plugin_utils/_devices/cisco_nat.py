@@ -35,6 +35,8 @@ _MORE = re.compile(r"^\s+address (?P<first>[0-9.]+) (?P<last>[0-9.]+)\s*$")  # o
 _STATIC = re.compile(
     r"^ip nat inside source static (?:(?P<protocol>tcp|udp) )?(?P<inside>[0-9.]+)(?(protocol) (?P<port>[\w-]+)) "
     r"(?:interface (?P<device>\S+)|(?P<outside>[0-9.]+))(?(protocol) (?P<mapped>[\w-]+))(?P<rest>(?: .*)?)$")
+_NETWORK = re.compile(r"^ip nat inside source static network (?P<inside>[0-9.]+) (?P<outside>[0-9.]+) "
+                      r"(?P<length>/\d+|[0-9.]+)(?P<rest>(?: .*)?)$")
 _DYNAMIC = re.compile(r"^ip nat inside source (?P<how>list|route-map) (?P<list>\S+) "
                       r"(?:interface (?P<device>\S+)|pool (?P<pool>\S+))(?P<rest>(?: .*)?)$")
 # What tells of no rule: how long translations live, how many there may be, what is done inside of packets.
@@ -121,8 +123,10 @@ class _Reader:
         static = [match for match in map(_STATIC.match, self.config.rules) if match]
         for match in sorted(static, key=lambda one: one["protocol"] is None):
             yield from self._static(match)
+        for match in filter(None, map(_NETWORK.match, self.config.rules)):
+            yield from self._network(match)
         for line in self.config.rules:
-            if not _STATIC.match(line) and not _DYNAMIC.match(line):
+            if not any(pattern.match(line) for pattern in (_STATIC, _NETWORK, _DYNAMIC)):
                 yield self._strange(line)
         yield from self._dynamic([match for match in map(_DYNAMIC.match, self.config.rules) if match])
 
@@ -145,12 +149,24 @@ class _Reader:
             back.update(protocol=match["protocol"], dports=[[mapped, mapped]])
             if port != mapped:
                 there["to_sport"], back["to_port"] = mapped, port
-        name = _name(match[0])
+        yield from self._both_ways(match[0], options, there, back)
+
+    def _network(self, match: re.Match[str]) -> t.Iterator[Dict]:
+        """Every address of a network becomes that of another with the same last bits."""
+        inside, outside = (words.prefix(match[side], match["length"].removeprefix("/"))
+                           for side in ("inside", "outside"))
+        if inside is None or outside is None:
+            yield self._strange(match[0])
+            return
+        yield from self._both_ways(match[0], _Options(match["rest"]), {"sources": [inside], "to_sources": [outside]},
+                                   {"kind": "static", "destinations": [outside], "to_destination": inside})
+
+    def _both_ways(self, line: str, options: _Options, there: Dict, back: Dict) -> t.Iterator[Dict]:
         for place in self._places(options):
             doubt = _filled(unknown=[*options.unknown, *filter(None, [place.doubt])])
-            yield {"name": name, "kind": "static", "interfaces_in": place.inside, "interfaces_out": place.outside,
-                   **there, **doubt}
-            yield {"name": f"{name}, the way back", "kind": "destination", "interfaces_in": place.outside,
+            yield {"name": _name(line), "kind": "static", "interfaces_in": place.inside,
+                   "interfaces_out": place.outside, **there, **doubt}
+            yield {"name": f"{_name(line)}, the way back", "kind": "destination", "interfaces_in": place.outside,
                    "sources": _ANY, **back, **doubt}
 
     def _dynamic(self, rules: t.Sequence[re.Match[str]]) -> t.Iterator[Dict]:

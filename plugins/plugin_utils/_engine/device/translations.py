@@ -101,7 +101,8 @@ def _verdict(entry: Facts, half: str, family: int) -> Dict | None:
         target = entry.get("to_destination")
         if kind not in ("destination", "static") or not target or (":" in target) != (family == 6):
             return None
-        return {"do": "dnat", "address": target, **({"port": entry["to_port"]} if "to_port" in entry else {})}
+        return {"do": "dnat", "address": target, **_netmap(kind, target),
+                **({"port": entry["to_port"]} if "to_port" in entry else {})}
     if kind not in ("source", "static"):
         return None
     if entry.get("to_interface"):
@@ -109,5 +110,11 @@ def _verdict(entry: Facts, half: str, family: int) -> Dict | None:
     sources = [one for one in entry.get("to_sources", ()) if (":" in one) == (family == 6)]
     if not sources:
         return None
-    return {"do": "snat", "address": sources[0] if len(sources) == 1 else None,
+    address = sources[0] if len(sources) == 1 else None
+    return {"do": "snat", "address": address, **_netmap(kind, address or ""),
             **({"port": entry["to_sport"]} if "to_sport" in entry else {})}
+
+
+def _netmap(kind: str, target: str) -> Dict:
+    """Of one network to another, the last bits of the address stay; one that sources are given of is a pool."""
+    return {"netmap": True} if kind == "static" and "/" in target else {}

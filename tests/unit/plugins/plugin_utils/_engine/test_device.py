@@ -325,6 +325,8 @@ SERVER = [  # ip nat inside source static tcp 10.1.0.10 8443 192.0.2.10 443, sta
      "to_sources": ["192.0.2.11"]},
     {"name": "host, the way back", "kind": "destination", "interfaces_in": ["Gi2"], "sources": ["0.0.0.0/0"],
      "destinations": ["192.0.2.11/32"], "to_destination": "10.1.0.10"},
+    {"name": "network, the way back", "kind": "static", "interfaces_in": ["Gi2"],
+     "destinations": ["192.0.2.128/25"], "to_destination": "10.1.0.0/25"},
     {"name": "list", "kind": "source", "interfaces_in": ["Gi1"], "interfaces_out": ["Gi2"], "sources": ["10.1.0.0/24"],
      "to_sources": ["192.0.2.12"]},
 ]
@@ -349,6 +351,7 @@ def edges(back: str = "10.3.0.2", first: t.Any = SERVER, second: t.Any = SERVER)
     ("tcp 10.1.0.10:8443 > 10.5.0.10:443", ("192.0.2.10", 443, "10.5.0.10", 443)),
     ("tcp 10.5.0.10:51000 > 192.0.2.10:443", ("10.5.0.10", 51000, "10.1.0.10", 8443)),
     ("udp 10.5.0.10:51000 > 192.0.2.11:53", ("10.5.0.10", 51000, "10.1.0.10", 53)),
+    ("udp 10.5.0.10:51000 > 192.0.2.138:53", ("10.5.0.10", 51000, "10.1.0.10", 53)),
 ])
 def test_a_static_translation_is_followed_both_ways(flow: str, as_seen: tuple[str, int, str, int]) -> None:
     (told,) = judge(edges(), flow).verdicts
