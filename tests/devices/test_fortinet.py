@@ -292,7 +292,9 @@ def test_a_banner_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("command", [
-    "config system console", "set output standard", "config vdom", "edit root", "execute reboot",
+    "config firewall policy", "show firewall policy 1", "show firewall vip; config firewall vip",
+    "show firewall service custom | grep x", "config system console",
+    "set output standard", "config vdom", "edit root", "execute reboot",
     "diagnose sys session clear", "diagnose sys session filter", "diagnose debug enable", "get system status; reboot",
     "sudo root execute reboot", "sudo root config system settings", "show full-configuration",
     "diagnose sys session list | grep x", "diagnose firewall proute list 1"])

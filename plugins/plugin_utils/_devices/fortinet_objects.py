@@ -21,6 +21,7 @@ ANY = "0.0.0.0/0"
 _RANGE = re.compile(r"^(?P<low>\d+)(?:-(?P<high>\d+))?(?::(?P<first>\d+)(?:-(?P<last>\d+))?)?$")
 _ECHO = "8"  # of ICMP types, the only one that flows are made of
 _DEEP = 20  # groups in groups
+_MOST = 32  # addresses of a range that are told one by one
 
 
 class Objects:
@@ -128,20 +129,21 @@ def values(entry: Tree, name: str) -> list[str]:
 
 
 def between(text: str) -> list[str] | None:
-    """The addresses of ``FIRST-LAST`` or of one alone, at most 32."""
+    """The addresses of ``FIRST-LAST`` or of one alone; None where they are none, or more."""
     first, _dash, last = text.partition("-")
     ends = words.address(first), words.address(last or first)
     if None in ends or ":" in text:
         return None
     low, high = (int(ipaddress.IPv4Address(end)) for end in ends if end)
-    return [str(ipaddress.IPv4Address(number)) for number in range(low, high + 1)] if 0 <= high - low < 32 else None
+    found = [str(ipaddress.IPv4Address(number)) for number in range(low, min(high, low + _MOST) + 1)]
+    return found if found and len(found) <= _MOST else None
 
 
 def _prefixes(entry: Tree) -> list[str] | None:
     kind = value(entry, "type") or "ipmask"
     if kind in ("ipmask", "interface-subnet"):
         parts = values(entry, "subnet") or (["0.0.0.0", "0.0.0.0"] if kind == "ipmask" else [])
-        one = words.prefix(*parts) if 0 < len(parts) <= 2 else None
+        one = words.prefix(*parts) if len(parts) in (1, 2) else None
         return [one] if one else None
     if kind == "iprange":
         ends = [words.address(value(entry, key)) for key in ("start-ip", "end-ip")]
