@@ -135,7 +135,7 @@ def rules_of(facts: Dict, name: str) -> list[Dict]:
 def test_translation_by_policies_and_virtual_ips(facts: Dict) -> None:
     assert list(dict.fromkeys(one["name"] for one in facts["device"]["nat"])) == [
         "vip www", "vip mail", "policy 8 servers-in to www", "policy 8 servers-in to mail", "policy 4 guests-out",
-        "policy 2 to headquarters", "policy 7 lan-out, of vip www", "policy 7 lan-out"]  # and not 9, which denies
+        "policy 5 users from home", "policy 2 to headquarters", "policy 7 lan-out, of vip www", "policy 7 lan-out"]
     assert facts["parts"]["nat"]["why"] == "read is the virtual domain root; not read: GUESTS"
     anyone = {"sources": ["0.0.0.0/0"]}
     assert rules_of(facts, "vip www") == [{
@@ -163,6 +163,21 @@ def test_translation_by_policies_and_virtual_ips(facts: Dict) -> None:
     assert rules_of(facts, "policy 7 lan-out") == [{
         "kind": "source", "to_interface": True, "interfaces_in": ["port3", "port4"],
         "interfaces_out": ["port1", "port2"], "sources": ["10.10.0.0/24", "10.50.0.64/28"]}]
+
+
+def test_a_policy_that_is_not_understood_does_not_matter_where_all_do_the_same(facts: Dict) -> None:
+    assert rules_of(facts, "policy 5 users from home") == [{
+        "kind": "none", "interfaces_in": ["ssl.root"], "interfaces_out": ["port3", "port4"], "sources": ["0.0.0.0/0"],
+        "destinations": ["10.10.0.0/24"]}]
+    services = 'set service "HTTPS" "SUBMIT"'
+    into = changed("fortinet", "sudo root show firewall policy", services, f'{services}\n set groups "staff"')
+    assert rules_of(into, "policy 8 servers-in to www") == rules_of(facts, "policy 8 servers-in to www")
+    other = 'set groups "staff"\n    next\n    edit 6\n set srcintf "ssl.root"\n set dstintf "any"\n set action accept'
+    other += '\n set srcaddr "all"\n set dstaddr "all"\n set service "ALL"\n set nat enable'
+    found = changed("fortinet", "sudo root show firewall policy", 'set groups "staff"', other)
+    assert "policy 5 users from home: groups staff" in found["parts"]["nat"]["why"]
+    natted = changed("fortinet", "sudo root show firewall policy", 'set groups "staff"', "set natoutbound enable")
+    assert "policy 5 users from home: natoutbound enable" in natted["parts"]["nat"]["why"]
 
 
 def test_translation_by_the_central_table(alone: Dict) -> None:

@@ -48,6 +48,7 @@ _HARMLESS = re.compile(
     r"|webcache.*|http-policy-redirect|ssh-policy-redirect|delay-tcp-npu-session|email-collect|custom-log-fields|dsri"
     r"|schedule-timeout|captive-portal-exempt|poolname6|srcaddr6|dstaddr6|arp-reply|gratuitous-arp-interval"
     r"|dns-mapping-ttl|policy-expiry.*|cgn-.*|pcp-.*|passive-wan-health-measurement")
+_DOES = re.compile(r"action |nat|poolname ")  # what is not understood may be done with packets that match
 _PROTOCOLS = {"1": "icmp", "6": "tcp", "17": "udp"}
 
 
@@ -110,13 +111,13 @@ class _Reader:
         yield from self._destinations(names)
         asked = [(self._asked_policy(key, one), one) for key, one in active.items()
                  if "set srcaddr" in one or "set srcaddr6" not in one]
-        for which, one in asked:
-            yield from self._to_virtual(which, one)
-        for which, one in asked:
-            if which.destinations:
-                done = self._done(one, which, "ippool", "poolname")
-                yield from self._of_servers(which, done, central=False)
-                yield from _rules(which, done)
+        done = [(which, self._done(one, which, "ippool", "poolname"), self.objects.virtual(values(one, "dstaddr")))
+                for which, one in asked]
+        for which, sources, named in _surely([one for one in done if one[2]]):
+            yield from self._to_virtual(which, sources, named)
+        for which, sources, _named in _surely([one for one in done if one[0].destinations]):
+            yield from self._of_servers(which, sources, central=False)
+            yield from _rules(which, sources)
 
     def central(self) -> t.Iterator[Dict]:
         yield from self._destinations([*self.objects.section("firewall vip")])
@@ -236,10 +237,8 @@ class _Reader:
             which.unknown.append(text)
         return {"kind": "source", "to_sources": found or []}
 
-    def _to_virtual(self, which: _Asked, one: Tree) -> t.Iterator[Dict]:
+    def _to_virtual(self, which: _Asked, done: Dict, names: t.Sequence[str]) -> t.Iterator[Dict]:
         """What a policy does with packets to the virtual IPs that it names; it sees their ports translated."""
-        names = self.objects.virtual(values(one, "dstaddr"))
-        done = self._done(one, which, "ippool", "poolname") if names else {}
         for virtual in self.virtual:
             if virtual.name in names and virtual.pairs:
                 ports = {**({"protocol": virtual.protocol} if virtual.protocol else {}),
@@ -266,6 +265,25 @@ class _Reader:
                     yield from _rules(which._replace(
                         name=f"{which.name}, of vip {virtual.name}", places=places, sources=found["sources"],
                         unknown=[*which.unknown, *doubt]), {"kind": "source", "to_sources": [outside]})
+
+
+_Done = tuple[_Asked, Dict, list[str]]  # a policy, what it does with sources, and the virtual IPs that it names
+
+
+def _surely(policies: t.Sequence[_Done]) -> t.Iterator[_Done]:
+    """The policies; without what is not understood where it is known all the same what becomes of a flow.
+
+    That is so where each policy between the same interfaces does the same, for one of them permits the flow.
+    """
+    for which, done, named in policies:
+        same = done.get("to_sources") != [] and not any(map(_DOES.match, which.unknown)) and all(
+            other == done for asked, other, _named in policies if _meet(asked.places, which.places))
+        yield (which._replace(unknown=[]) if same else which), done, named
+
+
+def _meet(one: Dict, other: Dict) -> bool:
+    """Whether a packet may come and go by interfaces of both; a side that is not there may be any."""
+    return all(set(one[side]) & set(other[side]) for side in one.keys() & other.keys())
 
 
 def _rules(which: _Asked, done: Dict) -> t.Iterator[Dict]:
