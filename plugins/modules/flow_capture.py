@@ -67,6 +67,7 @@ notes:
   - A VLAN tag that the kernel has taken off is told as RV(timeline[].vlan). A second tag inside it is not looked into.
 seealso:
   - module: netpath.symmetry.flow_probe
+  - module: netpath.symmetry.device_capture
 """
 
 EXAMPLES = r"""

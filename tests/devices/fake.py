@@ -85,6 +85,10 @@ class FakeDevice:
         """What is shown of a letter that was typed, the last of these."""
         return typed[-1]
 
+    def interrupt(self, session: dict[str, t.Any]) -> str:
+        """What is said to Ctrl-C."""
+        return "^C"
+
     def pages(self, answer: str) -> list[str]:
         """What is shown at a time, where a pager stops the answer."""
         return [answer]
@@ -205,6 +209,11 @@ async def _lines(process: t.Any, device: FakeDevice, session: dict[str, t.Any]) 
             if session.get("pages"):  # the pager takes one key, and wipes itself out
                 process.stdout.write("\r         \r")
                 _turn(process, device, session)
+                continue
+            if letter == "\x03":
+                said = device.interrupt(session).replace("\n", "\r\n")
+                process.stdout.write(f"{said}\r\n{device.shown_prompt(session)}")
+                buffer = ""
                 continue
             if letter == "\n" and last == "\r":
                 last = letter

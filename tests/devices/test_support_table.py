@@ -21,6 +21,11 @@ def test_every_platform_and_part_is_named() -> None:
     assert list(read) == list(PARTS) and all(set(row) == set(BY_PLATFORM) for row in read.values())
 
 
+def test_every_platform_that_captures_is_named() -> None:
+    captures = {name for name in BY_PLATFORM if hasattr(dialect_of(name), "capture")}
+    assert set(table("Capturing on a device")) == captures
+
+
 @pytest.mark.parametrize("platform", sorted(BY_PLATFORM))
 def test_parts(platform: str) -> None:
     told = {part: row[platform] for part, row in table("What is read").items()}

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import pathlib
+import signal
 import subprocess
 import time
 import typing as t
@@ -199,3 +200,91 @@ def test_a_policy_sends_requests_the_way_of_the_replies(network: Lab, tmp_path: 
     configured(network, "core", state="absent", **wish)
     assert vtysh(network, "core", "show running-config") == before and network.output("core", "ip rule") == rules
     assert http(network, "client", URL) != "200"
+
+
+FLOW = "tcp 198.51.100.10 > 203.0.113.10:80"
+
+
+def capturing(lab: Lab, hosts: str, *options: str, **task: t.Any) -> subprocess.Popen[str]:
+    """device_capture on routers of the lab at once; each answer is in a file of its own."""
+    folder = pathlib.Path(lab.paths.root)
+    login = {name: str(folder / file) for name, file in (
+        ("ssh_config", "netmiko_config"), ("known_hosts", "known_hosts"))}
+    for old in folder.glob("capture-*.json"):
+        old.unlink()
+    play = [{"hosts": hosts, "gather_facts": False, "tasks": [
+        {"netpath.symmetry.device_capture": {**login, "flow": FLOW, **task}, "register": "told", "ignore_errors": True,
+         "vars": {"ansible_network_os": "frr", "ansible_ssh_private_key_file": str(folder / "id_ed25519")}},
+        {"ansible.builtin.copy": {
+            "content": "{{ told | to_json }}", "dest": f"{folder}/capture-{{{{ inventory_hostname }}}}.json"},
+         "check_mode": False, "diff": False, "delegate_to": "localhost", "vars": {"ansible_connection": "local"}}]}]
+    (folder / "capture.json").write_text(json.dumps(play))
+    return subprocess.Popen([PLAYBOOK, *lab.ansible_options(), str(folder / "capture.json"), *options], text=True,
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+
+
+def answers(lab: Lab, process: subprocess.Popen[str]) -> dict[str, dict[str, t.Any]]:
+    """What it answered, by host, once it has ended."""
+    output, _nothing = process.communicate(timeout=120)
+    found = {path.stem.removeprefix("capture-"): json.loads(path.read_text())
+             for path in pathlib.Path(lab.paths.root).glob("capture-*.json")}
+    assert found, output[-3000:]
+    return found
+
+
+def runs(lab: Lab, host: str) -> bool:
+    return lab.run(host, "pgrep tcpdump", check=False).returncode == 0
+
+
+def wait_until_it_runs(lab: Lab, host: str) -> None:
+    deadline = time.monotonic() + 60
+    while not runs(lab, host):
+        assert time.monotonic() < deadline, "no capture began"
+        time.sleep(0.1)
+
+
+@pytest.mark.long
+def test_captures_on_both_borders_tell_where_the_replies_die(network: Lab) -> None:
+    """Real tcpdump on two routers at once makes one timeline; nothing runs there afterwards."""
+    checked = answers(network, capturing(network, "border_a", "--check", seconds=4))["border_a"]
+    assert not checked["timeline"] and not [line for line in checked["sent"] if "-i any" in line]
+    assert "-i any" in checked["lines"][0]
+    process = capturing(network, "border_a:border_b", seconds=4)
+    for host in ("border_a", "border_b"):
+        wait_until_it_runs(network, host)
+    assert http(network, "client", URL) != "200"
+    seen = answers(network, process)
+    assert not [told for told in seen.values() if told.get("failed")], seen
+    steps = {(host, one["interface"], one["direction"], one["way"], one["flags"])
+             for host, told in seen.items() for one in told["timeline"]}
+    assert {("border_a", "core", "in", "forward", "SYN"), ("border_a", "out", "out", "forward", "SYN"),
+            ("border_b", "out", "in", "return", "SYN-ACK")} <= steps
+    assert not [one for one in steps if one[0] == "border_b" and one[2] == "out"], "its firewall drops them"
+    assert seen["border_b"]["summary"]["story"] == (
+        "SYN-ACK came in on out; nothing of the forward direction was seen")
+    joined = sorted((one["time"], host) for host, told in seen.items() for one in told["timeline"])
+    assert [host for _time, host in joined[:3]] == ["border_a", "border_a", "border_b"]
+    assert abs(joined[0][0] - time.time()) < 60 and not any(told["unread"] for told in seen.values())
+    assert not runs(network, "border_a") and not runs(network, "border_b")
+
+
+@pytest.mark.long
+def test_a_capture_whose_session_breaks_off_leaves_nothing(network: Lab) -> None:
+    process = capturing(network, "border_a", seconds=60)
+    wait_until_it_runs(network, "border_a")
+    network.run("border_a", "pkill -9 -f '^sshd: root@'")
+    told = answers(network, process)["border_a"]
+    assert told["failed"] and "Nothing is left on the device" in told["msg"], told
+    assert not runs(network, "border_a")
+
+
+@pytest.mark.long
+def test_a_capture_that_is_interrupted_leaves_nothing(network: Lab) -> None:
+    process = capturing(network, "border_a", seconds=60)
+    wait_until_it_runs(network, "border_a")
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    deadline = time.monotonic() + 20
+    while runs(network, "border_a"):
+        assert time.monotonic() < deadline, "it runs on"
+        time.sleep(0.2)

@@ -49,6 +49,11 @@ class Event:
             return self.flags
         return "reply" if self.way == RETURN else "packet"
 
+    @property
+    def place(self) -> str:
+        """Where it was seen, for a sentence."""
+        return f"{_VERBS[self.direction]} {self.interface}"
+
 
 def summarise(events: t.Sequence[Event]) -> dict[str, t.Any]:
     """Counts per interface and direction, where each kind of packet was first seen, and whether both ways were."""
@@ -78,7 +83,7 @@ def story(events: t.Sequence[Event]) -> str:
         # Once the opening packets are told, plain packets of a TCP connection add nothing.
         if event.protocol == "tcp" and event.label in ("packet", "reply") and steps:
             continue
-        step = f"{event.label} {_VERBS[event.direction]} {event.interface}"
+        step = f"{event.label} {event.place}"
         if step not in steps:
             steps.append(step)
     text = ", ".join(steps[:STORY_STEPS]) + (", and more" if len(steps) > STORY_STEPS else "")

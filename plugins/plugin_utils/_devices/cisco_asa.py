@@ -15,6 +15,7 @@ import re
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import Flow
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices import words
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.asa_capture import AsaCapture
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_asa_config import CiscoAsaConfig
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_asa_nat import read_nat
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_asa_policy import (
@@ -61,6 +62,7 @@ class CiscoAsa(Dialect):
     title = "Cisco ASA"
     tier = "fake"
     session_key = "interface"
+    capture = AsaCapture()
     config = CiscoAsaConfig()
     modes = r"(\([^)\s]*\))?#"
     errors = re.compile(r"^ERROR:|^% ?(Invalid|Incomplete|Ambiguous|Unrecognized|Error)|Command authorization failed"

@@ -31,6 +31,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.dialect 
     Reading,
 )
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.failures import Rejected
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.ios_capture import IosCapture
 
 _INTERFACE = re.compile(
     r"^(?P<name>\S+) is (?P<state>administratively down|up|down|deleted|reset)(?:, line protocol is (?P<line>\w+))?"
@@ -63,6 +64,7 @@ class CiscoIos(Dialect):
 
     modes = r"(\([^)\s]*\))?#"
     config = CiscoIosConfig()
+    capture = IosCapture()
 
     def software(self, asking: Asking) -> str:
         match = re.search(r"Version (?P<version>[^,\s]+)", asking.ask("show version"))

@@ -25,6 +25,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.dialect 
     Reading,
 )
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.failures import Rejected
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.fortinet_capture import FortinetCapture
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.fortinet_config import FortiConfig
 
 _LINK = re.compile(r"^if=(?P<name>\S+) family=\S+ type=\S+ index=(?P<index>\d+) mtu=(?P<mtu>\d+)")
@@ -64,6 +65,7 @@ class Fortinet(Dialect):
     session_key = "interface"
     config = FortiConfig()
     modes = r" ?(?:\([^)\n]*\) ?)?[#$]"
+    capture = FortinetCapture()
     errors = re.compile(
         r"^\s*(Unknown action|Command fail|node_check_object fail|command parse error|ambiguous command)", re.M | re.I)
     reading = re.compile(rf"(?:sudo [\w.-]+ )?(?:{_QUESTIONS})")

@@ -26,6 +26,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.dialect 
     Reading,
 )
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.frr_config import FrrConfig
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.linux_capture import QUESTIONS, LinuxCapture
 
 _TABLES_OF_KERNEL = ("local", "main", "default", "253", "254", "255")
 _MODES = {1: "strict", 2: "loose"}
@@ -46,9 +47,10 @@ class Frr(Dialect):
     reading = re.compile(
         r"(sudo -n )?vtysh -c 'show [\w ./:-]+'|ip -j -[46] (rule|neigh|route) show[\w ./:-]*"
         r"|test -e /run/netpath-symmetry-frr && cat /run/netpath-symmetry-frr \|\| true"
-        r"|grep -H \. /proc/sys/net/ipv4/conf/\*/rp_filter|(sudo -n )?nft list ruleset")
+        rf"|grep -H \. /proc/sys/net/ipv4/conf/\*/rp_filter|(sudo -n )?nft list ruleset|{QUESTIONS}")
 
     config: t.ClassVar[t.Any] = FrrConfig()
+    capture: t.ClassVar[LinuxCapture] = LinuxCapture(title)
 
     def software(self, asking: Asking) -> str:
         match = re.search(r"FRRouting (?P<version>\S+)", _show(asking, "version"))

@@ -56,6 +56,8 @@ class JuniperJunos(Dialect):
 
     modes = r"[>#]"
     config = JunosConfig()
+    no_capture = ("its 'monitor traffic' sees only what the Routing Engine itself sends and receives, none of a flow "
+                  "in transit")
 
     def software(self, asking: Asking) -> str:
         text = asking.ask("show version")

@@ -24,6 +24,10 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.dialect 
     Reading,
 )
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.failures import Rejected
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.paloalto_capture import (
+    QUESTIONS,
+    PaloaltoCapture,
+)
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.paloalto_config import PanosConfig
 
 _HARDWARE = re.compile(
@@ -61,6 +65,7 @@ class PaloaltoPanos(Dialect):
     capabilities = Capabilities(candidate=True, native_diff=True, atomic=True)
     config = PanosConfig()
     modes = r"[>#]"
+    capture = PaloaltoCapture()
     errors = re.compile(r"^\s*(Unknown command|Invalid syntax|Server error|Validation Error|Command .* not supported"
                         r"|Object (?:not found|doesn't exist)|Configuration is locked|Other administrators are holding"
                         r"|.* (?:is|are) not (?:supported|available) )", re.M | re.I)
@@ -71,7 +76,7 @@ class PaloaltoPanos(Dialect):
         r"|config (?:running|list changes|diff)|(?:config|commit)-locks|jobs all"
         r"|high-availability (?:all|interface ha[12]))"
         r"|test (?:routing fib-lookup virtual-router|advanced-routing fib-lookup logical-router) [\w .-]+ ip "
-        r"[0-9a-fA-F.:]+(?: ecmp yes)?)")
+        rf"[0-9a-fA-F.:]+(?: ecmp yes)?|{QUESTIONS})")
 
     def driver(self) -> t.Any:
         from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.paloalto_driver import PromptPanos

@@ -12,6 +12,7 @@ from __future__ import annotations
 import codecs
 import dataclasses
 import re
+import time
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.dialect import Dialect
@@ -171,6 +172,46 @@ class Session:
             raise Rejected(f"{self.login.where}: {self.clean(line)!r} was refused: {self.clean(said)[:200]}", answer)
         return answer
 
+    def type_until(self, line: str, seconds: float, patience: float = 15) -> str:
+        """Send a line whose output goes on, and interrupt it (Ctrl-C) where it has not ended after so many seconds.
+
+        Raises NotReadOnly where the session may only read (nothing was sent), Rejected and DeviceError.
+        """
+        if self.read_only or "\n" in line:
+            raise NotReadOnly(f"{self.login.where}: this session may only read; {self.clean(line)!r} was not sent")
+        self.sent.append(self.clean(line))
+        try:
+            answer = self._until_prompt(line, seconds, patience)
+        except Exception as error:
+            raise self._failed(line, error) from error
+        refused = self.dialect.errors.search(answer)
+        if refused:
+            said = " ".join(answer[refused.start():].split())
+            raise Rejected(f"{self.login.where}: {self.clean(line)!r} was refused: {self.clean(said)[:200]}", answer)
+        return answer
+
+    def _until_prompt(self, line: str, seconds: float, patience: float) -> str:
+        """What comes until the prompt does; raises NoAnswer, and what netmiko raises."""
+        connection = self._connection
+        prompt = re.compile(rf"(?:^|[\r\n]){re.escape(connection.base_prompt)}[^\r\n]*[#$>] ?\Z")
+        connection.clear_buffer()
+        connection.write_channel(line + connection.RETURN)
+        text, until, interrupted = "", time.monotonic() + seconds, False
+        while not prompt.search(text):
+            if time.monotonic() > until:
+                if interrupted:
+                    raise NoAnswer(f"{self.login.where}: no prompt after {line!r} was interrupted")
+                connection.write_channel("\x03")
+                until, interrupted = time.monotonic() + patience, True
+            time.sleep(0.1)
+            text += connection.read_channel()
+        text = prompt.sub("", text).replace("\r\n", "\n").replace("\r", "\n")
+        return text.partition("\n")[2]  # without the echo
+
+    def abandon(self, doing: str) -> None:
+        """Nothing that the session says any more can be understood; it has to be opened anew."""
+        self._silent = doing
+
     def leave_configuration(self, *lines: str) -> None:
         """Go back to where commands are given, wherever the session stands."""
         for line in lines if self.configuring() else ():
@@ -210,17 +251,21 @@ class Session:
             answer = self._connection.send_command(command, read_timeout=patience, strip_prompt=True,
                                                    strip_command=True, cmd_verify=echo, expect_string=until)
         except Exception as error:
-            self._silent = self.clean(command)
-            if any(pager in self._heard.rpartition("\n")[2] for pager in _PAGER):
-                raise self._paged(command) from error
-            told = explain(error, self.login.where, command)
-            self._lost = told if isinstance(told, SessionLost) else None
-            raise told from error
+            raise self._failed(command, error) from error
         text = str(answer).replace("\r\n", "\n").replace("\r", "\n")
         if any(text.rstrip().rpartition("\n")[2].startswith(pager) for pager in _PAGER):
             self._silent = self.clean(command)
             raise self._paged(command)
         return text
+
+    def _failed(self, command: str, error: Exception) -> DeviceError:
+        """What a command without an answer means; the session is not used any more."""
+        self._silent = self.clean(command)
+        if any(pager in self._heard.rpartition("\n")[2] for pager in _PAGER):
+            return self._paged(command)
+        told = explain(error, self.login.where, command)
+        self._lost = told if isinstance(told, SessionLost) else None
+        return told
 
     def _paged(self, command: str) -> NoAnswer:
         return NoAnswer(f"{self.login.where}: the answer to {command!r} stops at a pager; the account may not turn "

@@ -25,6 +25,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.dialect 
 )
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.failures import Rejected
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.frr import Frr
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.linux_capture import LinuxCapture
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.set_lines import at, value
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.vyos_config import PENDING, VyosConfig
 
@@ -51,6 +52,7 @@ class Vyos(Frr):
     names = ("vyos.vyos.vyos", "vyos.vyos")
     title = "VyOS"
     tier = "fake"
+    capture = LinuxCapture(title)
     # Where commands are given, where a configuration is typed, and what commit-confirm asks.
     modes = r"(:[^\n]*\$|#)|^Proceed ?\?"
     config = VyosConfig()  # its own, which must not be gone around by that of FRR
