@@ -9,6 +9,7 @@ import typing as t
 
 import pytest
 
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices import cisco_nat
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_ios import CiscoIos
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.gather import gather
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.diagnose import diagnose
@@ -116,6 +117,12 @@ def with_nat(*lines: str, **more: str) -> Dict:
     found = gather(CiscoIos(), transcripts.Transcript(CiscoIos(), answers), request(FLOW))
     validate(found)
     return found
+
+
+def test_a_side_of_an_interface_whose_name_is_not_text_is_of_none() -> None:
+    config = cisco_nat.Config("interface GigabitEthernet1\n ip nat outside\nint\ufffdrface Gi2\n ip nat inside\n")
+    assert config.sides == {"inside": [], "outside": ["GigabitEthernet1"]}
+    assert config.strange == ["ip nat inside of an interface whose name was not understood"]
 
 
 def test_translations_in_the_order_in_which_they_are_tried(facts: Dict) -> None:

@@ -63,16 +63,16 @@ class Config:
             elif more and pool:
                 self.pools[pool] += [more["first"], more["last"]]
             elif not line.startswith(" "):
-                pool = self._rule(line.strip())
+                device, pool = "", self._rule(line.strip())
             elif line.strip().startswith("ip nat "):
                 self._side(device, line.strip())
 
     def _side(self, device: str, line: str) -> None:
         side = line.split()[2]
-        if side in self.sides and len(line.split()) == 3:
+        if device and side in self.sides and len(line.split()) == 3:
             self.sides[side].append(device)
         else:
-            self.strange.append(f"{line} of {device}")
+            self.strange.append(f"{line} of {device or 'an interface whose name was not understood'}")
 
     def _rule(self, line: str) -> str:
         """The name of the pool that the line begins, if it does."""

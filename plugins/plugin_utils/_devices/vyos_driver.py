@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import typing as t
 
@@ -15,6 +16,7 @@ try:
 except ImportError:  # a session says so before it asks for a driver
     VyOSSSH, ReadTimeout = object, TimeoutError
 
+_SOON = 5.0  # seconds within which the prompt of most devices is there
 _LOGIN = r"\S@\S+:\S*[$#>] *$"  # vyos@edge1:~$
 
 
@@ -22,10 +24,10 @@ class PromptVyos(VyOSSSH):
     """What is sent is as with netmiko's driver."""
 
     def _test_channel_read(self, count: int = 40, pattern: str = "") -> str:
-        try:
-            return str(super()._test_channel_read(count, pattern or _LOGIN))
-        except ReadTimeout:  # a prompt of somebody's own
-            return str(super()._test_channel_read(count))
+        if not pattern:
+            with contextlib.suppress(ReadTimeout):  # a prompt of somebody's own, or none
+                return str(self.read_until_pattern(pattern=_LOGIN, read_timeout=_SOON))
+        return str(super()._test_channel_read(count, pattern))
 
     def check_config_mode(self, check_string: str = "#", pattern: str = "", force_regex: bool = False) -> bool:
         if not self.base_prompt:
