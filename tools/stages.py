@@ -94,7 +94,7 @@ STAGES = (
     _pytest("kernels-sample", "tests/kernels", lane="networks"),
     _pytest("faults-sample", "tests/faults", lane="networks"),
     # Devices keep whoever reads them waiting: more workers than processors.
-    _pytest("devices-test", "tests/devices", "-n", "6", root=False, lane="networks"),
+    _pytest("devices-test", "tests/devices", "-n", "8", "--dist", "worksteal", root=False, lane="networks"),
     _pytest("artifact-test", "tests/artifact"),
     Stage("replay", "replay", ("ansible-playbook", "netpath.symmetry.incident_replay"), root=True,
           needs="playbooks/incident_replay.yml"),

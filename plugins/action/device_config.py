@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import datetime
 import functools
+import os
 import subprocess
+import tempfile
 import typing as t
 
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
@@ -95,6 +97,7 @@ class ActionModule(ActionBase):
                 "weaken": {"type": "list", "elements": "dict", "options": _WEAKEN},
                 "register_file": {"type": "path"},
                 "state": {"type": "str", "choices": ["present", "absent", "expired"], "default": "present"},
+                "backup_file": {"type": "path"},
                 "confirm_within": {"type": "int", "default": 300},
                 "proof": {"type": "list", "elements": "str"},
                 "save": {"type": "bool", "default": True},
@@ -146,9 +149,13 @@ def _change(
     """Plan, and unless it is only to be checked, apply; raises DeviceError."""
     config, warning = config_of(platform), ""
     with Session.open(where, platform, read_only=check) as session:
+        session.answers = {}
         planned = read_plan(session, config, wishes)
+        before, session.answers = session.answers, None
         if planned.changed:
             warning = look_whether(session, config, options["allow_without_timer"])
+        if planned.changed and options["backup_file"] and not check:
+            _back_up(options["backup_file"], before)
         if not check:
             entries.open()
         if planned.changed and not check:
@@ -171,6 +178,19 @@ def _change(
                  "after": session.clean(planned.after) + entries.after,
                  "before_header": header, "after_header": header},
     }
+
+
+def _back_up(path: str, answers: dict[str, str]) -> None:
+    """What the device told of its configuration, for this user's eyes only; raises WishError."""
+    text = "".join(f"# {command}\n{answer}\n" for command, answer in answers.items())
+    try:
+        folder = os.path.dirname(path) or "."
+        os.makedirs(folder, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=folder, delete=False, encoding="utf-8") as new:  # mode 0600
+            new.write(text)
+        os.replace(new.name, path)
+    except OSError as error:
+        raise WishError(f"backup_file: {path} cannot be written: {error.strerror}; nothing was sent") from None
 
 
 def _proof(command: list[str] | None, seconds: float) -> str:

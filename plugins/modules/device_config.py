@@ -248,6 +248,13 @@ options:
     type: str
     choices: [present, absent, expired]
     default: present
+  backup_file:
+    description:
+      - A file of this control node for the configuration as the device told it before the change, in its own words,
+        readable by this user alone. It holds what secrets the device shows. Written where something changes, before
+        the first line; where it cannot be, nothing is sent.
+      - Give each device its own, as V(backup/{{ inventory_hostname }}.cfg).
+    type: path
   confirm_within:
     description:
       - Seconds after which the device takes an unconfirmed change back by itself, where it can. At least 30; Cisco IOS,

@@ -148,11 +148,17 @@ def test_by_a_playbook(tmp_path: pathlib.Path) -> None:
     one = device()
     with FakeNetwork(one) as network:
         (tmp_path / "known_hosts").write_text(network.known_hosts())
+        kept = tmp_path / "backup" / "edge1.cfg"
         hosts_file(tmp_path, "edge1", network.ports["edge1"], "cisco_ios")
         told = play(tmp_path, "edge1", [
-            (True, PREPEND), (False, {**PREPEND, "proof": ["sh", "-c", "echo no answer; exit 7"]}),
-            (False, {**PREPEND, "proof": ["true"]}), (False, PREPEND)])
-    check, unproven, real, again = told
+            (True, {**PREPEND, "backup_file": str(tmp_path / "check.cfg")}),
+            (False, {**PREPEND, "backup_file": str(tmp_path / "known_hosts" / "no folder.cfg")}),
+            (False, {**PREPEND, "proof": ["sh", "-c", "echo no answer; exit 7"]}),
+            (False, {**PREPEND, "proof": ["true"], "backup_file": str(kept)}), (False, PREPEND)])
+    check, unkept, unproven, real, again = told
+    assert kept.read_text() == f"# show running-config\n{device().shown().rstrip()}\n"
+    assert kept.stat().st_mode & 0o077 == 0 and not (tmp_path / "check.cfg").exists()
+    assert "no folder.cfg cannot be written: File exists; nothing was sent" in unkept["msg"]
     assert [one.get("changed") for one in (check, real, again)] == [True, True, False]
     assert check["diff"] == real["diff"] and "password" in real["diff"]["before"]
     assert "0822455D0A16" not in json.dumps(told)

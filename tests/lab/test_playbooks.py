@@ -124,6 +124,7 @@ def test_the_dry_run_forecasts_and_changes_nothing(lab: BuildLab, tmp_path: path
     assert "lookup" in done.output and "snat" in done.output, "the diff is shown"
 
 
+@pytest.mark.long
 def test_source_nat_to_the_shared_prefix_stays_broken(lab: BuildLab, tmp_path: pathlib.Path) -> None:
     """The negative control: the partner's replies to an address of the shared prefix still come back by B."""
     network = lab("dual_wan_partner")
@@ -267,6 +268,7 @@ def test_a_drill_that_cuts_nothing_off_fails_and_takes_its_change_back(lab: Buil
     assert kernel(network, "gw") == before
 
 
+@pytest.mark.long
 def test_verify_fails_where_a_host_on_the_path_cannot_be_read(lab: BuildLab, tmp_path: pathlib.Path) -> None:
     network = lab("dual_wan_partner", fresh=True)
     network.run("gw", "ip link set mgmt0 down")

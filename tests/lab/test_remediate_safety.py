@@ -223,6 +223,7 @@ def test_the_dry_run_is_the_run_and_a_connection_that_works_lives_on(network: La
     assert kernel(network, "gw") == before
 
 
+@pytest.mark.long
 def test_where_one_host_cannot_confirm_no_host_keeps_the_change(lab: BuildLab, tmp_path: pathlib.Path) -> None:
     network = lab("multihomed_server", fresh=True)
     before = {host: kernel(network, host) for host in SERVERS}

@@ -66,6 +66,7 @@ class Session:
         self.dialect = dialect
         self.read_only = read_only
         self.sent: list[str] = []
+        self.answers: dict[str, str] | None = None  # to questions, where somebody wants to keep them
         self._connection = connection
         self._heard = ""  # the last that the device said
         self._lost: SessionLost | None = None
@@ -156,6 +157,8 @@ class Session:
         if refused:
             said = " ".join(head[refused.start():].split())
             raise Rejected(f"{self.login.where}: {command!r} was refused: {self.clean(said)[:200]}", answer)
+        if self.answers is not None:
+            self.answers[command] = answer
         return answer
 
     def type(self, line: str, patience: float = 30, tolerant: bool = False) -> str:

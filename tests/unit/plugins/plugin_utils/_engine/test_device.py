@@ -332,15 +332,16 @@ SERVER = [  # ip nat inside source static tcp 10.1.0.10 8443 192.0.2.10 443, sta
 ]
 
 
-def edges(back: str = "10.3.0.2", first: t.Any = SERVER, second: t.Any = SERVER) -> dict[str, Facts]:
+def edges(back: str = "10.3.0.2", first: t.Any = None, second: t.Any = None) -> dict[str, Facts]:
     """Two edge routers with translation; packets to the translated addresses come by ``back``."""
-    routes = {"192.0.2.0/24": back, "10.1.0.0/24": back}
     ways = {"10.5.0.0/24": "10.3.0.3"}, {"10.5.0.0/24": "10.4.0.3"}
+    first, second = (SERVER if nat is None else nat for nat in (first, second))
     return {
         "client": host({"eth0": ["10.1.0.10/24"]}, ["0.0.0.0/0 via 10.1.0.1 dev eth0"], forwarding=False),
         "one": device("cisco_ios", {"Gi1": "10.1.0.1/24", "Gi2": "10.3.0.2/24"}, ways[0], nat=first),
         "two": device("cisco_ios", {"Gi1": "10.1.0.2/24", "Gi2": "10.4.0.2/24"}, ways[1], nat=second),
-        "core": device("frr", {"a": "10.3.0.3/24", "b": "10.4.0.3/24", "s": "10.5.0.1/24"}, routes),
+        "core": device("frr", {"a": "10.3.0.3/24", "b": "10.4.0.3/24", "s": "10.5.0.1/24"},
+                       {"192.0.2.0/24": back, "10.1.0.0/24": back}),
         "server": host({"eth0": ["10.5.0.10/24"]}, ["0.0.0.0/0 via 10.5.0.1 dev eth0"], forwarding=False),
     }
 
