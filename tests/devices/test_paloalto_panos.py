@@ -10,11 +10,13 @@ import typing as t
 import pytest
 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.failures import NotReadOnly
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.gather import gather
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.paloalto_panos import PaloaltoPanos
 from ansible_collections.netpath.symmetry.tests.devices import transcripts
 from ansible_collections.netpath.symmetry.tests.devices.reading import facts_of, over_ssh, request
 
 FLOW = "tcp 10.10.0.20:51000 > 172.16.9.9:443"
+LOG = 'show log traffic query equal "{}" receive_time in last-hour direction equal backward csv-output equal yes'
 Dict = dict[str, t.Any]
 
 
@@ -30,7 +32,7 @@ def advanced() -> Dict:
 
 def test_what_is_read(facts: Dict) -> None:
     incomplete = {name: part["why"] for name, part in facts["parts"].items() if not part["complete"]}
-    assert incomplete.keys() == {"routes", "load_sharing", "logs"}
+    assert incomplete.keys() == {"routes", "load_sharing"}
     assert incomplete["routes"] == "1 routes are not understood: 172.16.9.0/24"
     assert facts["software"] == "10.1.14" and facts["device"]["session_key"] == "zone"
 
@@ -140,6 +142,41 @@ def test_the_pair_does_not_share_sessions(facts: Dict) -> None:
     assert facts["device"]["fhrp"] == []
 
 
+def test_how_sessions_of_the_flow_ended(facts: Dict) -> None:
+    newest, _second, oldest = facts["device"]["logs"]
+    assert newest == {
+        "flow": FLOW, "time": "2026/11/26 10:00:07", "reason": "aged-out",
+        "line": "end tcp 10.10.0.20:51000 > 172.16.9.9:443, trust ethernet1/3.10 > isp-b ethernet1/2, rule out-web, "
+                "application incomplete, action allow, packets 3/0, session 41021"}
+    assert oldest["time"] == "2026/11/26 09:31:18" and oldest["line"].endswith("session 40312")
+
+
+def test_rows_of_the_traffic_log_that_are_not_understood(advanced: Dict) -> None:
+    denied, begun, reset = advanced["device"]["logs"]  # that of UDP is of another flow
+    assert (denied["reason"], begun["reason"]) == ("policy-deny", "start") and "action deny" in denied["line"]
+    assert reset["reason"] == "tcp-rst-from-server"
+    assert "rule out, web, application ssl" in reset["line"] and "packets 9/7" in reset["line"]
+    why = advanced["parts"]["logs"]["why"]
+    assert "4 lines of the traffic log are not understood" in why and "virtual systems" in why
+    kept = [line for one in advanced["device"]["raw"] if one["command"].startswith("show log traffic")
+            for line in one["lines"]]
+    assert len(kept) == 4 and kept[-1] == "Time App From Src Port Source"
+
+
+def test_the_log_is_asked_by_what_the_flows_name() -> None:
+    queries = [
+        "( addr.src in 10.10.0.20 ) and ( addr.dst in 172.16.9.9 ) and ( port.dst eq 53 )",
+        "( addr.src in 172.16.9.9 ) and ( addr.dst in 10.10.0.20 ) and ( port.src eq 53 )",
+        "( addr.src in 2001:db8::5 ) and ( addr.dst in 2001:db8:1::10 )",
+        "( addr.src in 2001:db8:1::10 ) and ( addr.dst in 2001:db8::5 )"]
+    answering = transcripts.Transcript(PaloaltoPanos(), {
+        **transcripts.read("paloalto_panos"), **{LOG.format(one): [""] for one in queries}})
+    wanted = request("udp 10.10.0.20 > 172.16.9.9:53", "icmp 2001:db8::5 > 2001:db8:1::10", parts=("logs",))
+    found = gather(PaloaltoPanos(), answering, wanted, sleep=lambda _seconds: None)
+    assert found["parts"]["logs"] == {"complete": True} and found["device"]["logs"] == []
+    assert [line for line in answering.sent if "show log" in line] == [LOG.format(one) for one in queries]
+
+
 def test_the_advanced_engine(advanced: Dict) -> None:
     routes = {(one["table"], one["dst"]): one for one in advanced["routes"]}
     assert routes[254, "10.20.0.0/16"]["nexthops"] == [
@@ -183,7 +220,10 @@ def test_over_ssh_nothing_but_questions_is_sent() -> None:
 @pytest.mark.parametrize("command", [
     "clear session all", "configure", "request restart system", "set cli pager on", "revert config",
     "show system info | except x", "debug dataplane packet-diag set filter on", "clear counter global",
-    "test routing fib-lookup virtual-router default ip 10.0.0.1; configure", "commit", "load config from a.xml"])
+    "test routing fib-lookup virtual-router default ip 10.0.0.1; configure", "commit", "load config from a.xml",
+    "clear log traffic", LOG.format("( addr.src in 10.0.0.1 ) and ( addr.dst in 10.0.0.2 )") + " | match x",
+    LOG.format("( addr.src in 10.0.0.1 ) or ( addr.dst in 10.0.0.2 )"), LOG.format("( user.src eq 'somebody' )"),
+    LOG.format('( addr.src in 10.0.0.1 ) and ( addr.dst in 10.0.0.2 )" direction equal "forward')])
 def test_what_changes_something_is_refused(command: str) -> None:
     answering = transcripts.Transcript(PaloaltoPanos(), {})
     with pytest.raises(NotReadOnly):

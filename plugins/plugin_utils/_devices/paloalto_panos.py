@@ -10,6 +10,7 @@ import re
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices import (
+    paloalto_logs,
     paloalto_policy,
     paloalto_routes,
     paloalto_sessions,
@@ -76,7 +77,7 @@ class PaloaltoPanos(Dialect):
         r"|config (?:running|list changes|diff)|(?:config|commit)-locks|jobs all"
         r"|high-availability (?:all|interface ha[12]))"
         r"|test (?:routing fib-lookup virtual-router|advanced-routing fib-lookup logical-router) [\w .-]+ ip "
-        rf"[0-9a-fA-F.:]+(?: ecmp yes)?|{QUESTIONS})")
+        rf"[0-9a-fA-F.:]+(?: ecmp yes)?|{paloalto_logs.QUESTION}|{QUESTIONS})")
 
     def driver(self) -> t.Any:
         from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.paloalto_driver import PromptPanos
@@ -237,6 +238,9 @@ class PaloaltoPanos(Dialect):
             return _with_errors(asking, value, why)
         except Rejected as error:
             return Reading(value, "; ".join(filter(None, [why, f"errors of HA2 are not known: {error}"])))
+
+    def logs(self, asking: Asking) -> Reading:
+        return paloalto_logs.read(asking, _several(asking))
 
 
 def _logical(match: re.Match[str], port: re.Match[str] | None) -> Dict:
