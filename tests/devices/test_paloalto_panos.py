@@ -13,10 +13,11 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.failures
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.gather import gather
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.paloalto_panos import PaloaltoPanos
 from ansible_collections.netpath.symmetry.tests.devices import transcripts
-from ansible_collections.netpath.symmetry.tests.devices.reading import facts_of, over_ssh, request
+from ansible_collections.netpath.symmetry.tests.devices.reading import facts_of, over_ssh, request, validate
 
 FLOW = "tcp 10.10.0.20:51000 > 172.16.9.9:443"
 LOG = 'show log traffic query equal "{}" receive_time in last-hour direction equal backward csv-output equal yes'
+EFFECTIVE = "show config effective-running xpath devices/entry/network/virtual-router"
 Dict = dict[str, t.Any]
 
 
@@ -32,7 +33,7 @@ def advanced() -> Dict:
 
 def test_what_is_read(facts: Dict) -> None:
     incomplete = {name: part["why"] for name, part in facts["parts"].items() if not part["complete"]}
-    assert incomplete.keys() == {"routes", "load_sharing"}
+    assert incomplete.keys() == {"routes"}
     assert incomplete["routes"] == "1 routes are not understood: 172.16.9.0/24"
     assert facts["software"] == "10.1.14" and facts["device"]["session_key"] == "zone"
 
@@ -142,6 +143,68 @@ def test_the_pair_does_not_share_sessions(facts: Dict) -> None:
     assert facts["device"]["fhrp"] == []
 
 
+def test_ecmp_of_the_virtual_routers(facts: Dict) -> None:
+    assert facts["device"]["load_sharing"] == {
+        "mode": "per_flow", "algorithm": "default: ip-hash, strict source path", "max_paths": 3,
+        "fields": ["source", "destination", "sport", "dport"], "symmetric_return": True}
+
+
+def test_ecmp_of_the_logical_routers_that_is_not_understood(advanced: Dict) -> None:
+    assert advanced["device"]["load_sharing"] == {"mode": None, "algorithm": "default: ip-modulo"}
+    assert advanced["parts"]["load_sharing"]["why"] == "router BLUE: ECMP by by-latency over 2 ways is not understood"
+    (kept,) = (one["lines"] for one in advanced["device"]["raw"] if one["command"] == "ECMP")
+    assert kept[0] == "<ecmp>" and "by-latency" in kept[2]
+
+
+ECMP = "<enable>yes</enable>"
+BY_SOURCE = "<algorithm><ip-hash><src-only>yes</src-only></ip-hash></algorithm>"
+IN_TURN = "<algorithm><balanced-round-robin/></algorithm>"
+
+
+@pytest.mark.parametrize(("default", "blue", "expected"), [
+    ("", "", {"mode": "per_flow", "max_paths": 1}),
+    (ECMP, "", {"mode": "per_flow", "max_paths": 2, "algorithm": "default: ip-modulo",
+                "fields": ["source", "destination"], "symmetric_return": False}),
+    (ECMP + BY_SOURCE, ECMP + BY_SOURCE, {
+        "mode": "per_flow", "max_paths": 2, "algorithm": "BLUE: ip-hash; default: ip-hash", "fields": ["source"],
+        "symmetric_return": False}),
+    (ECMP + IN_TURN, ECMP + "<symmetric-return>yes</symmetric-return><max-path>4</max-path>", {
+        "mode": "per_flow", "max_paths": 4, "algorithm": "BLUE: ip-modulo; default: balanced-round-robin"})])
+def test_ecmp_by_its_defaults_and_of_routers_that_differ(default: str, blue: str, expected: Dict) -> None:
+    routers = "".join(f'<entry name="{name}"><ecmp>{ecmp}</ecmp></entry>'
+                      for name, ecmp in (("default", default), ("BLUE", blue)))
+    found = _sharing({EFFECTIVE: f"<virtual-router>{routers}</virtual-router>"})
+    assert (found["device"]["load_sharing"], found["parts"]["load_sharing"]) == (expected, {"complete": True})
+
+
+def test_ecmp_of_a_release_that_shows_the_local_configuration_only() -> None:
+    text = '<virtual-router><entry name="default"/><entry name="BLUE"/></virtual-router>'
+    found = _sharing({EFFECTIVE: "Invalid syntax.", EFFECTIVE.replace("effective-", ""): text})
+    assert found["device"]["load_sharing"] == {"mode": "per_flow", "max_paths": 1}
+    assert "Panorama" in found["parts"]["load_sharing"]["why"]
+
+
+@pytest.mark.parametrize(("text", "why"), [
+    ('<virtual-router><entry name="default"/></virtual-router>', "router BLUE is not in the configuration"),
+    ('<virtual-router><entry name="default"/>', "not whole"),
+    ('<virtual-router><entry name="default"></virtual-router>', "is not understood"),
+    ('<virtual-router><entry name="default"><ecmp><enable>perhaps</enable></ecmp></entry><entry name="BLUE"/>'
+     "</virtual-router>", "router default: ECMP enable perhaps is not understood")])
+def test_ecmp_of_a_configuration_that_is_not_understood(text: str, why: str) -> None:
+    found = _sharing({EFFECTIVE: text})
+    assert why in found["parts"]["load_sharing"]["why"]
+    assert (found["device"].get("load_sharing") or {"mode": None})["mode"] is None
+
+
+def _sharing(answers: dict[str, str]) -> Dict:
+    """The facts where the configuration of routers is this."""
+    answering = transcripts.Transcript(PaloaltoPanos(), {
+        **transcripts.read("paloalto_panos"), **{command: [text] for command, text in answers.items()}})
+    found = gather(PaloaltoPanos(), answering, request(FLOW, parts=("load_sharing",)), sleep=lambda _seconds: None)
+    validate(found)
+    return found
+
+
 def test_how_sessions_of_the_flow_ended(facts: Dict) -> None:
     newest, _second, oldest = facts["device"]["logs"]
     assert newest == {
@@ -221,7 +284,8 @@ def test_over_ssh_nothing_but_questions_is_sent() -> None:
     "clear session all", "configure", "request restart system", "set cli pager on", "revert config",
     "show system info | except x", "debug dataplane packet-diag set filter on", "clear counter global",
     "test routing fib-lookup virtual-router default ip 10.0.0.1; configure", "commit", "load config from a.xml",
-    "clear log traffic", LOG.format("( addr.src in 10.0.0.1 ) and ( addr.dst in 10.0.0.2 )") + " | match x",
+    "show config running xpath mgt-config/users", "clear log traffic",
+    LOG.format("( addr.src in 10.0.0.1 ) and ( addr.dst in 10.0.0.2 )") + " | match x",
     LOG.format("( addr.src in 10.0.0.1 ) or ( addr.dst in 10.0.0.2 )"), LOG.format("( user.src eq 'somebody' )"),
     LOG.format('( addr.src in 10.0.0.1 ) and ( addr.dst in 10.0.0.2 )" direction equal "forward')])
 def test_what_changes_something_is_refused(command: str) -> None:

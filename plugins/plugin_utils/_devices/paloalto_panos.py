@@ -14,6 +14,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices import (
     paloalto_policy,
     paloalto_routes,
     paloalto_sessions,
+    paloalto_sharing,
     words,
 )
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.dialect import (
@@ -77,7 +78,7 @@ class PaloaltoPanos(Dialect):
         r"|config (?:running|list changes|diff)|(?:config|commit)-locks|jobs all"
         r"|high-availability (?:all|interface ha[12]))"
         r"|test (?:routing fib-lookup virtual-router|advanced-routing fib-lookup logical-router) [\w .-]+ ip "
-        rf"[0-9a-fA-F.:]+(?: ecmp yes)?|{paloalto_logs.QUESTION}|{QUESTIONS})")
+        rf"[0-9a-fA-F.:]+(?: ecmp yes)?|{paloalto_logs.QUESTION}|{paloalto_sharing.QUESTIONS}|{QUESTIONS})")
 
     def driver(self) -> t.Any:
         from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.paloalto_driver import PromptPanos
@@ -208,6 +209,9 @@ class PaloaltoPanos(Dialect):
                 found.append({"name": name, "scope": scope, "value": value, "text": text,
                               "weakens": inherited if line[0] == "global" else line[0] == weak})
         return Reading(found, "; ".join(whys))
+
+    def load_sharing(self, asking: Asking) -> Reading:
+        return paloalto_sharing.read(asking)
 
     def fhrp(self, asking: Asking) -> Reading:
         """Only a pair in which both are active has addresses that float."""
