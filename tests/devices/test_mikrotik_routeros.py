@@ -10,6 +10,7 @@ import typing as t
 import pytest
 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.failures import NotReadOnly
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.gather import gather
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.mikrotik_routeros import MikrotikRouteros
 from ansible_collections.netpath.symmetry.tests.devices import transcripts
 from ansible_collections.netpath.symmetry.tests.devices.reading import facts_of, over_ssh, request
@@ -30,7 +31,7 @@ def six() -> Dict:
 
 def test_what_is_read(facts: Dict) -> None:
     incomplete = {name: part["why"] for name, part in facts["parts"].items() if not part["complete"]}
-    assert incomplete.keys() == {"routes", "policy_routes", "nat", "lookups", "logs"}
+    assert incomplete.keys() == {"routes", "policy_routes", "nat", "lookups"}
     assert facts["software"] == "7.14.3 (stable)" and facts["device"]["session_key"] == "none"
 
 
@@ -127,6 +128,42 @@ def test_settings_gateways_and_sharing(facts: Dict, six: Dict) -> None:
     assert facts["neighbours"][0]["mac"] == "00:00:5e:00:01:01" and facts["neighbours"][1]["state"] == "failed"
 
 
+def test_what_the_log_says_of_the_flow(facts: Dict) -> None:
+    dropped, sent, login = facts["device"]["logs"]
+    assert dropped == {
+        "flow": FLOW, "time": "2026-11-25 23:59:58", "reason": "invalid forward",
+        "line": "2026-11-25 23:59:58 firewall,info invalid forward: in:ether1 out:bridge lan, connection-state:invalid "
+                "src-mac 00:00:5e:00:01:01, proto TCP (SYN,ACK), 172.16.9.9:443->10.10.0.20:51000, len 60"}
+    assert (sent["time"], sent["reason"]) == ("09:59:31", "out forward") and "198.51.100.2" in sent["line"]
+    assert (login["time"], login["reason"]) == ("09:59:50", "system,error,critical")  # it tells of no packet
+
+
+def test_a_line_of_the_log_that_is_not_understood(six: Dict) -> None:
+    assert [(one["time"], one["reason"]) for one in six["device"]["logs"]] == [
+        ("nov/24/2025 08:00:01", "forward"), ("nov/25 08:00:01", "route,bgp,info")]
+    assert six["parts"]["logs"]["why"] == "1 lines of the log are not understood"
+    (kept,) = (one["lines"] for one in six["device"]["raw"] if one["command"].startswith("/log"))
+    assert kept[0].startswith("3w2d firewall,info")
+
+
+@pytest.mark.parametrize(("flow", "message", "expected"), [
+    ("udp [2001:db8:10::5]:5000 > [2001:db8::9]:53", "[2001:db8:10::5]:5000->[2001:db8::9]:53", True),
+    ("udp [2001:db8:10::5]:5000 > [2001:db8::9]:53", "[2001:db8::9]:53->[2001:db8:10::5]:5000", True),
+    ("udp [2001:db8:10::5]:5000 > [2001:db8::9]:53", "[2001:db8:10::5]:5000->[2001:db8::9]:54", False),
+    ("tcp 10.10.0.20 > 172.16.9.9:443", "10.10.0.20:1->172.16.9.9:443", True),
+    ("tcp 10.10.0.20 > 172.16.9.9:443", "10.10.0.20:1->172.16.9.90:443", False),
+    ("icmp 10.10.0.20 > 172.16.9.9", "10.10.0.20->172.16.9.9", True)])
+def test_whose_packet_a_message_tells(flow: str, message: str, expected: bool) -> None:
+    line = f"09:00:00 firewall,info forward: in:ether1 out:ether2, proto {flow.split()[0].upper()}, {message}, len 60"
+    wanted = request(flow, parts=("logs",))
+    command = '/log print without-paging where message~"{0.source}" message~"{0.destination}"'.format(wanted.flows[0])
+    answering = transcripts.Transcript(MikrotikRouteros(), {
+        **transcripts.read("mikrotik_routeros"), command: [line]})
+    found = gather(MikrotikRouteros(), answering, wanted, sleep=lambda _seconds: None)
+    assert [one["line"] for one in found["device"]["logs"]] == ([line] if expected else [])
+    assert found["parts"]["logs"] == {"complete": True}
+
+
 def test_a_large_table_is_asked_by_address(six: Dict) -> None:
     assert six["parts"]["routes"]["covered"] == ["10.10.0.20/32", "172.16.9.9/32"]
     routes = {one["dst"]: one for one in six["routes"]}
@@ -146,7 +183,10 @@ def test_over_ssh_nothing_but_questions_is_sent() -> None:
     "/ip route add dst-address=0.0.0.0/0 gateway=10.0.0.1", "/ip firewall connection remove [find]", "/system reboot",
     "/ip settings set rp-filter=no", "/ip route print file=x", "/ip route print terse without-paging; /system reboot",
     "/ip route print terse without-paging where [/system reboot]", "/export", "/user print", "/undo",
-    "/ip firewall filter reset-counters-all"])
+    "/ip firewall filter reset-counters-all", "/log print follow",
+    '/log print without-paging where message~"10.0.0.1" message~[/system reboot]',
+    '/log print without-paging where message~"10.0.0.1" message~"10.0.0.2"; /system reboot',
+    '/log print file=x where message~"10.0.0.1" message~"10.0.0.2"'])
 def test_what_changes_something_is_refused(command: str) -> None:
     answering = transcripts.Transcript(MikrotikRouteros(), {})
     with pytest.raises(NotReadOnly):

@@ -10,7 +10,12 @@ import contextlib
 import re
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import Flow
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices import mikrotik_print, mikrotik_ways, words
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices import (
+    mikrotik_logs,
+    mikrotik_print,
+    mikrotik_ways,
+    words,
+)
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.dialect import (
     Asking,
     Capabilities,
@@ -53,7 +58,8 @@ class MikrotikRouteros(Dialect):
         rf"|/ip(?:v6)? route {_TERSE} where [0-9A-Fa-f.:]+ in dst-address|{re.escape(_STATS)}"
         r"|/ip settings print|/ip firewall connection tracking print|/system resource print"
         rf"|/ip(?:v6)? firewall connection {_TERSE} where src-address~\"[0-9A-Fa-f.:]+\" dst-address~\"[0-9A-Fa-f.:]+\""
-        rf"|/ip firewall connection print count-only|{re.escape(ROUTES)}|{re.escape(HISTORY)})")
+        rf"|/ip firewall connection print count-only|{mikrotik_logs.QUESTION}"
+        rf"|{re.escape(ROUTES)}|{re.escape(HISTORY)})")
     config = MikrotikConfig()
 
     def software(self, asking: Asking) -> str:
@@ -183,6 +189,9 @@ class MikrotikRouteros(Dialect):
                                 **({"peer": peer} if words.address(peer) and peer != "0.0.0.0" else {}),
                                 "text": "sync-connection-tracking=yes"})
         return Reading({"mode": "none"})
+
+    def logs(self, asking: Asking) -> Reading:
+        return mikrotik_logs.read(asking)
 
 
 def _tracking(asking: Asking) -> dict[str, str]:
