@@ -37,7 +37,7 @@ FOLDER = ROOT / "build" / "devices"
 FLOW = request("tcp 10.10.0.20:51000 > 172.16.9.9:443")
 LEAST_FOREIGN = 150
 PLATFORMS_TOGETHER = 3
-TOGETHER = 8  # sessions at a time; they wait most of it
+TOGETHER = 3  # sessions at a time with each; some drivers wait for a login by the clock
 OUTSIDE = (  # what is shown by tests of its own: packets through real routers, one verdict over a mixed path, parsers
     ("tests/lab/test_dual_isp_bgp.py", "the return path is moved by FRRouting, and packets follow"),
     ("tests/unit/plugins/plugin_utils/_engine/test_device.py", "one verdict over Linux, FRR, PAN-OS, IOS and Linux"),
