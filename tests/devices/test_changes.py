@@ -21,7 +21,7 @@ from ansible_collections.netpath.symmetry.tests.devices.changes.control import w
 from ansible_collections.netpath.symmetry.tests.devices.changes.registry import CASES
 from ansible_collections.netpath.symmetry.tests.devices.changing import asked_only
 
-TOGETHER = 8  # sessions at a time; they wait most of it
+TOGETHER = 4  # sessions at a time; they wait most of it
 each = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 
 

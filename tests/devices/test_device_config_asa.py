@@ -6,12 +6,16 @@
 from __future__ import annotations
 
 import copy
+import time
 import typing as t
 
 import pytest
 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.changer import ChangeFailed
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_asa import CiscoAsa
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.session import Login, Session
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.wishes import WishError
+from ansible_collections.netpath.symmetry.tests.devices import platforms
 from ansible_collections.netpath.symmetry.tests.devices.changes.cisco_asa import (
     BACKUP,
     BGP,
@@ -23,6 +27,7 @@ from ansible_collections.netpath.symmetry.tests.devices.changes.cisco_asa import
     ZONE,
 )
 from ansible_collections.netpath.symmetry.tests.devices.changing import Changing, asked_only, changing
+from ansible_collections.netpath.symmetry.tests.devices.fake import PASSWORD, USER, FakeNetwork
 from ansible_collections.netpath.symmetry.tests.devices.fake_asa import AsaDevice
 
 
@@ -132,3 +137,26 @@ def test_a_line_in_use_is_refused_and_seen() -> None:
 def _lines(tree: t.Any) -> list[t.Any]:
     """Whatever the order of access lists beside each other."""
     return sorted((text, str(section)) for text, section in tree.items())
+
+
+class _Slow(platforms.CiscoAsa):
+    """Its account is checked by a server that takes its time."""
+
+    def __init__(self, *given: t.Any) -> None:
+        super().__init__(*given)
+        self.typed_for_a_password: list[str] = []
+
+    def handle(self, session: dict[str, t.Any], line: str) -> str | None:
+        if str(session.get("asks")).startswith("Password"):
+            self.typed_for_a_password.append(line)
+            time.sleep(2)
+        return super().handle(session, line)
+
+
+def test_an_account_that_is_checked_slowly_is_waited_for() -> None:
+    device = _Slow("fw1", {"show version": ["Cisco Adaptive Security Appliance Software Version 9.20(2)"]})
+    with FakeNetwork(device) as network:
+        login = Login("fw1", "127.0.0.1", network.ports["fw1"], USER, PASSWORD, host_key_checking=False)
+        with Session.open(login, CiscoAsa()) as session:
+            assert "9.20" in session.ask("show version")
+    assert device.typed_for_a_password == [PASSWORD] and device.received == ["show version"]

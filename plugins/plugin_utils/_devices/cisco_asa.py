@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import Flow
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices import words
@@ -71,6 +72,11 @@ class CiscoAsa(Dialect):
         r"show (?!tech|.*\| *(redirect|append|tee))[^|>\n]*(\| (include|begin|exclude|grep) [^>|\n]*)?"
         r"|packet-tracer input [\w./:-]+ (tcp|udp) [0-9A-Fa-f.:]+ \d+ [0-9A-Fa-f.:]+ \d+"
         r"|packet-tracer input [\w./:-]+ icmp [0-9A-Fa-f.:]+ \d+ \d+ [0-9A-Fa-f.:]+")
+
+    def driver(self) -> t.Any:
+        from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.asa_driver import PatientAsa
+
+        return PatientAsa
 
     def software(self, asking: Asking) -> str:
         match = re.search(r"Software Version (?P<version>\S+)", asking.ask("show version"))
