@@ -87,7 +87,7 @@ hold_back() { # PACKAGE...
     for package in "$@"; do
         case $package in
             openssh-server) held_back+=(ssh.service ssh.socket) ;;
-            frr) held_back+=(frr.service) ;;
+            conntrackd | frr | keepalived) held_back+=("$package.service") ;;
         esac
     done
     [ ${#held_back[@]} = 0 ] || quietly as_root systemctl mask --runtime "${held_back[@]}"
