@@ -65,6 +65,7 @@ requirements:
   - PyYAML (ansible-core has it)
   - ip, nft, setsid, nsenter, unshare, mount, sshd, ssh-keygen and nc.openbsd (Debian and Ubuntu packages iproute2,
     nftables, util-linux, mount, openssh-server, openssh-client, netcat-openbsd)
+  - frr, conntrackd or keepalived for topologies whose hosts run them
 notes:
   - Runs on the control node. Use C(hosts=localhost) with C(connection=local) and the Python of ansible-core.
 """

@@ -18,6 +18,7 @@ import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._lab import (
     commands,
+    delay,
     init,
     rehearsal,
     removal,
@@ -33,13 +34,21 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._lab.errors impor
 from ansible_collections.netpath.symmetry.plugins.module_utils._lab.state import Paths
 
 READY_WITHIN = 60.0  # seconds, for all hosts together
+SWITCH = "switch"  # the namespace of segments and delays; no host has this name
+# What may run on a host beside its services: its key, the file that says that it is ready, its script.
+DAEMONS = (
+    ("frr", scripts.FRR_READY, "/run/netpath-lab/frr.sh"),
+    ("conntrackd", scripts.CONNTRACKD_READY, "/run/netpath-lab/conntrackd.sh"),
+    ("keepalived", scripts.KEEPALIVED_READY, "/run/netpath-lab/keepalived.sh"),
+)
 
 
 def digest(topology: model.Topology) -> str:
     """What a lab was built from: the topology and everything of ours that goes into a host or leads to it."""
     anywhere = Paths(state.DEFAULT_DIR, "any")
     client = ssh.client_config(anywhere, topology) + ssh.netmiko_config(anywhere, topology)
-    ours = [scripts.NETWORK, scripts.BOOT, scripts.FRR, scripts.SSHD_CONFIG, inspect.getsource(init)]
+    ours = [scripts.NETWORK, scripts.BOOT, scripts.FRR, scripts.CONNTRACKD, scripts.KEEPALIVED, scripts.SSHD_CONFIG]
+    ours += [inspect.getsource(init), inspect.getsource(delay)]
     parts = [repr(topology), *ours, client]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
@@ -57,8 +66,9 @@ def build(paths: Paths, topology: model.Topology, topology_path: str, descriptio
         _wire(paths.lab, topology)
         _boot(paths, topology)
         ssh.write_client_files(paths, topology)
-        for host, process in state.processes(paths).items():
-            record["hosts"][host].update(pid=process.pid, start_time=process.start_time)
+        for name, process in state.processes(paths).items():
+            if name in record["hosts"]:
+                record["hosts"][name].update(pid=process.pid, start_time=process.start_time)
         state.write(paths, {**record, "complete": True})
         done = True
     finally:
@@ -82,6 +92,10 @@ def _prepare(paths: Paths, topology: model.Topology) -> None:
         }
         for name, text in texts.items():
             state.write_text(paths.host(host.name, name), text)
+    if commands.delays(topology):
+        os.makedirs(paths.host(SWITCH), mode=0o700)
+        state.write_text(paths.host(SWITCH, "delay.py"), inspect.getsource(delay))
+        state.write_text(paths.host(SWITCH, "delays.json"), json.dumps(commands.delays(topology)))
 
 
 def _host_json(topology: model.Topology, host: model.Host) -> dict[str, t.Any]:
@@ -89,14 +103,14 @@ def _host_json(topology: model.Topology, host: model.Host) -> dict[str, t.Any]:
     return {
         "interfaces": [model.MANAGEMENT_INTERFACE, *(port.interface for port in ports)],
         "without_checksum_offload": [port.interface for port in ports if not port.checksum_offload],
-        "ready_files": [scripts.FRR_READY] if host.frr else [],
+        "ready_files": [file for program, file, _command in DAEMONS if getattr(host, program)],
         "services": [dataclasses.asdict(service) for service in _services(host)],
     }
 
 
 def _services(host: model.Host) -> list[model.Service]:
-    routing = [model.Service("exec", command=("sh", "/run/netpath-lab/frr.sh"))] if host.frr else []
-    return [*host.services, *routing]
+    daemons = [command for program, _file, command in DAEMONS if getattr(host, program)]
+    return [*host.services, *(model.Service("exec", command=("sh", command)) for command in daemons)]
 
 
 def _record(paths: Paths, topology: model.Topology, topology_path: str) -> dict[str, t.Any]:
@@ -106,6 +120,7 @@ def _record(paths: Paths, topology: model.Topology, topology_path: str) -> dict[
         "digest": digest(topology),
         "boot_id": state.boot_id(),
         "namespaces": commands.namespaces(paths.lab, topology),
+        "programs": [SWITCH] if commands.delays(topology) else [],
         "hosts": {
             host.name: {
                 "namespace": commands.namespace(paths.lab, host.name),
@@ -150,6 +165,8 @@ def _boot(paths: Paths, topology: model.Topology) -> None:
     """Start all hosts and wait until each says that it is ready."""
     waiting: dict[int, str] = {}
     try:
+        if commands.delays(topology):
+            waiting[_start_delays(paths)] = SWITCH
         for host in topology.hosts:
             waiting[_start(paths, host.name)] = host.name
         deadline = time.monotonic() + READY_WITHIN
@@ -160,7 +177,8 @@ def _boot(paths: Paths, topology: model.Topology) -> None:
             for descriptor in ready:
                 if not os.read(descriptor, 16):
                     name = waiting[descriptor]
-                    raise LabError(f"host {name} did not come up: {_last_words(paths, name)}")
+                    what = "the program for delays" if name == SWITCH else f"host {name}"
+                    raise LabError(f"{what} did not come up: {_last_words(paths, name)}")
                 del waiting[descriptor]
                 os.close(descriptor)
     finally:
@@ -170,12 +188,21 @@ def _boot(paths: Paths, topology: model.Topology) -> None:
 
 def _start(paths: Paths, host: str) -> int:
     """Start a host; returns the file descriptor on which it will say that it is ready."""
-    mine, its = os.pipe()
     machine_id = hashlib.sha256(f"{paths.lab}/{host}".encode()).hexdigest()[:32]
+    argv = [tools.path("unshare"), "--mount", "--uts", "--pid", "--fork"]
+    return _detached(paths, host, [*argv, "sh", "boot.sh", host, sys.executable, machine_id])
+
+
+def _start_delays(paths: Paths) -> int:
+    """Start the program that passes packets of links with a delay on; returns the same."""
+    return _detached(paths, SWITCH, [sys.executable, "-I", "delay.py", "delays.json"])
+
+
+def _detached(paths: Paths, host: str, command: t.Sequence[str]) -> int:
+    """Run a command in the network namespace of a host, with a file descriptor as last word; returns its other end."""
+    mine, its = os.pipe()
     namespace = os.path.join(state.NETNS_DIR, commands.namespace(paths.lab, host))
-    argv = [tools.path("setsid"), "--fork", tools.path("nsenter"), f"--net={namespace}"]
-    argv += [tools.path("unshare"), "--mount", "--uts", "--pid", "--fork"]
-    argv += ["sh", "boot.sh", host, sys.executable, machine_id, str(its)]
+    argv = [tools.path("setsid"), "--fork", tools.path("nsenter"), f"--net={namespace}", *command, str(its)]
     try:
         with open(paths.host(host, "log"), "ab") as log:
             status = subprocess.call(

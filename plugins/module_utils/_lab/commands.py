@@ -38,9 +38,9 @@ def namespace(lab: str, name: str) -> str:
 
 
 def namespaces(lab: str, topology: model.Topology) -> list[str]:
-    """Every network namespace of a lab: its hosts, the management network and, with segments, the switch."""
+    """Every network namespace of a lab: its hosts, the management network and, with segments or delays, the switch."""
     names = [host.name for host in topology.hosts] + ["mgmt"]
-    if any(wire.name for wire in topology.wires):
+    if any(wire.name or wire.delay is not None for wire in topology.wires):
         names.append("switch")
     return [namespace(lab, name) for name in names]
 
@@ -50,6 +50,14 @@ def wires(lab: str, topology: model.Topology) -> list[Command]:
     result: list[Command] = []
     switch_port = 0
     for wire in topology.wires:
+        if wire.delay is not None:
+            for port in wire.ports:
+                switch_port += 1
+                near = f"name p{switch_port} mtu {wire.mtu}"
+                result.append(Command(f"link add {near} type veth peer {_end(lab, topology, wire, port)}", wire.mark))
+                # Nothing speaks on this wire but its two hosts: no router solicitation of the switch.
+                result.append(Command(f"link set dev p{switch_port} addrgenmode none arp off up", wire.mark))
+            continue
         if not wire.name:
             near, far = (_end(lab, topology, wire, port) for port in wire.ports)
             result.append(Command(f"link add {near} type veth peer {far}", wire.mark))
@@ -60,6 +68,18 @@ def wires(lab: str, topology: model.Topology) -> list[Command]:
             near = f"name p{switch_port} mtu {wire.mtu}"
             result.append(Command(f"link add {near} type veth peer {_end(lab, topology, wire, port)}", port.mark))
             result.append(Command(f"link set dev p{switch_port} master {wire.name} up", port.mark))
+    return result
+
+
+def delays(topology: model.Topology) -> list[tuple[str, str, int]]:
+    """The links with a delay: their interfaces in the switch, as ``wires`` numbers them, and microseconds."""
+    result = []
+    switch_port = 0
+    for wire in topology.wires:
+        if wire.delay is not None:
+            result.append((f"p{switch_port + 1}", f"p{switch_port + 2}", wire.delay))
+        if wire.name or wire.delay is not None:
+            switch_port += len(wire.ports)
     return result
 
 

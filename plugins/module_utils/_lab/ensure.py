@@ -47,8 +47,9 @@ def ensure(paths: Paths, wanted: str, topology_path: str, check_mode: bool = Fal
     """Make a lab present, absent or recreated; raises LabError. In check mode nothing on disk is touched."""
     tools.require()
     topology = parse.read(topology_path) if wanted != "absent" else None
-    if topology and any(host.frr for host in topology.hosts):
-        tools.require(["vtysh"])
+    if topology:
+        programs = {"vtysh": "frr", "conntrackd": "conntrackd", "keepalived": "keepalived"}
+        tools.require([tool for tool, key in programs.items() if any(getattr(host, key) for host in topology.hosts)])
     if check_mode:
         return _ensure(paths, wanted, topology, topology_path, check_mode)
     with locked(paths):
@@ -102,7 +103,8 @@ def describe(topology: Topology) -> list[str]:
         lines.append(f"host {host.name}: management {topology.management_address(host.name)}\n")
         for port in topology.ports(host.name):
             addresses = " ".join(str(address) for address in port.addresses) or "no address"
-            lines.append(f"  {port.interface}: {addresses}\n")
+            delay = topology.delay(port)
+            lines.append(f"  {port.interface}: {addresses}{'' if delay is None else f', delay {delay} us'}\n")
         lines += [f"  route {route.to} via {route.via or route.device or route.type}\n" for route in host.routes]
         lines += [f"  {item.name} = {item.value}\n" for item in host.sysctls]
         lines += [f"  {item.kind} {item.port or ' '.join(item.command)}\n" for item in host.services]

@@ -24,6 +24,10 @@ _INTERFACE = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,14}$")  # the kernel's
 _INTERFACE_FORM = "expected 1 to 15 letters, digits, '_', '.', '-'"
 _SYSCTL = re.compile(r"^net(/[A-Za-z0-9_.@+-]+)+$")
 _WORD = re.compile(r"^[A-Za-z0-9_./:@+-]+$")
+_DELAY = re.compile(r"^(?P<number>[0-9]+(\.[0-9]+)?)(?P<unit>us|ms|s)$")
+_MICROSECONDS = {"us": 1, "ms": 1000, "s": 1000_000}
+LONGEST_DELAY = 10_000_000  # microseconds
+_CONTROL_SOCKET = re.compile(r"^[^#\n]*\bPath\s+/", re.MULTILINE)
 _MAC = re.compile(r"^[0-9a-f]{2}(:[0-9a-f]{2}){5}$", re.IGNORECASE)
 
 
@@ -57,10 +61,9 @@ def _host(name: str, node: Node) -> model.Host:
     if not _HOST.match(name):
         raise TopologyError(node.key, f"host name {name!r}: expected lower-case letters, digits, '-', '_', 32 at most")
     what = f"host {name}"
-    fields = node.mapping(
-        what, ("forwarding", "loopback", "routes", "rules", "neighbours", "sysctls", "nft", "frr", "services")
-    )
-    nft, frr = fields.get("nft"), fields.get("frr")
+    allowed = ("forwarding", "loopback", "routes", "rules", "neighbours", "sysctls", "nft", "frr", "conntrackd")
+    fields = node.mapping(what, (*allowed, "keepalived", "services"))
+    nft, frr, conntrackd, keepalived = (fields.get(key) for key in ("nft", "frr", "conntrackd", "keepalived"))
     return model.Host(
         name=name,
         forwarding=fields["forwarding"].flag(f"forwarding of {what}") if "forwarding" in fields else False,
@@ -73,9 +76,21 @@ def _host(name: str, node: Node) -> model.Host:
         services=tuple(_service(item, what) for item in _items(fields, "services", what)),
         mark=node.key,
         frr=frr.text(f"frr of {what}") if frr else "",
+        conntrackd=_conntrackd(conntrackd, what) if conntrackd else "",
+        keepalived=keepalived.text(f"keepalived of {what}") if keepalived else "",
         nft_mark=_first_line(nft),
         frr_mark=_first_line(frr),
+        conntrackd_mark=_first_line(conntrackd),
+        keepalived_mark=_first_line(keepalived),
     )
+
+
+def _conntrackd(node: Node, what: str) -> str:
+    text = node.text(f"conntrackd of {what}")
+    if not _CONTROL_SOCKET.search(text):
+        wanted = "General { UNIX { Path /run/conntrackd.ctl } }, by which it is asked"
+        raise node.error(f"conntrackd of {what} names no control socket: {wanted}")
+    return text
 
 
 def _first_line(node: t.Optional[Node]) -> t.Optional[Mark]:
@@ -183,11 +198,22 @@ def _service(node: Node, what: str) -> model.Service:
 
 
 def _link(node: Node) -> model.Wire:
-    fields = node.mapping("a link", ("ends", "mtu"), required=("ends",))
-    ports = tuple(_port(item, "an end of a link") for item in fields["ends"].items("ends of a link"))
+    fields = node.mapping("a link", ("ends", "mtu", "delay"), required=("ends",))
+    delay = _delay(fields["delay"]) if "delay" in fields else None
+    ends = fields["ends"].items("ends of a link")
+    ports = tuple(_port(item, "an end of a link", delay is not None) for item in ends)
     if len(ports) != 2:
         raise fields["ends"].error(f"a link has {len(ports)} ends, expected 2 (a wire with more of them is a segment)")
-    return model.Wire("", ports, _mtu(fields, "a link"), mark=node.mark)
+    return model.Wire("", ports, _mtu(fields, "a link"), delay, mark=node.mark)
+
+
+def _delay(node: Node) -> int:
+    text = node.text("delay of a link")
+    match = _DELAY.match(text)
+    microseconds = round(float(match["number"]) * _MICROSECONDS[match["unit"]]) if match else -1
+    if not match or microseconds > LONGEST_DELAY:
+        raise node.error(f"delay of a link is {text!r}, expected a time up to 10s, such as 500us, 3ms or 0us")
+    return microseconds
 
 
 def _segment(name: str, node: Node) -> model.Wire:
@@ -196,17 +222,22 @@ def _segment(name: str, node: Node) -> model.Wire:
     what = f"segment {name}"
     fields = node.mapping(what, ("ports", "mtu"), required=("ports",))
     ports = tuple(_port(item, f"a port of {what}") for item in fields["ports"].items(f"ports of {what}"))
-    return model.Wire(name, ports, _mtu(fields, what), mark=node.key)
+    return model.Wire(name, ports, _mtu(fields, what), None, mark=node.key)
 
 
-def _port(node: Node, what: str) -> model.Port:
+def _port(node: Node, what: str, delayed: bool = False) -> model.Port:
     allowed = ("host", "interface", "addresses", "checksum_offload")
     fields = node.mapping(what, allowed, required=("host", "interface"))
     interface = fields["interface"].text(f"interface of {what}")
     if not _INTERFACE.match(interface):
         raise fields["interface"].error(f"interface {interface!r} of {what}: {_INTERFACE_FORM}")
     nodes = _items(fields, "addresses", what)
-    offload = fields["checksum_offload"].flag(f"checksum_offload of {what}") if "checksum_offload" in fields else True
+    offload = not delayed
+    if "checksum_offload" in fields:
+        offload = fields["checksum_offload"].flag(f"checksum_offload of {what}")
+        if offload and delayed:
+            reason = "a program passes the packets of a link with a delay on, and sees their checksum unfinished"
+            raise fields["checksum_offload"].error(f"checksum_offload of {what} cannot be true: {reason}")
     return model.Port(
         host=fields["host"].text(f"host of {what}"),
         interface=interface,

@@ -21,7 +21,22 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._lab.state import
 _BATCH_ERROR = re.compile(r"^Command failed (?P<file>[\w.]+):(?P<line>\d+)$", re.MULTILINE)
 _NFT_ERROR = re.compile(r"^rules\.nft:(?P<line>\d+):\S* Error: (?P<message>.*)$", re.MULTILINE)
 _FRR_ERROR = re.compile(r"^line (?P<line>\d+): (?:% )?(?P<message>.*)$", re.MULTILINE)  # of vtysh -C
+_CONNTRACKD_ERROR = re.compile(r"parsing config file in line \((?P<line>\d+)\), (?P<message>.*)$", re.MULTILINE)
+_CONNTRACKD_INTERFACE = re.compile(r"\[warning\] (?P<name>\S+) is an invalid interface$", re.MULTILINE)
+_KEEPALIVED_ERROR = re.compile(
+    r"^\((?:\S*keepalived\.conf: )?Line (?P<line>\d+)\) (?P<message>(?!WARNING).*|WARNING - interface .*)$",
+    re.MULTILINE,
+)
 _SYSCTL_ERROR = re.compile(r"^sysctl (?P<name>\S+)$", re.MULTILINE)
+_EXPLAINED = (
+    _BATCH_ERROR,
+    _NFT_ERROR,
+    _SYSCTL_ERROR,
+    _FRR_ERROR,
+    _CONNTRACKD_ERROR,
+    _CONNTRACKD_INTERFACE,
+    _KEEPALIVED_ERROR,
+)
 TIMEOUT = 60
 
 
@@ -37,6 +52,10 @@ def write_files(directory: str, topology: model.Topology, host: model.Host) -> N
         "network.sh": scripts.NETWORK,
         "rehearsal.sh": scripts.REHEARSAL,
         "frr.sh": scripts.FRR,
+        "conntrackd.conf": host.conntrackd,
+        "conntrackd.sh": scripts.CONNTRACKD,
+        "keepalived.conf": host.keepalived,
+        "keepalived.sh": scripts.KEEPALIVED,
     }
     for name, text in texts.items():
         write_text(os.path.join(directory, name), text)
@@ -68,7 +87,7 @@ def rehearse(directory: str, topology: model.Topology) -> None:
         if not running[host.name].returncode:
             continue
         output = answers[host.name]
-        if not any(pattern.search(output) for pattern in (_BATCH_ERROR, _NFT_ERROR, _SYSCTL_ERROR, _FRR_ERROR)):
+        if not any(pattern.search(output) for pattern in _EXPLAINED):
             output = _finish(host.name, _start(os.path.join(directory, host.name), one_by_one=True))
         raise explain(topology, host, output)
 
@@ -106,14 +125,36 @@ def explain(topology: model.Topology, host: model.Host, output: str) -> Topology
         reason = output[: failed.start()].strip().replace("\n", "; ")
         return TopologyError(command.mark or mark, f"{host.name}: the kernel refuses 'ip {command.text}': {reason}")
     if nft and host.nft_mark:
-        place = Mark(host.nft_mark.file, host.nft_mark.line + int(nft["line"]) - 1, host.nft_mark.column)
-        return TopologyError(place, f"nft of host {host.name}: {nft['message']}")
-    frr = _FRR_ERROR.search(output)
-    if frr and host.frr_mark:
-        place = Mark(host.frr_mark.file, host.frr_mark.line + int(frr["line"]) - 1, host.frr_mark.column)
-        return TopologyError(place, f"frr of host {host.name}: {frr['message']}")
+        return TopologyError(_line(host.nft_mark, nft["line"]), f"nft of host {host.name}: {nft['message']}")
+    daemon = _explain_daemon(host, output)
+    if daemon:
+        return daemon
     if sysctl:
         mark = next((item.mark for item in host.sysctls if item.name == sysctl["name"]), mark)
         reason = output[: sysctl.start()].strip().replace("\n", "; ")
         return TopologyError(mark, f"host {host.name}: the kernel does not take sysctl {sysctl['name']}: {reason}")
     return TopologyError(mark, f"host {host.name} cannot be configured: {output}")
+
+
+def _explain_daemon(host: model.Host, output: str) -> TopologyError | None:
+    """The error in the configuration of a program that runs on the host, where one of them printed it."""
+    found = [
+        ("frr", host.frr_mark, _FRR_ERROR.search(output)),
+        ("conntrackd", host.conntrackd_mark, _CONNTRACKD_ERROR.search(output)),
+        ("keepalived", host.keepalived_mark, _KEEPALIVED_ERROR.search(output)),
+    ]
+    for program, mark, match in found:
+        if mark and match:
+            return TopologyError(_line(mark, match["line"]), f"{program} of host {host.name}: {match['message']}")
+    interface = _CONNTRACKD_INTERFACE.search(output)
+    if host.conntrackd_mark and interface:
+        words = [line.split() for line in host.conntrackd.splitlines()]
+        number = next((at for at, line in enumerate(words, start=1) if line[:2] == ["Interface", interface["name"]]), 1)
+        message = f"conntrackd of host {host.name}: it has no interface {interface['name']!r}"
+        return TopologyError(_line(host.conntrackd_mark, number), message)
+    return None
+
+
+def _line(first: Mark, line: int | str) -> Mark:
+    """The place of a line of a block of text whose first line stands at ``first``."""
+    return Mark(first.file, first.line + int(line) - 1, first.column)

@@ -39,6 +39,17 @@ REHEARSAL = r"""#!/bin/sh
 set -eu
 ip -batch interfaces.ip
 sh network.sh
+if [ -s conntrackd.conf ]; then
+    # A client reads the whole file before it looks for a daemon, which here there is none of.
+    conntrackd -C "$PWD/conntrackd.conf" -s > conntrackd.said 2>&1 || true
+    ! grep -qE "\[ERROR\] ([^c]|c[^a])|invalid interface" conntrackd.said || { cat conntrackd.said; exit 1; }
+fi
+if [ -s keepalived.conf ]; then
+    # Its exit status is the same for errors and for advice.
+    keepalived --config-test --use-file=keepalived.conf > keepalived.said 2>&1 || true
+    ! grep -v WARNING keepalived.said | grep -qE "Line [0-9]+\)|missing '}'|Non-existent" ||
+        { cat keepalived.said; exit 1; }
+fi
 [ ! -s frr.conf ] || { : > vtysh.conf; exec vtysh --config_dir "$PWD" -C -f frr.conf; }
 """
 
@@ -54,6 +65,38 @@ done
 vtysh -b
 : > /run/frr/ready
 exec sleep infinity
+"""
+
+CONNTRACKD_READY = "/run/netpath-lab/conntrackd.ready"
+CONNTRACKD = r"""#!/bin/sh
+# conntrackd of this host, in the foreground; it is ready when it answers.
+set -eu
+conf=/etc/conntrackd/conntrackd.conf
+ready=/run/netpath-lab/conntrackd.ready
+lock=$(sed -n 's/^[[:space:]]*Lock[Ff]ile[[:space:]]\{1,\}//p' "$conf")
+pgrep -x conntrackd > /dev/null || rm -f "${lock:-/var/lock/conntrack.lock}" # of one that was killed
+(
+    tries=0
+    until conntrackd -C "$conf" -s > /dev/null 2>&1; do
+        [ "$tries" -lt 300 ] || exit 1
+        tries=$((tries + 1))
+        sleep 0.05
+    done
+    : > "$ready"
+) &
+exec conntrackd -C "$conf"
+"""
+
+KEEPALIVED_READY = "/run/keepalived.pid"
+KEEPALIVED = r"""#!/bin/sh
+# keepalived of this host, in the foreground. Its scripts speak to conntrackd at once, so that comes first.
+set -eu
+tries=0
+while [ -s /run/netpath-lab/conntrackd.sh ] && [ ! -e /run/netpath-lab/conntrackd.ready ] && [ "$tries" -lt 300 ]; do
+    tries=$((tries + 1))
+    sleep 0.05
+done
+exec keepalived --dont-fork --log-console --no-syslog --pid=/run/keepalived.pid
 """
 
 # In namespaces of its own: boot.sh HOST INTERPRETER MACHINE_ID FD. On file descriptor FD it says that it is ready.
@@ -101,6 +144,18 @@ if [ -s frr.conf ]; then
     cp frr.conf /etc/frr/frr.conf
     : > /etc/frr/vtysh.conf
     cp frr.sh /run/netpath-lab/
+fi
+for daemon in conntrackd keepalived; do
+    [ -s $daemon.conf ] || continue
+    mkdir -p /etc/$daemon
+    cp $daemon.conf /etc/$daemon/
+    cp $daemon.sh /run/netpath-lab/
+done
+# The script of the package conntrackd for keepalived, where its documentation says that it is to be.
+script=/usr/share/doc/conntrackd/examples/sync/primary-backup.sh
+if [ -s conntrackd.conf ] && [ -e $script ]; then
+    cp $script /etc/conntrackd/
+    chmod 755 /etc/conntrackd/primary-backup.sh
 fi
 
 sh network.sh

@@ -141,7 +141,10 @@ def write_text(path: str, text: str, mode: int = 0o600) -> None:
 
 
 def processes(paths: Paths) -> dict[str, Process]:
-    """The first process of every host that has come as far as starting in this boot; each host writes its own."""
+    """The first process of every host, and the program that delays packets, as far as they have started in this boot.
+
+    Each writes its own down; the program does it in a directory with the name of the switch.
+    """
     result = {}
     hosts = sorted(os.listdir(paths.hosts)) if os.path.isdir(paths.hosts) else []
     for host in hosts:
@@ -164,8 +167,9 @@ def namespaces(lab: str) -> list[str]:
 
 
 def is_running(paths: Paths, state: t.Mapping[str, t.Any]) -> bool:
-    """Whether a lab stands as it was built: complete, in this boot, every namespace there and every host alive."""
+    """Whether a lab stands as it was built: complete, in this boot, with all namespaces, and all processes alive."""
     if not state.get("complete") or state.get("boot_id") != boot_id():
         return False
-    alive = {host for host, process in processes(paths).items() if process.alive()}
-    return alive == set(state["hosts"]) and set(state["namespaces"]) <= set(namespaces(paths.lab))
+    alive = {name for name, process in processes(paths).items() if process.alive()}
+    expected = {*state["hosts"], *state.get("programs", ())}
+    return alive == expected and set(state["namespaces"]) <= set(namespaces(paths.lab))

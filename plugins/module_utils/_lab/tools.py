@@ -23,6 +23,8 @@ PACKAGES = {
     "sshd": "openssh-server",
     "ssh-keygen": "openssh-client",
     "vtysh": "frr",
+    "conntrackd": "conntrackd",
+    "keepalived": "keepalived",
     "nc.openbsd": "netcat-openbsd",  # by this name: other programs called nc cannot hand over a connection
 }
 # A user's PATH may lack the directories of administration tools.
@@ -38,7 +40,7 @@ def path(tool: str) -> str:
     return found
 
 
-ONLY_WHERE_ASKED = ("vtysh",)
+ONLY_WHERE_ASKED = ("vtysh", "conntrackd", "keepalived")
 
 
 def require(also: t.Sequence[str] = ()) -> None:

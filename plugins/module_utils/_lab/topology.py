@@ -43,6 +43,7 @@ class Wire:
     name: str  # empty for a link
     ports: tuple[Port, ...]
     mtu: int
+    delay: t.Optional[int]  # microseconds in each direction, on top of what a program that passes packets on takes
     mark: Mark = dataclasses.field(compare=False, repr=False)
 
 
@@ -117,9 +118,13 @@ class Host:
     nft: str
     services: tuple[Service, ...]
     frr: str  # the configuration of its FRRouting; empty: it has none
+    conntrackd: str  # likewise
+    keepalived: str
     mark: Mark = dataclasses.field(compare=False, repr=False)
     nft_mark: t.Optional[Mark] = dataclasses.field(compare=False, repr=False)  # of the first line of the ruleset
     frr_mark: t.Optional[Mark] = dataclasses.field(compare=False, repr=False)
+    conntrackd_mark: t.Optional[Mark] = dataclasses.field(compare=False, repr=False)
+    keepalived_mark: t.Optional[Mark] = dataclasses.field(compare=False, repr=False)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,6 +142,10 @@ class Topology:
     def mtu(self, port: Port) -> int:
         """The MTU of the wire that a port is an end of."""
         return next(wire.mtu for wire in self.wires if port in wire.ports)
+
+    def delay(self, port: Port) -> t.Optional[int]:
+        """The delay of the link that a port is an end of, in microseconds; none where packets pass by themselves."""
+        return next(wire.delay for wire in self.wires if port in wire.ports)
 
     def management_address(self, host: str) -> ipaddress.IPv4Interface:
         """The address of a host's management interface."""

@@ -136,3 +136,22 @@ def test_a_description_has_every_host_and_address(topology: Topology) -> None:
     text = "".join(ensure.describe(topology))
     assert "host three: management 10.255.0.13/24\n  lan: 10.0.0.3/24\n" in text
     assert "  route 2001:db8:9::/48 via unreachable\n" in text and "  net/ipv4/conf/eth0/rp_filter = 1\n" in text
+
+
+def test_the_packets_of_a_delayed_link_pass_through_the_switch() -> None:
+    text = TEXT.replace("  - ends:\n", "  - delay: 3ms\n    ends:\n", 1)
+    topology = parse.from_tree(source.parse(text, "net.yml"))
+    lines = texts(commands.wires("net", topology))
+    near = "name p1 mtu 1500 type veth peer name eth0 mtu 1500 address 02:00:00:01:00:01 netns nps-net-one"
+    assert lines[:2] == [f"link add {near}", "link set dev p1 addrgenmode none arp off up"]
+    assert lines[2].startswith("link add name p2 ") and lines[2].endswith(" netns nps-net-two")
+    assert any(line.startswith("link add name p3 ") for line in lines), "ports of the segment are numbered on"
+    assert commands.delays(topology) == [("p1", "p2", 3000)]
+
+
+def test_delays_alone_need_the_switch() -> None:
+    text = TEXT.replace("  - ends:\n", "  - delay: 3ms\n    ends:\n", 1).split("segments:")[0]
+    topology = parse.from_tree(source.parse(text, "net.yml"))
+    assert "nps-net-switch" in commands.namespaces("net", topology)
+    without = parse.from_tree(source.parse(TEXT.split("segments:", maxsplit=1)[0], "net.yml"))
+    assert "nps-net-switch" not in commands.namespaces("net", without) and commands.delays(without) == []

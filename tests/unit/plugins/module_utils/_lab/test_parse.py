@@ -49,6 +49,14 @@ def test_a_topology_holds_what_the_file_says() -> None:
     assert topology.mac("two", "mgmt0") == "02:00:00:02:00:00" and topology.mac("two", "v0.100") == "02:00:00:02:00:01"
 
 
+@pytest.mark.parametrize(("text", "microseconds"), [("0us", 0), ("500us", 500), ("1.5ms", 1500), ("10s", 10_000_000)])
+def test_delays_are_microseconds_and_want_whole_checksums(text: str, microseconds: int) -> None:
+    topology = read(GOOD.replace("mtu: 1400", f"delay: {text}"))
+    (port,) = topology.ports("two")
+    assert topology.delay(port) == microseconds and not port.checksum_offload
+    assert read(GOOD).delay(read(GOOD).ports("two")[0]) is None
+
+
 def test_comments_and_line_breaks_are_no_part_of_a_topology() -> None:
     assert read(GOOD) == read("# a comment\n\n" + GOOD) and repr(read(GOOD)) == repr(read("# a comment\n\n" + GOOD))
     assert read(GOOD) != read(GOOD.replace("192.0.2.1/24", "192.0.2.3/24"))
@@ -90,6 +98,25 @@ def test_scalars_are_read_as_they_are_written() -> None:
         ),
         ("mtu: 1400", "mtu: 9", "10:10", "mtu of a link is '9', expected a number from 68 to 65535"),
         ("host: one", "host: three", "12:9", "host 'three' is not among the hosts: one, two"),
+        (
+            "mtu: 1400",
+            "delay: 3",
+            "10:12",
+            "delay of a link is '3', expected a time up to 10s, such as 500us, 3ms or 0us",
+        ),
+        ("mtu: 1400", "delay: 11s", "10:12", "delay of a link is '11s', expected a time up to 10s"),
+        (
+            "  - mtu: 1400\n    ends:\n      - {host: one, interface: eth0",
+            "  - delay: 3ms\n    ends:\n      - {checksum_offload: true, host: one, interface: eth0",
+            "12:28",
+            "checksum_offload of an end of a link cannot be true: a program passes",
+        ),
+        (
+            "    services:",
+            "    conntrackd: |\n      General {}\n    services:",
+            "7:17",
+            "conntrackd of host two names no control socket",
+        ),
         ("host: one, interface: eth0", "host: two, interface: v0.100", "13:9", "already used in line 12"),
         ("interface: eth0", "interface: mgmt0", "12:9", "interface 'mgmt0' of one is the lab's own"),
         ("interface: eth0", "interface: eth0/1", "12:32", "interface 'eth0/1' of an end of a link: expected 1 to 15"),
@@ -181,3 +208,8 @@ def test_the_file_in_the_documentation_is_right() -> None:
     topology = read(page.split("```yaml\n", 1)[1].split("```", 1)[0])
     assert [host.name for host in topology.hosts] == ["gw", "isp", "server", "monitor"]
     assert len(topology.hosts[0].routes) == 4 and len(topology.hosts[0].services) == 3
+    assert (
+        topology.delay(topology.ports("isp")[0]) == 500
+        and topology.hosts[0].conntrackd
+        and topology.hosts[0].keepalived
+    )
