@@ -13,6 +13,7 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import tempfile
 import time
@@ -31,6 +32,7 @@ from ansible_collections.netpath.symmetry.tests.devices.changes.case import Left
 from ansible_collections.netpath.symmetry.tests.devices.reading import request, validate
 
 TOPOLOGY = pathlib.Path(__file__).parents[2] / "inventories" / "lab" / "topologies" / "dual_isp_bgp.yml"
+WRITES = "vtysh -c 'configure terminal' -c 'ip prefix-list CONTROL seq 5 permit any'"
 ROUTER = "border_b"
 WISH: dict[str, t.Any] = {
     "bgp": [{"neighbor": "192.0.2.5", "asn": 65001, "local_preference": 300}], "multipath": {"asn": 65001, "ebgp": 2}}
@@ -118,6 +120,32 @@ class RealFrr:
                 changer.make(session, self.config, wishes, planned, PERIOD, lambda _left: proof)
         self.sent = opened.sent
         return opened.lines
+
+    def not_questions(self) -> list[str]:
+        """Lines of the last run that are none."""
+        honest = Frr()
+        return [line for line in self.sent
+                if not honest.reading.fullmatch(line) and line not in (*honest.opening, *honest.closing)]
+
+    def write_in_check_mode(self) -> list[str]:
+        """The negative control: a dialect that configures before it reads. What it sent that is no question."""
+        honest = type(self.config)
+
+        class Writing(honest):  # type: ignore[valid-type,misc]
+            def running(self, session: Session) -> str:
+                session.ask(WRITES)
+                return str(super().running(session))
+
+        dialect = Frr()
+        dialect.reading = re.compile(".*")  # type: ignore[misc]
+        with Session.open(self._login, dialect, read_only=True) as session:
+            changer.read_plan(session, Writing(), read_wishes(WISH))
+        self.sent = session.sent
+        return self.not_questions()
+
+    def unwrite(self) -> None:
+        """Take the control's line away, past SSH."""
+        self._output("vtysh -c 'configure terminal' -c 'no ip prefix-list CONTROL seq 5'")
 
     def strike(self, fault: Fault | None, line: str) -> Left:
         """A run with a fault, or with a proof that fails; the timer runs out where nobody comes back."""
