@@ -8,7 +8,6 @@ from __future__ import annotations
 import datetime
 import functools
 import os
-import subprocess
 import tempfile
 import typing as t
 
@@ -25,6 +24,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.ansible_
     login,
 )
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.changer import (
+    MARGIN,
     ChangeFailed,
     check_served,
     config_of,
@@ -40,6 +40,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.failures
     LoginRefused,
     Unreachable,
 )
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.proofs import MISSING, Proof, prove, read_proof
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.session import Login, Session
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.wishes import (
     KINDS,
@@ -65,6 +66,10 @@ _WEAKEN = {
     "zone": {"type": "str"}, "interface": {"type": "str"}, "sources": {"type": "list", "elements": "str"},
     "destinations": {"type": "list", "elements": "str"}, "protocol": {"type": "str"},
     "dports": {"type": "list", "elements": "int"},
+}
+_FLOW = {
+    "host": {"type": "str", "required": True}, "flow": {"type": "str", "required": True},
+    "count": {"type": "int", "default": 3}, "within": {"type": "int", "default": 30},
 }
 _CHECK = {
     "interface": {"type": "str", "required": True},
@@ -97,9 +102,12 @@ class ActionModule(ActionBase):
                 "weaken": {"type": "list", "elements": "dict", "options": _WEAKEN},
                 "register_file": {"type": "path"},
                 "state": {"type": "str", "choices": ["present", "absent", "expired"], "default": "present"},
+                "backup": {"type": "bool", "default": True},
                 "backup_file": {"type": "path"},
                 "confirm_within": {"type": "int", "default": 300},
+                "flows": {"type": "list", "elements": "dict", "options": _FLOW},
                 "proof": {"type": "list", "elements": "str"},
+                "accept_unproven": {"type": "bool", "default": False},
                 "save": {"type": "bool", "default": True},
                 "allow_without_timer": {"type": "bool", "default": False},
             },
@@ -114,11 +122,16 @@ class ActionModule(ActionBase):
             register = DeviceRegister(options["register_file"]) if options["register_file"] else None
             wishes = _wishes(options, register, name)
             if wishes is None:
-                return {**result, "changed": False, "lines": [], "undo": [], "sent": [], "timer": True, "diff": {}}
+                return {**result, "changed": False, "lines": [], "undo": [], "sent": [], "timer": True,
+                        "backup_file": "", "diff": {}}
             check_served(config, wishes)
             entries = Entries(register, name, wishes)
+            hostvars = (task_vars or {}).get("hostvars") or {}
+            proof = read_proof(options, hostvars, options["confirm_within"] - MARGIN)
             where = login(values, options, self._play_context)
-            result.update(_change(where, platform, wishes, entries, options, bool(self._task.check_mode)))
+            options["backup_file"] = _backup_file(options, name)
+            proving, check = functools.partial(prove, proof, hostvars), bool(self._task.check_mode)
+            result.update(_change(where, platform, wishes, entries, options, proof, proving, check))
         except (Unreachable, HostKeyRefused, LoginRefused) as error:
             raise AnsibleConnectionFailure(str(error)) from None
         except (DeviceError, ValueError) as error:
@@ -144,7 +157,8 @@ def _wishes(options: dict[str, t.Any], register: DeviceRegister | None, device: 
 
 
 def _change(
-    where: Login, platform: Dialect, wishes: Wishes, entries: Entries, options: dict[str, t.Any], check: bool
+    where: Login, platform: Dialect, wishes: Wishes, entries: Entries, options: dict[str, t.Any], proof: Proof,
+    proving: t.Callable[[float], str], check: bool,
 ) -> dict[str, t.Any]:
     """Plan, and unless it is only to be checked, apply; raises DeviceError."""
     config, warning = config_of(platform), ""
@@ -154,16 +168,17 @@ def _change(
         before, session.answers = session.answers, None
         if planned.changed:
             warning = look_whether(session, config, options["allow_without_timer"])
+            if proof.missing and options["state"] != "expired":  # an end that came was agreed on beforehand
+                _say_unproven(where.name, check)
         if planned.changed and options["backup_file"] and not check:
             _back_up(options["backup_file"], before)
         if not check:
             entries.open()
         if planned.changed and not check:
-            prove = functools.partial(_proof, options["proof"])
             if warning:
                 Display().warning(warning)  # before it begins, not with the result
             try:
-                make(session, config, wishes, planned, options["confirm_within"], prove, options["save"])
+                make(session, config, wishes, planned, options["confirm_within"], proving, options["save"])
             except ChangeFailed as error:
                 if error.restored:
                     entries.undo()
@@ -174,10 +189,27 @@ def _change(
     return {
         "changed": planned.changed or entries.changed, "lines": list(planned.lines), "undo": list(planned.inverse),
         "sent": session.sent, "timer": not warning,
+        "backup_file": options["backup_file"] if planned.changed and not check else "",
         "diff": {"before": session.clean(planned.before) + entries.before,
                  "after": session.clean(planned.after) + entries.after,
                  "before_header": header, "after_header": header},
     }
+
+
+def _say_unproven(name: str, check: bool) -> None:
+    if not check:
+        raise WishError(f"{name}: {MISSING}. Nothing was sent")
+    Display().warning(f"{name}: {MISSING}; without it nothing will be sent outside check mode")
+
+
+def _backup_file(options: dict[str, t.Any], device: str) -> str:
+    """Where the configuration of before is kept; empty where it is not. Raises WishError."""
+    if not options["backup"]:
+        if options["backup_file"]:
+            raise WishError("backup_file is set, and backup is false: give one of both")
+        return ""
+    now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H%M%SZ")
+    return options["backup_file"] or os.path.abspath(os.path.join("backup", f"{device}_{now}.cfg"))
 
 
 def _back_up(path: str, answers: dict[str, str]) -> None:
@@ -191,16 +223,3 @@ def _back_up(path: str, answers: dict[str, str]) -> None:
         os.replace(new.name, path)
     except OSError as error:
         raise WishError(f"backup_file: {path} cannot be written: {error.strerror}; nothing was sent") from None
-
-
-def _proof(command: list[str] | None, seconds: float) -> str:
-    """Run the command on this control node; why it is no proof, empty where it is one."""
-    if not command:
-        return ""
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False,
-                              stdin=subprocess.DEVNULL)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return str(error)
-    said = " ".join((done.stdout + done.stderr).split())[-300:]
-    return "" if done.returncode == 0 else f"{command[0]} ended with status {done.returncode}: {said}"

@@ -15,9 +15,9 @@ description:
   - Sets policy routes, reverse-path checks and BGP preferences of a network device over SSH.
   - What would change is computed from the running configuration. In check mode only that is read, and no configuration
     line is sent.
-  - A change is sent under the device's own timer where it has one, read back, proven by O(proof), and only then
-    confirmed and saved. Whatever fails, the device is brought back to where it was, and the error says whether it is,
-    and by what. A session that is lost is opened once more for that.
+  - A change is sent under the device's own timer where it has one, read back, proven by new flows (O(flows)) or by a
+    command (O(proof)), and only then confirmed and saved. Whatever fails, the device is brought back to where it was,
+    and the error says whether it is, and by what. A session that is lost is opened once more for that.
   - What is made has names that begin with C(NPS-). Where something of somebody else is in the way, the task fails by
     name, before anything is sent.
   - Runs on the control node, whatever the connection of the host is. Address and login are those of
@@ -248,12 +248,17 @@ options:
     type: str
     choices: [present, absent, expired]
     default: present
+  backup:
+    description:
+      - Whether the configuration as the device told it before the change is kept on this control node. Written where
+        something changes, before the first line; where it cannot be, nothing is sent.
+    type: bool
+    default: true
   backup_file:
     description:
-      - A file of this control node for the configuration as the device told it before the change, in its own words,
-        readable by this user alone. It holds what secrets the device shows. Written where something changes, before
-        the first line; where it cannot be, nothing is sent.
-      - Give each device its own, as V(backup/{{ inventory_hostname }}.cfg).
+      - The file for it, readable by this user alone; it holds what secrets the device shows. Give each device its own,
+        as V(backup/{{ inventory_hostname }}.cfg).
+      - Without it V(backup/HOST_TIME.cfg) below the working directory.
     type: path
   confirm_within:
     description:
@@ -261,12 +266,42 @@ options:
         Junos and VyOS count whole minutes.
     type: int
     default: 300
+  flows:
+    description:
+      - New flows that must work while the change waits for its confirmation; where one does not, the change is taken
+        back. They are sent by M(netpath.symmetry.flow_probe) on hosts of the inventory, whose variables say how they
+        are reached, one flow after the other.
+      - A change that nothing proves is refused; name flows, or a O(proof), or set O(accept_unproven).
+    type: list
+    elements: dict
+    suboptions:
+      host:
+        description: The host of the inventory that sends it, a Linux host.
+        type: str
+        required: true
+      flow:
+        description: The flow, for example C(tcp 192.0.2.20 > 203.0.113.10:443).
+        type: str
+        required: true
+      count:
+        description: How many new tries must all be answered, once one was. 1 to 100.
+        type: int
+        default: 3
+      within:
+        description: Seconds in which the first answer must come. Routes may converge meanwhile.
+        type: int
+        default: 30
   proof:
     description:
       - A command of this control node, as a list, that must end with status 0 while the change waits for its
         confirmation. Where it does not, the change is taken back.
     type: list
     elements: str
+  accept_unproven:
+    description:
+      - Keep a change once it was read back, though nothing proves it. What O(state=expired) takes away needs no proof.
+    type: bool
+    default: false
   save:
     description: Whether the configuration is saved after the change was confirmed.
     type: bool
@@ -287,7 +322,8 @@ EXAMPLES = r"""
   netpath.symmetry.device_config:
     bgp:
       - {neighbor: 192.0.2.5, asn: 65001, prepend: 2}
-    proof: [curl, --fail, --max-time, "10", "https://partner.example.com/"]
+    flows:
+      - {host: web1, flow: "tcp 198.51.100.10 > 203.0.113.10:443"}
 
 - name: Send a partner's traffic by the second provider
   netpath.symmetry.device_config:
@@ -301,6 +337,7 @@ EXAMPLES = r"""
         next_hop: 203.0.113.1
     reverse_path:
       - {interface: GigabitEthernet2, mode: loose}
+    proof: [curl, --fail, --max-time, "10", "https://partner.example.com/"]
 """
 
 RETURN = r"""
@@ -321,6 +358,11 @@ timer:
   returned: success
   type: bool
   sample: true
+backup_file:
+  description: Where the configuration of before was kept; empty where nothing changed, and in check mode.
+  returned: success
+  type: str
+  sample: /srv/netops/backup/border_b_2026-11-26T203000Z.cfg
 sent:
   description: Everything that was sent after the login, in order and without secrets.
   returned: success

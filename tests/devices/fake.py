@@ -50,7 +50,17 @@ class FakeDevice:
         self.seconds: list[float] = []  # that each connection took, from its beginning to its end
         self.gone = False  # lets nobody in
         self.delay = 0.0  # seconds before the first prompt
+        self.connections: list[t.Any] = []  # that are open now
         self._answers = {command: list(listed) for command, listed in answers.items()}
+
+    def hang_up(self) -> None:
+        """End all sessions, from another thread than theirs, and wait until they have."""
+        for connection in list(self.connections):
+            connection.get_extra_info("loop_of_fake").call_soon_threadsafe(connection.abort)
+        deadline = time.monotonic() + 10
+        while self.connections:
+            assert time.monotonic() < deadline, "a session did not end"
+            time.sleep(0.01)
 
     def fault_at(self, line: str) -> Fault | None:
         """What goes wrong with this line, this time."""
@@ -107,11 +117,14 @@ class _Server(asyncssh.SSHServer):
         self._device = device
 
     def connection_made(self, conn: t.Any) -> None:
-        self._began = time.monotonic()
+        self._began, self._conn = time.monotonic(), conn
+        conn.set_extra_info(loop_of_fake=asyncio.get_running_loop())
+        self._device.connections.append(conn)
         if self._device.gone:
             conn.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._device.connections.remove(self._conn)
         self._device.seconds.append(time.monotonic() - self._began)
 
     def begin_auth(self, username: str) -> bool:

@@ -29,13 +29,18 @@ def hosts_file(folder: pathlib.Path, name: str, port: int, platform: str) -> pat
 def playbook(folder: pathlib.Path, *words: str) -> subprocess.CompletedProcess[str]:
     """Run ansible-playbook with the inventory of the folder."""
     return subprocess.run([PLAYBOOK, "-i", str(folder / "hosts.json"), *words], capture_output=True, text=True,
-                          timeout=120, check=False, stdin=subprocess.DEVNULL)
+                          timeout=120, check=False, stdin=subprocess.DEVNULL, cwd=folder)
 
 
-def play(folder: pathlib.Path, name: str, runs: t.Sequence[tuple[bool, Dict]]) -> list[Dict]:
-    """What device_config answers to each of these runs (whether in check mode, and its options), in one play."""
+def play(folder: pathlib.Path, name: str, runs: t.Sequence[tuple[bool, Dict]], proven: bool = True) -> list[Dict]:
+    """What device_config answers to each of these runs (whether in check mode, and its options), in one play.
+
+    Where the proof is not what is looked at, there is one that succeeds.
+    """
+    given: Dict = {"known_hosts": str(folder / "known_hosts")}
+    given |= {"proof": ["true"], "backup_file": str(folder / "before.cfg")} if proven else {}
     tasks: list[Dict] = [
-        {"netpath.symmetry.device_config": {"known_hosts": str(folder / "known_hosts"), **options},
+        {"netpath.symmetry.device_config": {**given, **options},
          "register": f"told{number}", "check_mode": check, "diff": True, "ignore_errors": True}
         for number, (check, options) in enumerate(runs)]
     names = ", ".join(f"told{number}" for number in range(len(runs)))

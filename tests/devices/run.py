@@ -128,7 +128,7 @@ def _change(found: Found, case: Case) -> None:
         found.wrong.append("a check that writes is not seen")
     with concurrent.futures.ThreadPoolExecutor(TOGETHER) as pool:
         found.left += pool.map(lambda fault: strike(case, fault), case.faults())
-    found.left.append(fail_the_proof(case))
+    found.left += fail_the_proof(case)
     found.note("faults", (f"{one.fault}: {one.wrong or one.said}" for one in found.left))
 
 
@@ -141,10 +141,15 @@ def examine_frr() -> Found:
         found.facts = f"{complete}/{len(facts['parts'])}"
         found.changes = kinds(router.config.serves)
         found.note("facts: every line that was sent", sent)
-        found.in_check += router.run(check=True)
+        router.run(check=True)
+        found.in_check += router.not_questions()
         found.note("a check run: every line", router.sent)
         if not router.is_as_before():
             found.wrong.append("a check run has changed the router")
+        found.control = len(router.write_in_check_mode())
+        if not found.control or router.is_as_before():
+            found.wrong.append("a check that writes is not seen")
+        router.unwrite()
         lines = router.run()
         found.note("a real run: every line, in order", router.sent)
         if router.is_as_before() or router.run():

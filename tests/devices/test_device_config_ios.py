@@ -152,9 +152,9 @@ def test_by_a_playbook(tmp_path: pathlib.Path) -> None:
         hosts_file(tmp_path, "edge1", network.ports["edge1"], "cisco_ios")
         told = play(tmp_path, "edge1", [
             (True, {**PREPEND, "backup_file": str(tmp_path / "check.cfg")}),
-            (False, {**PREPEND, "backup_file": str(tmp_path / "known_hosts" / "no folder.cfg")}),
+            (False, {**PREPEND, "backup_file": str(tmp_path / "known_hosts" / "no folder.cfg"), "proof": ["true"]}),
             (False, {**PREPEND, "proof": ["sh", "-c", "echo no answer; exit 7"]}),
-            (False, {**PREPEND, "proof": ["true"], "backup_file": str(kept)}), (False, PREPEND)])
+            (False, {**PREPEND, "proof": ["true"], "backup_file": str(kept)}), (False, PREPEND)], proven=False)
     check, unkept, unproven, real, again = told
     assert kept.read_text() == f"# show running-config\n{device().shown().rstrip()}\n"
     assert kept.stat().st_mode & 0o077 == 0 and not (tmp_path / "check.cfg").exists()

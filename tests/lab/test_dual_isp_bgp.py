@@ -21,6 +21,7 @@ from ansible_collections.netpath.symmetry.tests.lab.conftest import BuildLab, La
 from ansible_collections.netpath.symmetry.tests.lab.test_playbooks import PLAYBOOK, http, play
 
 URL = "http://203.0.113.10/"
+WEB = {"host": "client", "flow": "tcp 198.51.100.10 > 203.0.113.10:80"}
 CONVERGES_WITHIN = 60.0  # seconds
 
 
@@ -85,7 +86,7 @@ def configured(lab: Lab, host: str, *options: str, fails: bool = False, **task: 
          "diff": False, "delegate_to": "localhost", "vars": {"ansible_connection": "local"}}]}]
     (folder / "play.json").write_text(json.dumps(play))
     done = subprocess.run([PLAYBOOK, *lab.ansible_options(), str(folder / "play.json"), *options], capture_output=True,
-                          text=True, timeout=240, check=False, stdin=subprocess.DEVNULL)
+                          text=True, timeout=240, check=False, stdin=subprocess.DEVNULL, cwd=folder)
     assert answer.exists(), done.stdout[-3000:] + done.stderr[-2000:]
     told = json.loads(answer.read_text())
     assert told.get("failed", False) == fails, told
@@ -111,19 +112,30 @@ def four_runs(lab: Lab, host: str, **task: t.Any) -> dict[str, t.Any]:
 def test_prepending_brings_the_replies_home(network: Lab, tmp_path: pathlib.Path) -> None:
     """By device_config on the border, in the four runs; taken away again, all is as before."""
     before = vtysh(network, "border_b", "show running-config")
-    wish = {"bgp": [{"neighbor": "192.0.2.5", "asn": 65001, "prepend": 2}]}
+    wish = {"bgp": [{"neighbor": "192.0.2.5", "asn": 65001, "prepend": 2}], "flows": [WEB]}
     refused = configured(network, "border_b", fails=True, **wish)
     assert "has route-map TO-B out already, which is not ours" in refused["msg"]
     assert vtysh(network, "border_b", "show running-config") == before
     vtysh(network, "border_b", "configure terminal", "router bgp 65001", "address-family ipv4 unicast",
           "no neighbor 192.0.2.5 route-map TO-B out")
     bare = vtysh(network, "border_b", "show running-config")
-    four_runs(network, "border_b", **wish)
+    closed = {**WEB, "within": 12, "flow": "tcp 198.51.100.10 > 203.0.113.10:81"}
+    unanswered = configured(network, "border_b", fails=True, **{**wish, "flows": [closed]})
+    assert f"the proof failed: {closed['flow']} from client: tcp probe of 203" in unanswered["msg"], unanswered["msg"]
+    assert "success was expected" in unanswered["msg"] and "The device is as it was" in unanswered["msg"]
+    unproven = configured(network, "border_b", fails=True, **{**wish, "flows": []})
+    assert "nothing would prove the change" in unproven["msg"] and "Nothing was sent" in unproven["msg"]
+    assert vtysh(network, "border_b", "show running-config") == bare
+    run = four_runs(network, "border_b", **wish)
+    kept = pathlib.Path(run["backup_file"]).read_text()
+    assert run["backup_file"].startswith(str(pathlib.Path(network.paths.root) / "backup" / "border_b_"))
+    assert "router bgp 65001" in kept and "prepend" not in kept
     settle(network, "65010", "65010")
     assert http(network, "client", URL) == "200"
     assert verdict(network, tmp_path)["verdict"] == "symmetric"
     assert "as-path prepend 65001 65001" in network.output("border_b", "cat /etc/frr/frr.conf"), "it was not saved"
-    four_runs(network, "border_b", state="absent", **wish)
+    # Flows that break again prove nothing: whoever takes it away has to accept that.
+    four_runs(network, "border_b", state="absent", **{**wish, "flows": [], "accept_unproven": True})
     settle(network, "65010", "65020")
     assert vtysh(network, "border_b", "show running-config") == bare
     assert http(network, "client", URL) != "200"
@@ -140,7 +152,7 @@ def by_role(lab: Lab, host: str, **variables: t.Any) -> None:
             "roles": ["netpath.symmetry.device_path"]}
     (folder / "role.json").write_text(json.dumps([play]))
     done = subprocess.run([PLAYBOOK, *lab.ansible_options(), str(folder / "role.json")], capture_output=True, text=True,
-                          timeout=240, check=False, stdin=subprocess.DEVNULL)
+                          timeout=240, check=False, stdin=subprocess.DEVNULL, cwd=folder)
     assert done.returncode == 0 and "changed=1" in done.stdout, done.stdout[-3000:] + done.stderr[-2000:]
 
 
@@ -148,11 +160,11 @@ def by_role(lab: Lab, host: str, **variables: t.Any) -> None:
 def test_local_preference_sends_requests_the_way_of_the_replies(network: Lab, tmp_path: pathlib.Path) -> None:
     wish = {"bgp": [{"neighbor": "192.0.2.5", "asn": 65001, "local_preference": 300}]}
     before = vtysh(network, "border_b", "show running-config")
-    by_role(network, "border_b", device_path_bgp=wish["bgp"])
+    by_role(network, "border_b", device_path_bgp=wish["bgp"], device_path_flows=[WEB])
     settle(network, "65020", "65020")
     assert http(network, "client", URL) == "200"
     assert verdict(network, tmp_path)["verdict"] == "symmetric"
-    configured(network, "border_b", state="absent", **wish)
+    configured(network, "border_b", state="absent", accept_unproven=True, **wish)
     settle(network, "65010", "65020")
     assert vtysh(network, "border_b", "show running-config") == before
 
@@ -189,7 +201,7 @@ def test_the_router_itself_takes_back_what_nobody_confirms(network: Lab) -> None
 @pytest.mark.long
 def test_a_policy_sends_requests_the_way_of_the_replies(network: Lab, tmp_path: pathlib.Path) -> None:
     wish = {"policies": [{"name": "far", "interface": "lan", "sources": ["198.51.100.0/24"],
-                          "destinations": ["203.0.113.0/24"], "next_hop": "10.1.2.2"}]}
+                          "destinations": ["203.0.113.0/24"], "next_hop": "10.1.2.2"}], "flows": [WEB]}
     before = vtysh(network, "core", "show running-config")
     rules = network.output("core", "ip rule")
     four_runs(network, "core", **wish)
@@ -197,7 +209,7 @@ def test_a_policy_sends_requests_the_way_of_the_replies(network: Lab, tmp_path: 
     told = verdict(network, tmp_path)
     assert told["verdict"] == "symmetric"
     assert [hop["host"] for hop in told["forward"][0]["hops"]][2] == "border_b"
-    configured(network, "core", state="absent", **wish)
+    configured(network, "core", state="absent", **{**wish, "flows": [], "accept_unproven": True})
     assert vtysh(network, "core", "show running-config") == before and network.output("core", "ip rule") == rules
     assert http(network, "client", URL) != "200"
 

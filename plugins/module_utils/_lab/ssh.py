@@ -97,7 +97,8 @@ def netmiko_config(paths: Paths, topology: model.Topology) -> str:
         f"Host {host.name} {alias(paths.lab, host.name)}\n    HostName {topology.management_address(host.name).ip}\n"
         for host in topology.hosts
     ]
-    return "\n".join([*blocks, "Host *", f"    ProxyCommand {inside} {tools.path('nc.openbsd')} -w 5 %h %p"]) + "\n"
+    # -w is for the connection that begins, and for one that is idle; a change waits for its proof that long.
+    return "\n".join([*blocks, "Host *", f"    ProxyCommand {inside} {tools.path('nc.openbsd')} -w 300 %h %p"]) + "\n"
 
 
 def quoted(path: str) -> str:

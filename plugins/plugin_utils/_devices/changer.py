@@ -120,6 +120,7 @@ def make(
         failed = prove(max(10.0, seconds - MARGIN - (time.monotonic() - started)))
         if failed:
             raise Rejected(f"{session.login.where}: the proof failed: {failed}")
+        session.see_that_it_answers()  # a change that cuts us off is none to keep
         config.confirm(session)
         keeping = save
         if save:
@@ -135,8 +136,7 @@ def take_back(session: Session, config: ConfigDialect, wishes: Wishes, planned: 
     by_hand = f"These lines take the change back: {' / '.join(planned.inverse)}"
     how = unheard = ""
     try:
-        if session.lost:
-            session.reopen()
+        _be_there(session)
         how = config.withdraw(session)
         if not _as_it_was(session, config, wishes, planned):
             config.undo(session, planned)
@@ -153,6 +153,17 @@ def take_back(session: Session, config: ConfigDialect, wishes: Wishes, planned: 
         return False, (f"The device could not be asked to take it back ({error}). A timer that was armed does that; "
                        f"without one the change may stand in part. {by_hand}")
     return True, f"The device is as it was{f', by {how}' if how else ''}{unheard}"
+
+
+def _be_there(session: Session) -> None:
+    """A session that answers: this one, or a new one where it was lost, perhaps unnoticed while a proof was made."""
+    try:
+        if not session.lost:
+            session.see_that_it_answers()
+    except DeviceError:
+        pass
+    if session.lost:
+        session.reopen()
 
 
 def _as_it_was(session: Session, config: ConfigDialect, wishes: Wishes, planned: ConfigPlan) -> bool:

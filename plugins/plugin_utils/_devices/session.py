@@ -225,7 +225,14 @@ class Session:
         try:
             return bool(self._connection.check_config_mode())
         except Exception as error:
-            raise explain(error, self.login.where, "an empty line") from error
+            raise self._failed("an empty line", error) from error
+
+    def see_that_it_answers(self) -> None:
+        """Raise DeviceError where the session has ended unnoticed, as while nothing was asked for a while."""
+        try:
+            self._connection.find_prompt()
+        except Exception as error:
+            raise self._failed("an empty line", error) from error
 
     @property
     def lost(self) -> bool:

@@ -99,16 +99,26 @@ def strike(case: Case, fault: Fault) -> Left:
         return Left(name, said, _wrong(case, one.device, kept, said))
 
 
-def fail_the_proof(case: Case) -> Left:
-    """The change is made, and the command that should prove it fails."""
+def fail_the_proof(case: Case) -> list[Left]:
+    """The change is made, and what should prove it fails; or the session is gone afterwards, which nobody noticed."""
+    return [_prove(case, name, hangs_up, answer) for name, hangs_up, answer in (
+        ("a proof that fails", False, "no answer"), ("the session lost in a proof that fails", True, "no answer"),
+        ("the session lost in a proof", True, ""))]
+
+
+def _prove(case: Case, name: str, hangs_up: bool, answer: str) -> Left:
     said = ""
     with case.changing() as one:
+        def prove(_left: float) -> str:
+            if hangs_up:
+                one.device.hang_up()
+            return answer
+
         try:
-            case.run(one, prove=lambda _left: "no answer", **case.small)
+            case.run(one, prove=prove, **case.small)
         except DeviceError as error:
             said = str(error)
-        fault = Fault("proof")
-        return Left("a proof that fails", said, _wrong(case, one.device, fault, said))
+        return Left(name, said, _wrong(case, one.device, Fault("proof"), said))
 
 
 def _wrong(case: Case, device: Configured, fault: Fault, said: str) -> str:
