@@ -13,7 +13,8 @@ author:
   - netpath.symmetry contributors (@netpath)
 description:
   - Reads interfaces, routing rules, routes, next-hop groups, neighbours, reverse-path filters and other kernel
-    settings, packet-filter rules, tracked connections, sockets that retransmit and network managers,
+    settings, packet-filter rules, tracked connections, sockets that retransmit, network managers and what
+    synchronises connections with other hosts (conntrackd),
     and returns them in one versioned schema for M(netpath.symmetry.diagnose).
   - Nothing is installed and nothing is changed. Routing is read from the kernel itself; C(nft) is needed only where
     there are nftables rules, the save programs of iptables where there are rules of it, and C(ipset) where these
@@ -58,8 +59,8 @@ options:
     description: The parts to read.
     type: list
     elements: str
-    choices: [interfaces, routing, sysctls, netfilter, conntrack, sockets, managers]
-    default: [interfaces, routing, sysctls, netfilter, conntrack, sockets, managers]
+    choices: [interfaces, routing, sysctls, netfilter, conntrack, sockets, managers, state_sync]
+    default: [interfaces, routing, sysctls, netfilter, conntrack, sockets, managers, state_sync]
   max_routes:
     description:
       - The most routes that are returned whole.
@@ -74,7 +75,8 @@ options:
   sample_seconds:
     description:
       - How long to watch counters grow. V(0) does not wait.
-      - Watched are connections that are tracked as invalid, drops by the reverse-path filter, and rules with counters.
+      - Watched are connections that are tracked as invalid, drops by the reverse-path filter, rules with counters, and
+        what conntrackd counts.
     type: float
     default: 0
 seealso:

@@ -51,8 +51,8 @@ def find(tool: str) -> str | None:
     return shutil.which(tool) or shutil.which(tool, path=os.pathsep.join(SBIN))
 
 
-def run(argv: t.Sequence[str], input: str | None = None, check: bool = True) -> Completed:
-    """Run ``argv`` without a shell and return its answer.
+def run(argv: t.Sequence[str], input: str | None = None, check: bool = True, seconds: float = TIMEOUT) -> Completed:
+    """Run ``argv`` without a shell and return its answer, for which it has ``seconds``.
 
     With ``check`` a non-zero exit raises CommandError. MissingToolError and PermissionDeniedError
     (both are CommandErrors) tell the two causes apart that a user can mend.
@@ -65,13 +65,13 @@ def run(argv: t.Sequence[str], input: str | None = None, check: bool = True) -> 
             capture_output=True,
             stdin=subprocess.DEVNULL if input is None else None,
             env=_environment(),
-            timeout=TIMEOUT,
+            timeout=seconds,
             encoding="utf-8",
             errors="surrogateescape",
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise CommandError(f"{' '.join(argv)}: no answer within {TIMEOUT} seconds") from None
+        raise CommandError(f"{' '.join(argv)}: no answer within {seconds:g} seconds") from None
     except PermissionError:
         raise PermissionDeniedError(f"{path}: this user may not run it") from None
     completed = Completed(done.returncode, done.stdout, done.stderr)

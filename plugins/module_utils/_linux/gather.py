@@ -21,7 +21,7 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._linux.sources im
 
 Dict = dict[str, t.Any]
 SCHEMA = "netpath.symmetry/1"
-SUBSETS = ("interfaces", "routing", "sysctls", "netfilter", "conntrack", "sockets", "managers")
+SUBSETS = ("interfaces", "routing", "sysctls", "netfilter", "conntrack", "sockets", "managers", "state_sync")
 PARTS = {  # the parts of each subset
     "interfaces": ("interfaces",),
     "routing": ("rules", "routes", "exceptions", "neighbours", "lookups"),
@@ -30,6 +30,7 @@ PARTS = {  # the parts of each subset
     "conntrack": ("conntrack",),
     "sockets": ("sockets",),
     "managers": ("managers", "will_undo", "applied"),
+    "state_sync": ("state_sync",),
 }
 MAX_NEIGHBOURS = 2000
 _COMPLETE = {"complete": True}
@@ -62,12 +63,21 @@ class Gathering:
         self.facts: Dict = {"schema": SCHEMA, "platform": "linux", "kernel": os.uname().release}
         self.facts["byte_order"] = sys.byteorder
         self.parts: dict[str, Dict] = {}
+        self._processes: t.Optional[dict[str, list[int]]] = None
         self.interest = [*request.prefixes]
         for flow in request.flows:
             self.interest += [flow.question.source, flow.question.destination]
 
     def wants(self, subset: str) -> bool:
         return subset in self.request.subsets
+
+    def processes(self) -> dict[str, list[int]]:
+        """The processes of managers in this network namespace, by name; /proc is walked once."""
+        from ansible_collections.netpath.symmetry.plugins.module_utils._linux import managers
+
+        if self._processes is None:
+            self._processes = managers.running_processes()
+        return self._processes
 
     def part(self, name: str, read: t.Callable[[], t.Optional[Dict]]) -> None:
         """Read one part: ``read`` stores its facts and returns why they are not complete, ``{why, ...}``, or None."""
@@ -109,6 +119,8 @@ def gather(request: Request) -> Dict:
         gathering.part("neighbours", lambda: _neighbours(gathering, source))
         gathering.part("lookups", lambda: _lookups(gathering, source, interfaces))
     _rest(gathering)
+    if gathering.wants("state_sync"):
+        gathering.part("state_sync", lambda: _state_sync(gathering, interfaces))
     if request.sample_seconds > 0:
         from ansible_collections.netpath.symmetry.plugins.module_utils._linux import sampling
 
@@ -275,7 +287,7 @@ def _sockets(gathering: Gathering) -> None:
 def _managers(gathering: Gathering) -> None:
     from ansible_collections.netpath.symmetry.plugins.module_utils._linux import managers
 
-    gathering.facts["managers"] = managers.read()
+    gathering.facts["managers"] = managers.read(gathering.processes())
 
 
 def _will_undo(gathering: Gathering) -> t.Optional[Dict]:
@@ -300,3 +312,14 @@ def _applied(gathering: Gathering) -> t.Optional[Dict]:
         return {"why": "what is in force is known with gather_subset routing, netfilter and sysctls only"}
     gathering.facts["applied"] = upkeep.read_missing(gathering.facts) if systemd.is_process_1() else []
     return None
+
+
+def _state_sync(gathering: Gathering, interfaces: t.Mapping[str, Dict]) -> t.Optional[Dict]:
+    daemons = gathering.processes().get("conntrackd", ())
+    gathering.facts["state_sync"] = []
+    if not daemons and not os.path.lexists("/etc/conntrackd/conntrackd.conf"):
+        return None
+    from ansible_collections.netpath.symmetry.plugins.module_utils._statesync import gather as statesync
+
+    gathering.facts["state_sync"], doubts = statesync.read(daemons, interfaces)
+    return {"why": "; ".join(doubts)} if doubts else None

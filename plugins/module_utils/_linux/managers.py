@@ -36,12 +36,15 @@ _PROGRAMS = {
 _NETWORKD_DIRS = ("/usr/lib/systemd", "/usr/local/lib/systemd", "/run/systemd", "/etc/systemd")
 
 
-def read() -> list[Dict]:
-    """Managers that are installed or run, by name: ``{name, active}`` and, of networkd, what it removes."""
-    running = running_names()
+def read(running: t.Optional[t.Collection[str]] = None) -> list[Dict]:
+    """Managers that are installed or run, by name: ``{name, active}`` and, of networkd, what it removes.
+
+    ``running``: the names in ``running_processes()``, where they are known.
+    """
+    running = running_processes() if running is None else running
     found = []
     for name in sorted({*_PROCESSES, *_PROGRAMS}):
-        active = bool(running & set(_PROCESSES.get(name, ()))) or _is_configured(name)
+        active = any(process in running for process in _PROCESSES.get(name, ())) or _is_configured(name)
         if active or any(os.path.exists(path) for path in _PROGRAMS.get(name, ())):
             entry: Dict = {"name": name, "active": active}
             if name == "systemd-networkd":
@@ -64,19 +67,19 @@ def _is_configured(name: str) -> bool:
     return False
 
 
-def running_names() -> set[str]:
-    """The names of the processes that run in this network namespace.
+def running_processes() -> dict[str, list[int]]:
+    """The processes of managers that run in this network namespace, by their name.
 
     A process whose namespace may not be read (not root) is taken to be in this one.
     """
     here = _namespace("self")
-    names = set()
+    found: dict[str, list[int]] = {}
     for pid in os.listdir("/proc"):
         if pid.isdigit():
             name = _name_of(pid)
             if name in _WANTED and _namespace(pid) in (here, ""):
-                names.add(name)
-    return names
+                found.setdefault(name, []).append(int(pid))
+    return found
 
 
 def _name_of(pid: str) -> str:

@@ -23,15 +23,24 @@ class Reading(t.NamedTuple):
     conntrack: t.Optional[dict[str, int]]
     counters: dict[str, int]
     rules: t.Optional[dict[tuple[str, str, str, str, int], int]]
+    state_sync: t.Mapping[str, dict[str, int]] = {}
 
 
 def sample(facts: t.Mapping[str, t.Any], seconds: float) -> Dict:
-    """Read what the facts hold once more, before and after ``seconds``, and return the growth."""
+    """Read what the facts hold once more, before and after ``seconds``, and return the growth.
+
+    That of the daemons in ``state_sync`` is added to them.
+    """
     began = time.monotonic()
     first = _read(facts)
     time.sleep(seconds)
     second = _read(facts)
-    return {"seconds": round(time.monotonic() - began, 3), **growth(first, second)}
+    passed = round(time.monotonic() - began, 3)
+    if first.state_sync:
+        from ansible_collections.netpath.symmetry.plugins.module_utils._statesync import gather as statesync
+
+        statesync.add_growth(facts["state_sync"], first.state_sync, second.state_sync, passed)
+    return {"seconds": passed, **growth(first, second)}
 
 
 def _read(facts: t.Mapping[str, t.Any]) -> Reading:
@@ -43,7 +52,15 @@ def _read(facts: t.Mapping[str, t.Any]) -> Reading:
             rules = netfilter.counters_of(netfilter.read()[0])
     except (CommandError, NetlinkError):  # what could be read a moment ago is gone: no growth is known
         pass
-    return Reading(conntrack, kernel_counters.read(), rules)
+    return Reading(conntrack, kernel_counters.read(), rules, _read_state_sync(facts))
+
+
+def _read_state_sync(facts: t.Mapping[str, t.Any]) -> dict[str, dict[str, int]]:
+    if not any("counters" in item for item in facts.get("state_sync", ())):
+        return {}
+    from ansible_collections.netpath.symmetry.plugins.module_utils._statesync import gather as statesync
+
+    return statesync.counters_of(facts["state_sync"])
 
 
 def growth(first: Reading, second: Reading) -> Dict:

@@ -68,29 +68,6 @@ def _gateways(host: str, facts: Facts) -> t.Iterator[Finding]:
                           entry["device"])
 
 
-def _unshared(host: str, facts: Facts) -> t.Iterator[Finding]:
-    """SYM701: what is taken for a pair with shared state is none."""
-    for peer in facts.get("state_sync", ()):
-        name = peer["peer"]
-        if not peer.get("configured", True):
-            yield finding("SYM701", host, f"{host} and {name} share no connection state: it is not configured")
-        elif not peer.get("synchronised", True):
-            yield finding("SYM701", host, f"{host} and {name} are connected, but nothing is synchronised")
-        for what in peer.get("left_out", ()):
-            yield finding("SYM701", host, f"{host} and {name} do not share the state of {what}")
-        if peer.get("errors_growing"):
-            yield finding("SYM701", host, f"errors of the synchronisation with {name} grew by {peer['errors_growing']}")
-
-
-def _too_slow(host: str, facts: Facts) -> t.Iterator[Finding]:
-    """SYM702: the reply is there before the state is."""
-    for peer in facts.get("state_sync", ()):
-        latency, back = peer.get("latency_ms"), peer.get("return_ms")
-        if latency is not None and back is not None and latency >= back:
-            yield finding("SYM702", host, f"state reaches {peer['peer']} after {latency:g} ms, replies do after "
-                          f"{back:g} ms")
-
-
 def _undone(host: str, facts: Facts) -> t.Iterator[Finding]:
     """SYM801: a manager will remove, override or out-order what was applied."""
     for entry in facts.get("will_undo", ()):
@@ -105,5 +82,5 @@ def _drift(host: str, facts: Facts) -> t.Iterator[Finding]:
 
 
 _RULES: tuple[Rule, ...] = (
-    _out_of_state, _stranded, _forged, _health_checks, _gateways, _unshared, _too_slow, _undone, _drift,
+    _out_of_state, _stranded, _forged, _health_checks, _gateways, _undone, _drift,
 )

@@ -229,6 +229,27 @@ _SIDE = _record({"source": _address, "destination": _address}, {"sport": _number
 _ENTRY = _record({"protocol": _text, "original": _SIDE, "reply": _SIDE}, {
     "state": _one_of(*TCP_STATES), "status": _TEXTS, "unreplied": _flag, "mark": _number, "zone": _number,
 }, closed=False)
+_SYNC_CHOICE = _record({}, {"accept": _TEXTS, "ignore": _TEXTS})
+_SYNC_LINK = _record({"transport": _one_of("udp", "multicast", "tcp"), "up": _flag}, {
+    "interface": _text, "local": _address, "peer": _address, "group": _address, "port": _number, "default": _flag,
+    "active": _flag, "checksum": _flag,
+}, closed=False)
+_SYNC_GROWTH = _record({"seconds": _duration}, {}, closed=False)
+_SYNC_MEASURED = _record({"at": _duration, "from": _address}, {
+    "boot_id": _text, "configuration_digest": _text, "samples": _number, "lost": _number, "rate": _duration,
+    "latency_ms": _dict_of(_duration), "bound_ms": _duration,
+    "returns": _list_of(_record({"flow": _text}, {"rtt_ms": _dict_of(_duration), "samples": _number}, closed=False)),
+}, closed=False)
+_SYNC_DAEMON = _record({"daemon": _text, "running": _flag}, {
+    "configuration": _text, "configuration_digest": _text, "changed_since_start": _flag, "version": _text,
+    "synchronises": _flag, "mode": _one_of("ftfw", "notrack", "alarm"), "internal_cache": _flag,
+    "external_cache": _flag, "startup_resync": _flag, "expectations": _TEXTS, "reliable_events": _flag,
+    "window_tracking": _flag, "links": _list_of(_SYNC_LINK), "protocols": _SYNC_CHOICE,
+    "addresses": _SYNC_CHOICE, "states": _SYNC_CHOICE,
+    "left_out_always": _TEXTS, "filter_from": _one_of("userspace", "kernelspace"),
+    "limits": _dict_of(lambda value: isinstance(value, int)), "active": _COUNTS, "counters": _COUNTS,
+    "growth": lambda value: _SYNC_GROWTH(value) and all(map(_duration, value.values())), "measured": _SYNC_MEASURED,
+}, closed=False)
 # every part that a verdict rests on, with its shape; all of them are in the facts of host_facts
 _PARTS: dict[str, Check] = {
     "interfaces": _dict_of(_INTERFACE),
@@ -257,10 +278,7 @@ _EVIDENCE: dict[str, Check] = {
     "resets": _list_of(_record({"flow": _text, "ttl": _number, "expected_ttl": _number}, {"interface": _text})),
     "health_checks": _list_of(_record({"service": _text, "checked_by": _text, "used_by": _text}, {})),
     "gateway_answers": _list_of(_record({"address": _address, "device": _text, "macs": _TEXTS}, {})),
-    "state_sync": _list_of(_record({"peer": _text}, {
-        "configured": _flag, "synchronised": _flag, "left_out": _TEXTS, "errors_growing": _number,
-        "latency_ms": _duration, "return_ms": _duration,
-    })),
+    "state_sync": _list_of(_SYNC_DAEMON),
     "will_undo": _list_of(_record({"manager": _text, "what": _text, "how": _text}, {})),
     "applied": _list_of(_record({"what": _text, "change": _text, "present": _flag}, {})),
     "exceptions": _list_of(_of_one_family(_record({"family": _family, "table": _number, "dst": _address}, {
