@@ -33,6 +33,7 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._plan import (
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.nat_table import table_text
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.nft_part import live_part, part_text
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.rp_filter import Wish, path_of
+from ansible_collections.netpath.symmetry.plugins.module_utils._statesync import rules as sync_rules
 
 Data = t.Mapping[str, t.Any]
 # Of every remedy that has chains of its own in our nft table, by the subject of its plan: how their names begin.
@@ -41,6 +42,7 @@ NFT_PARTS = {
     symmetric_return.SUBJECT: symmetric_return.PREFIX,
     "MSS clamp": mss_clamp.PREFIX,
     "reverse-path filter": rp_filter_v6.PREFIX,
+    sync_rules.SUBJECT: sync_rules.PREFIX,
 }
 
 

@@ -1,0 +1,163 @@
+# Copyright (c) 2026 netpath.symmetry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Two firewalls in namespaces, joined by a sync link, and plays over both; each has files of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pathlib
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import typing as t
+
+from ansible_collections.netpath.symmetry.plugins.module_utils._model.ownership import STATE_DIR
+from ansible_collections.netpath.symmetry.tests.lab.modules import run_module
+from ansible_collections.netpath.symmetry.tests.lab.netns import Netns, veth
+from ansible_collections.netpath.symmetry.tests.lab.role_host import Run
+
+ADDRESSES = {"fw1": ("172.31.0.1", "fd31::1"), "fw2": ("172.31.0.2", "fd31::2")}
+MEMBERS = [{"name": name, "interface": "sync", "address": pair[0]} for name, pair in ADDRESSES.items()]
+RECAP = "changed="
+
+
+class Firewall:
+    """One member: its namespace, its files, and how Ansible gets in without a login."""
+
+    def __init__(self, name: str, directory: pathlib.Path) -> None:
+        self.name, self.netns = name, Netns(name).create()
+        self.folder = directory / name
+        self.folder.mkdir()
+        self.configuration = self.folder / "conntrackd.conf"
+        self.python = directory / f"python-{name}"
+        self.netns.state.mkdir(exist_ok=True)
+        pathlib.Path(STATE_DIR).mkdir(parents=True, exist_ok=True)
+        inner = f'mount --bind {self.netns.state} {STATE_DIR} && exec {shlex.quote(sys.executable)} "$@"'
+        enter = shlex.join(self.netns.command("unshare", "-m", "sh", "-c", inner, "sh"))
+        self.python.write_text(f'#!/bin/sh\nexec {enter} "$@"\n')
+        self.python.chmod(0o755)
+
+    def variables(self) -> dict[str, t.Any]:
+        return {
+            "ansible_connection": "local",
+            "ansible_python_interpreter": str(self.python),
+            "state_sync_interface": "sync",
+            "state_sync_address": ADDRESSES[self.name][0],
+            "state_sync_configuration": str(self.configuration),
+            "state_sync_lock": str(self.folder / "lock"),
+            "state_sync_socket": str(self.folder / "socket"),
+            "state_sync_log": str(self.folder / "log"),
+        }
+
+    def sync(self, check_mode: bool = False, **options: t.Any) -> dict[str, t.Any]:
+        """Run the module on this member alone."""
+        told = {"name": self.name, "members": MEMBERS, "log": str(self.folder / "log")}
+        told["configuration"] = str(self.configuration)
+        told |= {name: str(self.folder / name) for name in ("lock", "socket")}
+        return run_module(self.netns, "state_sync", {**told, **options}, check_mode)
+
+    def state(self) -> str:
+        """Everything that the role may touch, by other eyes than its own."""
+        files = {path.name: path.read_text() for path in sorted(self.folder.glob("conntr*"))}
+        files |= {path.name: path.read_text() for path in sorted(self.netns.state.iterdir()) if path.is_file()}
+        kernel = self.netns.output("nft -s list ruleset; sysctl net.netfilter | grep -v -e _count -e generic_timeout")
+        return json.dumps([files, kernel, len(self.daemons())], indent=1)
+
+    def daemons(self, name: str = "conntrackd") -> list[int]:
+        """The daemons of this name in the namespace."""
+        pids = self.netns.output(f"ip netns pids {self.netns.name}").split()
+        return [int(pid) for pid in pids if _name(pid) == name]
+
+    def conntrackd(self, *words: str) -> str:
+        return self.netns.output(shlex.join(("conntrackd", "-C", str(self.configuration), *words)))
+
+    def flows(self, text: str) -> int:
+        """How many entries of the kernel's table hold the text."""
+        return self.netns.output("conntrack -L 2>/dev/null").count(text)
+
+    def delete(self) -> None:
+        for pid in self.netns.output(f"ip netns pids {self.netns.name}").split():
+            if _name(pid) in ("conntrackd", "keepalived"):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(pid), signal.SIGKILL)
+        self.netns.delete()
+
+
+def _name(pid: str) -> str:
+    with contextlib.suppress(OSError):
+        return pathlib.Path(f"/proc/{pid}/comm").read_text().strip()
+    return ""
+
+
+class Pair:
+    """Both members, and what is played on them."""
+
+    def __init__(self, directory: pathlib.Path) -> None:
+        self.directory = directory
+        self.one, self.two = Firewall("fw1", directory), Firewall("fw2", directory)
+        (one, one6), (two, two6) = ADDRESSES["fw1"], ADDRESSES["fw2"]
+        own = [(f"{one}/29", f"{two}/29"), (f"{one6}/64", f"{two6}/64")]
+        veth(self.one.netns, "sync", self.two.netns, "sync", own)
+
+    @property
+    def both(self) -> tuple[Firewall, Firewall]:
+        return self.one, self.two
+
+    def play(
+        self, variables: t.Mapping[str, t.Any], *options: str, hosts: t.Mapping[str, dict[str, t.Any]] | None = None
+    ) -> Run:
+        """Run the role on the group; ``hosts`` are more variables of single hosts."""
+        told = {one.name: {**one.variables(), **(hosts or {}).get(one.name, {})} for one in self.both}
+        rest = {name: dict(values) for name, values in (hosts or {}).items() if name not in told}
+        inventory = {"all": {"hosts": rest, "children": {"firewalls": {
+            "hosts": told, "vars": {"state_sync_group": "firewalls", "state_sync_require_guard": False}}}}}
+        playbook = [{"hosts": "firewalls", "gather_facts": False, "vars": dict(variables),
+                     "roles": ["netpath.symmetry.state_sync"]}]
+        for name, data in (("hosts.json", inventory), ("play.yml", playbook)):
+            (self.directory / name).write_text(json.dumps(data))
+        environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_INJECT_FACT_VARS": "false",
+                       "ANSIBLE_PIPELINING": "1"}
+        executable = shutil.which("ansible-playbook", path=os.path.dirname(sys.executable)) or "ansible-playbook"
+        command = [executable, "-i", str(self.directory / "hosts.json"), "--diff", str(self.directory / "play.yml")]
+        done = subprocess.run([*command, *options], env=environment, capture_output=True, text=True, timeout=120,
+                              check=False)
+        recap = [line for line in done.stdout.splitlines() if RECAP in line]
+        changed = sum(int(line.partition(RECAP)[2].split()[0]) for line in recap)
+        marks = ("+", "-", "@", " \t", " ")
+        diff = [line for line in done.stdout.splitlines() if line.startswith(marks) and line.strip()]
+        return Run(done.returncode, changed, diff, done.stdout + done.stderr)
+
+    def state(self) -> str:
+        return self.one.state() + self.two.state()
+
+    def four_runs(self, variables: t.Mapping[str, t.Any], changed: int, **more: t.Any) -> None:
+        """Check, run, check, run on both: the first check predicts, nothing is left for the second."""
+        before = self.state()
+        check = self.play(variables, "--check", **more)
+        assert (check.rc, check.changed) == (0, changed), check.text
+        assert self.state() == before, "check mode changed a host"
+        run = self.play(variables, **more)
+        assert (run.rc, run.changed) == (0, changed), run.text
+        assert sorted(run.diff) == sorted(check.diff) and run.diff, "the prediction is not the outcome"
+        after, pids = self.state(), [one.daemons() for one in self.both]
+        for options in (["--check"], []):
+            again = self.play(variables, *options, **more)
+            assert (again.rc, again.changed, again.diff) == (0, 0, []), again.text
+            assert self.state() == after and [one.daemons() for one in self.both] == pids
+
+    def delete(self) -> None:
+        for one in self.both:
+            one.delete()
+
+
+def wait(holds: t.Callable[[], bool], complaint: str, seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, complaint
+        time.sleep(0.05)

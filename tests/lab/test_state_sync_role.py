@@ -1,0 +1,205 @@
+# Copyright (c) 2026 netpath.symmetry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The role state_sync and its module over two real firewalls. Observers: conntrack, nft, /proc/sys, the files."""
+
+from __future__ import annotations
+
+import pathlib
+import typing as t
+
+import pytest
+
+from ansible_collections.netpath.symmetry.tests.lab.sync_pair import ADDRESSES, Firewall, Pair, wait
+
+ADD = "conntrack -I -p {0} -s 10.9.0.1 -d 10.9.0.2 --sport {1} --dport 80 --timeout 100 {2}"
+LIBERAL = {"nf_conntrack_tcp_be_liberal": 1}
+FOREIGN = """# of somebody else
+General {
+    Systemd no
+    LockFile FOLDER/their.lock
+    LogFile no
+    Syslog no
+    UNIX { Path FOLDER/their.socket
+    }
+    HashSize 8192
+    HashLimit 65536
+}
+Stats {
+}
+"""
+
+
+@pytest.fixture
+def pair(tmp_path: pathlib.Path) -> t.Iterator[Pair]:
+    made = Pair(tmp_path)
+    try:
+        yield made
+    finally:
+        made.delete()
+
+
+def state_arrives(pair: Pair) -> None:
+    """A connection of either member is in the kernel of the other one, and its counters moved."""
+    pair.one.netns.run(ADD.format("tcp", 4001, "--state ESTABLISHED"))
+    pair.two.netns.run(ADD.format("udp", 4002, ""))
+    wait(lambda: pair.two.flows("sport=4001") == 1, "what is new on fw1 is not in the kernel of fw2")
+    wait(lambda: pair.one.flows("sport=4002") == 1, "what is new on fw2 is not in the kernel of fw1")
+
+
+def gone(pair: Pair, before: str) -> None:
+    for one in pair.both:
+        (one.folder / "log").unlink()
+        assert [path.name for path in one.folder.iterdir() if not path.name.startswith("conntr")] == []
+    assert pair.state() == before
+
+
+@pytest.mark.long
+def test_four_runs_of_the_role_and_removal_without_a_trace(pair: Pair) -> None:
+    before = pair.state()
+    pair.four_runs({"state_sync_sysctls": LIBERAL}, changed=2)
+    assert [len(one.daemons()) for one in pair.both] == [1, 1]
+    state_arrives(pair)
+    pair.four_runs({"state_sync_state": "absent"}, changed=2)
+    gone(pair, before)
+
+
+def test_the_role_shares_state_of_a_pair_and_refuses_one_that_differs(pair: Pair) -> None:
+    before = pair.state()
+    pair.two.netns.run("sysctl -qw net.netfilter.nf_conntrack_tcp_loose=0")
+    different = pair.state()
+    run = pair.play({})
+    assert run.rc != 0 and "nf_conntrack_tcp_loose is 1 on fw1, 0 on fw2" in run.text, run.text
+    assert pair.state() == different
+    pair.two.netns.run("sysctl -qw net.netfilter.nf_conntrack_tcp_loose=1")
+    run = pair.play({"state_sync_sysctls": LIBERAL})
+    assert (run.rc, run.changed) == (0, 2), run.text
+    state_arrives(pair)
+    run = pair.play({"state_sync_state": "absent"})
+    assert (run.rc, run.changed) == (0, 2), run.text
+    gone(pair, before)
+
+
+def four_runs(one: Firewall, **options: t.Any) -> dict[str, t.Any]:
+    """Check, run, check, run of the module: the check predicts byte for byte, and nothing is left to do."""
+    before = one.state()
+    check = one.sync(True, **options)
+    assert one.state() == before and not check.get("failed"), check
+    run = one.sync(**options)
+    after, pids = one.state(), one.daemons()
+    again, last = one.sync(True, **options), one.sync(**options)
+    assert [each.get("changed") for each in (check, run, again, last)] == [True, True, False, False], run
+    assert check["diff"] == run["diff"] and again["diff"] == last["diff"] == []
+    assert one.state() == after and one.daemons() == pids
+    return run
+
+
+@pytest.mark.parametrize("family", [pytest.param(4, marks=pytest.mark.long), 6])
+def test_four_runs_of_the_module_restart_only_what_has_changed(pair: Pair, family: int) -> None:
+    one, before = pair.one, pair.one.state()
+    members = [{"name": name, "interface": "sync", "address": both[family // 6]} for name, both in ADDRESSES.items()]
+    run = four_runs(one, members=members, sysctls=LIBERAL)
+    assert sorted(pathlib.Path(path).name for path in run["files"]) == ["conntrackd.conf", "state-sync.conntrackd.json"]
+    assert "udp dport 3780 accept" in one.netns.output("nft list chain inet netpath_symmetry sync_input")
+    pids = one.daemons()
+    changed = one.sync(members=members, sysctls={"nf_conntrack_tcp_be_liberal": 0})
+    assert changed["changed"] and one.daemons() == pids, "parameters are no reason to restart it"
+    four_runs(one, members=members, protocols=["tcp", "udp"])
+    assert one.daemons() != pids and len(one.daemons()) == 1
+    for _twice in range(2):
+        for command in run["undo"]:
+            one.netns.run(f"unshare -m sh -c 'mount --bind {one.netns.state} /var/lib/netpath-symmetry && {{ "
+                          + command.replace("'", "'\\''") + "; }'", check=False)
+        (one.folder / "log").unlink(missing_ok=True)
+        assert one.state() == before
+
+
+def test_only_the_peer_reaches_the_port(pair: Pair) -> None:
+    pair.one.netns.run("ip route add default via 172.31.0.2")
+    run = pair.one.sync(accept_shared_link=True)
+    assert run["changed"] and "neither authentication nor encryption" in str(run["warnings"]), run
+    pair.two.netns.run("ip address add 172.31.0.3/29 dev sync")
+    count = "nft -j list ruleset | grep -o '\"drop\"' | wc -l"
+    assert pair.one.netns.output(count).strip() == "1"
+    pair.one.netns.run("nft add rule inet netpath_symmetry sync_input counter comment seen; "
+                       "nft insert rule inet netpath_symmetry sync_input ip saddr 172.31.0.3 counter comment came")
+    send = "python3 -c \"import socket; s = socket.socket(2, 2); s.bind(('172.31.0.3', 0)); " \
+           "s.sendto(b'x', ('172.31.0.1', 3780)); s.sendto(b'x', ('172.31.0.1', 9))\""
+    pair.two.netns.run(send)
+    listing = pair.one.netns.output("nft list chain inet netpath_symmetry sync_input")
+    assert "counter packets 2" in listing.partition("came")[0], "both have come"
+    assert "counter packets 1" in listing.partition("drop")[2], "and that for the port went no further"
+
+
+def test_a_foreign_configuration_is_refused_or_taken_over_and_put_back(pair: Pair) -> None:
+    one = pair.one
+    one.configuration.write_text(FOREIGN.replace("FOLDER", str(one.folder)))
+    one.configuration.chmod(0o640)
+    one.netns.run(f"conntrackd -C {one.configuration} -d </dev/null >/dev/null 2>&1")
+    before = one.state()
+    refused = one.sync()
+    assert refused.get("failed") and "was not written by this collection" in refused["msg"], refused
+    assert "state_sync_adopt: true" in refused["msg"] and one.state() == before
+    four_runs(one, adopt=True)
+    assert len(one.daemons()) == 1 and "sync" in one.conntrackd("-s", "network") + one.configuration.read_text()
+    assert (one.folder / "conntrackd.conf.before-netpath-symmetry").stat().st_mode & 0o777 == 0o640
+    four_runs(one, state="absent")
+    assert one.state() == before and one.configuration.stat().st_mode & 0o777 == 0o640
+    assert len(one.daemons()) == 1, "it ran before"
+
+
+def test_what_runs_by_other_hands_is_seen(pair: Pair) -> None:
+    """A daemon that was killed is started anew, its lock notwithstanding; one that we know nothing of stays."""
+    one = pair.one
+    one.sync()
+    one.netns.run(f"kill -9 {one.daemons()[0]}")
+    assert (one.folder / "lock").exists()
+    four_runs(one)
+    assert len(one.daemons()) == 1
+    one.configuration.touch()
+    again = one.sync()
+    assert again["changed"] and "older configuration" in again["diff"][0]["before"], again
+    one.sync(state="absent")
+    other = one.folder / "conntrackd.other"
+    other.write_text(FOREIGN.replace("FOLDER", str(one.folder)))
+    one.netns.run(f"conntrackd -C {other} -d </dev/null >/dev/null 2>&1")
+    before = one.state()
+    refused = one.sync()
+    assert refused.get("failed") and f"runs here already with {other}" in refused["msg"], refused
+    assert one.state() == before
+
+
+BIND = "import socket, time; s = socket.socket(2, 2); s.bind(('', 3780)); print('bound', flush=True); time.sleep(60)"
+ALONE = [{"name": "fw1", "interface": "sync", "address": "172.31.0.1"}]
+REFUSED: list[tuple[str, str, dict[str, t.Any], str]] = [  # what is done to the host, and undone
+    (":", ":", {"members": ALONE}, "fw1 is the only member"),
+    ("ip link set sync name other", "ip link set other name sync", {}, "sync does not exist here; it has lo, other"),
+    ("ip address del 172.31.0.1/29 dev sync", "ip address add 172.31.0.1/29 dev sync", {}, "sync does not have the"),
+    ("ip route add default via 172.31.0.2", "ip route del default", {}, "a default route leave by it"),
+    (":", ":", {"expectations": ["nonsense{"]}, "'nonsense{' is not the name of a helper"),
+    (":", ":", {"socket": "/run/" + 200 * "x"}, "does not take its new configuration: "),
+    (":", ":", {"sysctls": {"nf_conntrack_max": 12345}}, "nf_conntrack_max is read-only in this network namespace"),
+    (":", ":", {"service": "systemd"}, "systemd is not process 1"),
+    (":", ":", {"require_guard": True}, "no change guard is armed"),
+]
+
+
+def test_what_cannot_be_is_refused_and_nothing_changed(pair: Pair) -> None:
+    one, before = pair.one, pair.one.state()
+    for prepare, mend, options, message in REFUSED:
+        one.netns.run(prepare)
+        for check_mode in (True, False) if "guard" not in message else (False,):
+            refused = one.sync(check_mode, **options)
+            assert refused.get("failed") and message in refused["msg"], refused
+        one.netns.run(mend)
+        assert one.state() == before and list(one.folder.iterdir()) == [], message
+    holder = one.netns.start("python3", "-c", BIND)
+    try:
+        assert holder.stdout is not None and holder.stdout.readline() == "bound\n"
+        refused = one.sync()
+        assert refused.get("failed") and refused["msg"].endswith("everything was taken back"), refused
+    finally:
+        holder.kill()
+        holder.communicate()
+    (one.folder / "log").unlink(missing_ok=True)
+    assert one.state() == before and list(one.folder.iterdir()) == []
