@@ -38,6 +38,9 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.change.re
     Remedy,
     with_what_is_declared,
 )
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.change.shared_state import (
+    rejected as state_sync,
+)
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.findings import mtu
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.findings.registry import Finding
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.journey.path_mtu import links
@@ -63,6 +66,7 @@ def with_more(
     stalling = {told.name: (told, seen) for told in verdicts if told.name in named
                 and (seen := stalls(network, told))}
     results = [*_for_stalls(network, verdicts, stalling, observed), *_for_hashes(network, verdicts, observed)]
+    proposal = dataclasses.replace(proposal, rejected=(*proposal.rejected, *state_sync(network, verdicts)))
     if not results:
         return proposal
     more = [one for one in results if isinstance(one, Remedy)]

@@ -23,6 +23,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.findings 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.findings import (
     reverse_path_v6 as findings_reverse_path_v6,
 )
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.findings import sharing as findings_sharing
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.findings import spread as findings_spread
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.findings import state as findings_state
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.findings import uplink as findings_uplink
@@ -44,6 +45,7 @@ def find(network: Network, verdicts: t.Sequence[FlowVerdict]) -> list[Finding]:
             raised += host_findings(network, host)
         elif "device" in network.facts[host]:
             raised += findings_device.of_host(network, host)
+    raised += findings_sharing.of_network(network)
     raised += _unread_hosts(network)
     return merge(raised)
 
@@ -87,6 +89,7 @@ def flow_findings(network: Network, told: FlowVerdict) -> list[Finding]:
             for item in (
                 *findings_reverse_path.of_failing_flow(network, told), *findings_state.of_failing_flow(told),
                 *findings_uplink.of_failing_flow(network, told), *findings_spread.of_failing_flow(network, told),
+                *findings_sharing.of_failing_flow(network, told),
             )
         ]
     return [

@@ -88,8 +88,8 @@ REGISTRY: dict[str, Kind] = {
     "SYM601": Kind(
         "The two directions have different path MTUs", "warning", needs=(*PATHS, "exceptions"), by_flow=True),
     "SYM602": Kind("Two gateways answer for one virtual address", awaiting=True),
-    "SYM701": Kind("An HA pair is assumed to share state and does not", awaiting=True),
-    "SYM702": Kind("State is shared, but slower than the return packet", awaiting=True),
+    "SYM701": Kind("An HA pair is assumed to share state and does not", needs=("state_sync",)),
+    "SYM702": Kind("State is shared, but slower than the return packet", needs=("state_sync",), by_flow=True),
     "SYM801": Kind("A network or firewall manager will undo the fix", "warning", needs=("will_undo",)),
     "SYM802": Kind("What was persisted is not in force", needs=("applied",)),
     "SYM901": Kind("Something needed for a verdict could not be read", "warning"),

@@ -29,6 +29,9 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host.host
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.externals import Observed
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.network import Network
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.site import Facts, NamedFlow
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.sharing.sharing import (
+    written as compared_by_sharing,
+)
 
 # ranges that the kernel, RFCs or the ipaddress module set apart
 _SPECIAL = (
@@ -202,7 +205,7 @@ class Alike:
         self._read_tables(host, own)
         facts = host.facts
         written = [facts.get("netfilter", {}), facts.get("conntrack", {}).get("flows", ())]
-        written += [facts.get("parts", {}).get("routes", {})]
+        written += [facts.get("parts", {}).get("routes", {}), *compared_by_sharing(facts)]
         written += [{**rule, **_port_ranges(rule)} for rule in facts.get("rules", ())]
         for group in itertools.chain.from_iterable(scalars(part) for part in written):
             self._mark_group(group, own)

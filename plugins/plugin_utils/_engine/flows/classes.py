@@ -17,6 +17,9 @@ import ipaddress
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host.fib import BITS, prefix_of
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.sharing.sharing import (
+    written as compared_by_sharing,
+)
 
 Facts = t.Mapping[str, t.Any]
 Range = tuple[int, int]  # first and last
@@ -136,6 +139,7 @@ def host_cuts(name: str, facts: Facts) -> Cuts:
     for prefix in facts.get("parts", {}).get("routes", {}).get("covered", ()):
         collector.prefix(prefix)
     collector.anything(facts.get("exceptions", ()), False)  # next-hop exceptions: redirects and path MTUs
+    collector.anything(compared_by_sharing(facts), False)
     _netfilter(collector, name, facts)
     return collector.cuts()
 

@@ -107,6 +107,7 @@ def reroute(
     packets leave behind. ``lost``: the hosts whose connection tables are lost with the change.
     """
     known: Observed = observed if observed is not None else {}
+    before, after = before.of_flow(flow), after.of_flow(flow)
     states = _from_facts(before, flow, known) if live else _from_handshake(before, flow, known)
     if isinstance(states, str):
         return Rerouted(flow, "not_established", detail=states)

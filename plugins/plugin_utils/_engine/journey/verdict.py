@@ -10,6 +10,11 @@ import dataclasses
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.journey.journey import Journey, Pair, travel
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.journey.reliance import (
+    Reliance,
+    parted,
+    relied_on,
+)
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.journey.walk import Hop, Path, translation_of
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.externals import Observed
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.inspectors import Inspector
@@ -66,6 +71,7 @@ class FlowVerdict:
     dies_at: Death | None = None
     read_next: str = ""  # with unknown: what could not be told, and what to read
     boundaries: tuple[Boundary, ...] = ()
+    relies: tuple[Reliance, ...] = ()  # on connection state that hosts share
     evidence: tuple[t.Mapping[str, t.Any], ...] = ()
     findings: tuple[str, ...] = ()
 
@@ -93,6 +99,7 @@ class FlowVerdict:
             "forward": [path.to_dict() for path in self.forward_paths()],
             "return": [path.to_dict() for path in self.return_paths()],
             "boundaries": [boundary.to_dict() for boundary in self.boundaries],
+            "relies_on_shared_state": [one.to_dict() for one in self.relies],
             "assumptions": list(self.journey.assumptions), "evidence": [dict(item) for item in self.evidence],
             "findings": list(self.findings),
         }
@@ -108,15 +115,42 @@ class FlowVerdict:
             detail = self.dies_at.detail.removeprefix(f"{self.dies_at.host}: ")  # the place says it already
             return f"the {self.dies_at.direction} path dies{where}{share}: {detail}"
         if self.verdict == "at_risk":
+            late = [one.text for one in self.relies if one.verdict == "at_risk"]
+            if late:
+                return f"works where state comes before the reply: {late[0]}"
             blind = [boundary for boundary in self.boundaries if boundary.blind]
             return f"works, but {', '.join(sorted({b.host for b in blind}))} sees one direction only"
         if self.verdict == "symmetric":
             return "both directions cross the same hosts by the same interfaces"
+        if self.relies:
+            return f"the directions differ: {self.relies[0].text}"
         return "the directions differ; every state boundary sees what it must see"
 
 
 def judge(network: Network, named: NamedFlow, observed: Observed) -> FlowVerdict:
     """Walk the flow both ways and judge it. ``observed``: uplinks by which replies were seen to come."""
+    known = network.of_flow(named.flow)
+    told = _judge(known, named, observed)
+    doubts = parted(network, told.journey.pairs, ("doubtful",))
+    if doubts and _judge(network.of_flow(named.flow, "doubtful"), named, observed).verdict != told.verdict:
+        why = f"whether {doubts[0].one} and {doubts[0].other} share connection state: {doubts[0].why}"
+        return dataclasses.replace(told, verdict="unknown", dies_at=None, read_next=why)
+    return _weighed(dataclasses.replace(told, relies=relied_on(known, named.flow, told.journey.pairs)))
+
+
+def _weighed(told: FlowVerdict) -> FlowVerdict:
+    """A verdict that rests on shared state is no better than what is known of the race between state and reply."""
+    if told.verdict not in ("symmetric", "asymmetric_harmless"):
+        return told
+    if any(one.verdict == "at_risk" for one in told.relies):
+        return dataclasses.replace(told, verdict="at_risk")
+    unknown = next((one for one in told.relies if one.verdict == "unknown"), None)
+    if unknown:
+        return dataclasses.replace(told, verdict="unknown", read_next=f"{unknown.text}; run verify_state_sync")
+    return told
+
+
+def _judge(network: Network, named: NamedFlow, observed: Observed) -> FlowVerdict:
     journey = travel(network, named, observed)
     pairs = journey.pairs
     bad = [pair for pair in pairs if pair.result == "broken"]

@@ -10,8 +10,8 @@ import dataclasses
 import functools
 import typing as t
 
+from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import Flow
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.connection.conntrack import Tracker
-from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.device.state_domains import state_domains
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host.fib import BITS, number_of
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.host.host import Host
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.declared_balancers import (
@@ -31,7 +31,10 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.s
     read_site,
 )
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.topology import Topology
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.sharing.sharing import Keepers, Sharing
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.values import uncollected
+
+_ALIKE = ("sharing", "foreign", "_trackers", "_local_routes")  # what is known of a network whatever the flow
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,6 +49,7 @@ class Network:
     unread: t.Mapping[str, str]
     inspectors: tuple[Inspector, ...] = ()
     declared: Declared = Declared()  # balancers: they are among hosts and facts, though nobody has read them
+    keepers: Keepers = dataclasses.field(default_factory=dict)  # of the flow that it is asked about
 
     @classmethod
     @uncollected()
@@ -85,11 +89,29 @@ class Network:
 
     def keeper(self, host: str) -> str:
         """The name under which a host's connections are kept: the first member of its state domain, or itself."""
-        return self._domains.get(host, host)
+        return self.keepers.get(host, host)
 
     @functools.cached_property
-    def _domains(self) -> dict[str, str]:
-        return state_domains(self.facts, self.variables)
+    def sharing(self) -> Sharing:
+        """Which hosts share connection state, or mean to."""
+        return Sharing.of(self.facts, self.variables)
+
+    def of_flow(self, flow: Flow, *more: str) -> Network:
+        """The network with the state domains of a flow, over shared bonds and those of ``more`` kinds."""
+        if not self.sharing.bonds:
+            return self
+        keepers = self.sharing.keepers(flow, "shared", *more)
+        found = self._views.get(tuple(keepers.items()))
+        if found is None:
+            found = dataclasses.replace(self, keepers=keepers)
+            kept = {name: value for name, value in vars(self).items() if name in _ALIKE}
+            vars(found).update(kept)
+            self._views[tuple(keepers.items())] = found
+        return found
+
+    @functools.cached_property
+    def _views(self) -> dict[t.Hashable, Network]:
+        return {}
 
     def new_tracker(self, host: str) -> Tracker:
         """The connection table with which an analysis begins: empty, with the host's own settings."""

@@ -31,7 +31,7 @@ def host(
         "netfilter": {"backends": ["nft"] if chains else [], "chains": list(chains), "sets": []},
         "conntrack": {"available": True, "count": 0, "stats": {"invalid": 0},
                       "sysctls": {"tcp_loose": 1, "tcp_be_liberal": 0}, "flows": []},
-        "will_undo": [], "applied": [],
+        "will_undo": [], "applied": [], "state_sync": [],
         "parts": {},
     }
     modes = {"all": 0, "default": 0, **(rp_filter or {})}

@@ -179,13 +179,15 @@ def paired(one: Facts | None = None, two: Facts | None = None, swapped: bool = F
 
 def test_a_pair_shares_sessions_only_where_both_say_so() -> None:
     assert verdict(paired())[0] == "asymmetric_harmless"
-    for doubt in ({"synchronised": False}, {"synchronised": None}, {"growth": {"state errors": 3}}, {"mode": "none"},
-                  {"peer": "fw9"}, {"peer": ""}):
+    for doubt in ({"synchronised": False}, {"growth": {"state errors": 3}}, {"mode": "none"}, {"peer": "fw9"},
+                  {"peer": ""}):
         for facts in (paired(one=doubt), paired(two=doubt)):
             assert verdict(facts)[:2] == ("broken", "fw2"), doubt
     unread = paired()
     unread["fw"]["parts"]["ha"] = {"complete": False, "why": "refused"}
-    assert verdict(unread)[:2] == ("broken", "fw2")
+    for facts in (unread, paired(one={"synchronised": None}), paired(two={"synchronised": None})):
+        (told,) = diagnose(facts, {name: {} for name in facts}, [TCP]).verdicts
+        assert told.verdict == "unknown" and "fw and fw2 share connection state" in told.read_next
     assert verdict(paired(swapped=True))[:2] == ("broken", "fw2"), "the zones are still asked"
 
 

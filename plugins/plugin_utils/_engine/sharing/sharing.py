@@ -1,0 +1,78 @@
+# Copyright (c) 2026 netpath.symmetry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: used by this collection only, may change without notice.
+"""Which hosts share connection state, flow by flow: the state domains of a network."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import Flow
+from ansible_collections.netpath.symmetry.plugins.module_utils._statesync import race
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.sharing import conntrackd, devices
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.sharing.bond import Bond
+
+Facts = t.Mapping[str, t.Any]
+Keepers = t.Mapping[str, str]  # by member of a domain its first member, under whose name the connections are kept
+
+
+@dataclasses.dataclass(frozen=True)
+class Sharing:
+    """Every two hosts that share state, or mean to."""
+
+    bonds: tuple[Bond, ...] = ()
+
+    @classmethod
+    def of(cls, facts: t.Mapping[str, Facts], variables: t.Mapping[str, Facts]) -> Sharing:
+        """From the facts of all hosts; raises SiteError on bad variables."""
+        return cls((*devices.bonds(facts, variables), *conntrackd.bonds(facts)))
+
+    def keepers(self, flow: Flow, *kinds: str) -> Keepers:
+        """The domains of a flow, over bonds of these kinds that do not leave it out."""
+        found: dict[str, str] = {}
+        for bond in self.bonds:
+            if bond.kind in kinds and not bond.left_out(flow):
+                first, second = found.get(bond.one, bond.one), found.get(bond.other, bond.other)
+                found.update({name: first for name, keeper in found.items() if keeper == second})
+                found.update({bond.one: first, bond.other: first})
+        return found
+
+    def between(self, one: str, other: str) -> Bond | None:
+        """The bond of two hosts; the best where there are several."""
+        order = ("shared", "waiting", "doubtful", "apart")
+        return min((bond for bond in self.bonds if bond.joins(one, other)), key=lambda bond: order.index(bond.kind),
+                   default=None)
+
+
+def written(facts: Facts) -> list[list[str]]:
+    """The addresses and prefixes with which a host's sharing compares the ends of a flow; a list is one question."""
+    found = []
+    for item in facts.get("state_sync") or ():
+        found += [list(names) for names in (item.get("addresses") or {}).values()]
+        flows = (Flow.parse(one["flow"]) for one in item.get("measured", {}).get("returns", ()))
+        found += [[end] for flow in flows for end in (flow.source, flow.destination)]
+    return found
+
+
+def race_of(flow: Flow, first: Facts, second: Facts) -> race.Race:
+    """Whether the state of a flow that begins at one Linux member is at the other before the reply is.
+
+    ``first`` and ``second``: the facts of the member that sees the request, and of the one that sees the reply.
+    """
+    addresses = {each["address"] for one in first["interfaces"].values() for each in one["addresses"]}
+    found = (item["measured"] for item in second.get("state_sync") or () if "measured" in item
+             and item["measured"]["from"] in addresses
+             and item["measured"].get("configuration_digest") in (None, item.get("configuration_digest")))
+    measured = next(found, None)
+    return race.judge(measured, _reply(flow, measured or {}))
+
+
+def _reply(flow: Flow, measured: Facts) -> Facts | None:
+    """What was measured of a flow between the same ends; ports do not count."""
+    for one in measured.get("returns", ()):
+        told = Flow.parse(one["flow"])
+        if (told.source, told.destination) == (flow.source, flow.destination):
+            return t.cast(Facts, one)
+    return None
