@@ -24,6 +24,8 @@ from ansible_collections.netpath.symmetry.tests.lab.role_host import Run
 
 ADDRESSES = {"fw1": ("172.31.0.1", "fd31::1"), "fw2": ("172.31.0.2", "fd31::2")}
 MEMBERS = [{"name": name, "interface": "sync", "address": pair[0]} for name, pair in ADDRESSES.items()]
+ROUTERS = [{"name": "lan", "interface": "lan", "virtual_router_id": 51, "addresses": ["192.0.2.1/24"]},
+           {"name": "lan6", "interface": "lan", "virtual_router_id": 51, "addresses": ["fe80::1/64", "fd02::1/64"]}]
 RECAP = "changed="
 
 
@@ -35,6 +37,7 @@ class Firewall:
         self.folder = directory / name
         self.folder.mkdir()
         self.configuration = self.folder / "conntrackd.conf"
+        self.keepalived = self.folder / "conntrackd-keepalived.conf"
         self.python = directory / f"python-{name}"
         self.netns.state.mkdir(exist_ok=True)
         pathlib.Path(STATE_DIR).mkdir(parents=True, exist_ok=True)
@@ -53,6 +56,8 @@ class Firewall:
             "state_sync_lock": str(self.folder / "lock"),
             "state_sync_socket": str(self.folder / "socket"),
             "state_sync_log": str(self.folder / "log"),
+            "state_sync_keepalived_configuration": str(self.keepalived),
+            "state_sync_priority": 150 if self.name == "fw1" else 100,
         }
 
     def sync(self, check_mode: bool = False, **options: t.Any) -> dict[str, t.Any]:
@@ -62,12 +67,19 @@ class Firewall:
         told |= {name: str(self.folder / name) for name in ("lock", "socket")}
         return run_module(self.netns, "state_sync", {**told, **options}, check_mode)
 
+    def vrrp(self, check_mode: bool = False, **options: t.Any) -> dict[str, t.Any]:
+        """Run the module for virtual routers on this member alone."""
+        told = {"name": self.name, "configuration": str(self.keepalived), "instances": ROUTERS, "interval": 0.1,
+                "conntrackd_configuration": str(self.configuration)}
+        return run_module(self.netns, "state_sync_vrrp", {**told, **options}, check_mode)
+
     def state(self) -> str:
         """Everything that the role may touch, by other eyes than its own."""
         files = {path.name: path.read_text() for path in sorted(self.folder.glob("conntr*"))}
-        files |= {path.name: path.read_text() for path in sorted(self.netns.state.iterdir()) if path.is_file()}
+        kept = [path for path in sorted(self.netns.state.iterdir()) if path.is_file() and ".pid" not in path.name]
+        files |= {path.name: path.read_text() for path in kept}
         kernel = self.netns.output("nft -s list ruleset; sysctl net.netfilter | grep -v -e _count -e generic_timeout")
-        return json.dumps([files, kernel, len(self.daemons())], indent=1)
+        return json.dumps([files, kernel, len(self.daemons()), len(self.daemons("keepalived"))], indent=1)
 
     def daemons(self, name: str = "conntrackd") -> list[int]:
         """The daemons of this name in the namespace."""
@@ -104,6 +116,16 @@ class Pair:
         (one, one6), (two, two6) = ADDRESSES["fw1"], ADDRESSES["fw2"]
         own = [(f"{one}/29", f"{two}/29"), (f"{one6}/64", f"{two6}/64")]
         veth(self.one.netns, "sync", self.two.netns, "sync", own)
+        self.switch: Netns | None = None
+
+    def join_lan(self) -> None:
+        """One LAN for both, with a switch between them: a link that one has lost is up for the other one."""
+        self.switch = Netns("switch").create()
+        self.switch.run("ip link add br0 type bridge; ip link set br0 up")
+        for number, one in enumerate(self.both, 2):
+            veth(one.netns, "lan", self.switch, one.name)
+            one.netns.run(f"ip address add 192.0.2.{number}/24 dev lan")
+            self.switch.run(f"ip link set {one.name} master br0")
 
     @property
     def both(self) -> tuple[Firewall, Firewall]:
@@ -154,9 +176,11 @@ class Pair:
     def delete(self) -> None:
         for one in self.both:
             one.delete()
+        if self.switch is not None:
+            self.switch.delete()
 
 
-def wait(holds: t.Callable[[], bool], complaint: str, seconds: float = 10) -> None:
+def wait(holds: t.Callable[[], bool], complaint: str, seconds: float = 30) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, complaint

@@ -40,6 +40,8 @@ LAYERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     # Debian's ufw breaks it, and goes.
     "netfilter-persistent": (("iptables-persistent",), ("netfilter-persistent.service",)),
     "docker": (("docker.io", "busybox-static"), ("docker.service", "docker.socket", "containerd.service")),
+    # As packaged, conntrackd runs, to count; keepalived has no configuration, and does not.
+    "state-sync": (("conntrackd", "keepalived", "kmod"), ()),
     "delegation": (("kea-dhcp6-server",), ("kea-dhcp6-server.service",)),
 }
 _PROGRAMS = {"debootstrap": "debootstrap", "systemd-nspawn": "systemd-container", "ssh": "openssh-client"}
@@ -130,7 +132,7 @@ def _make_layer(fresh: pathlib.Path, tree: pathlib.Path, packages: t.Sequence[st
         chroot . apt-get -q update
         chroot . apt-get -q -y --no-install-recommends install {" ".join(packages)}
         rm -f usr/sbin/policy-rc.d
-        chroot . systemctl disable {" ".join(disabled)}
+        [ -z "{" ".join(disabled)}" ] || chroot . systemctl disable {" ".join(disabled)}
     """
     _run("unshare", "-m", "sh", "-exc", script)
     for part in ("work", "root"):

@@ -30,6 +30,7 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._statesync.config
 from ansible_collections.netpath.symmetry.plugins.module_utils._statesync.configuration_grammar import (
     ConfigurationError,
 )
+from ansible_collections.netpath.symmetry.plugins.module_utils._statesync.keepalived import virtual_addresses
 from ansible_collections.netpath.symmetry.plugins.module_utils._statesync.link import check_link
 from ansible_collections.netpath.symmetry.plugins.module_utils._statesync.members import COMPARED, check_equal, doubts
 from ansible_collections.netpath.symmetry.plugins.module_utils._statesync.record import Record
@@ -269,7 +270,13 @@ def _table_size(wish: Wish, live: t.Mapping[str, int]) -> int:
 
 
 def _own_addresses(host: Host) -> list[str]:
-    return [str(one["address"]) for link in host.interfaces.values() for one in link.get("addresses", ())]
+    """The addresses of all interfaces; not those that a failover takes away, which are told where they are wanted."""
+    path = record.path_of("keepalived")
+    ours = record.read(adoption.read(path), path)
+    file = adoption.read(ours.configuration) if ours else None
+    virtual = virtual_addresses(file.text) if file and adoption.is_ours(file) else set()
+    own = [str(one["address"]) for link in host.interfaces.values() for one in link.get("addresses", ())]
+    return [address for address in own if address not in virtual]
 
 
 def _neighbours(interface: str) -> list[str]:

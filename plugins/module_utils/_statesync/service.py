@@ -43,6 +43,7 @@ class Daemon:
     stop_line: str  # right also where it does not run
     answers: tuple[str, ...] = ()  # a command that succeeds once it does its work
     log: str = ""  # where it tells why not; empty: the journal or syslog
+    reload_line: str = ""  # makes it read its configuration again without systemd; empty: it cannot
 
     def process(self) -> t.Optional[Process]:
         """The daemon that runs with this configuration."""
@@ -53,6 +54,10 @@ class Daemon:
         """Daemons of the same kind in this network namespace, with another configuration."""
         found = process.running(self.name, self.option, self.default)
         return [one for one in found if one.configuration != os.path.normpath(self.configuration)]
+
+    def reload(self) -> str:
+        """The command that makes it read its configuration again; empty where it cannot."""
+        return f"systemctl reload {self.unit}" if self.by_systemd and self.reload_line else self.reload_line
 
     def start(self, again: bool = False) -> str:
         return f"systemctl {'restart' if again else 'start'} {self.unit}" if self.by_systemd else self.start_line
@@ -73,11 +78,17 @@ class ServicePlan:
     runs: t.Optional[Process]
     stale: bool  # it runs with something else than the files say now
     shall_run: bool
+    marker: str = ""  # a file that is as old as the last time that the daemon read its configuration again
 
     @property
     def restarts(self) -> bool:
         touched = any(change.path in self.read_at_start for change in self.files)
         return self.runs is not None and self.shall_run and (touched or self.stale)
+
+    @property
+    def reloads(self) -> bool:
+        """Whether it only reads its configuration again, as nothing of its unit changes."""
+        return self.restarts and bool(self.daemon.reload()) and not self._units()
 
     @property
     def changed(self) -> bool:
@@ -92,7 +103,7 @@ class ServicePlan:
 
     def first(self) -> list[str]:
         """Before the files change. With systemd a restart comes afterwards, in one step."""
-        if self.runs is None or (self.shall_run and (self.daemon.by_systemd or not self.restarts)):
+        if self.runs is None or self.reloads or (self.shall_run and (self.daemon.by_systemd or not self.restarts)):
             return []
         return [self.daemon.stop()]
 
@@ -100,7 +111,7 @@ class ServicePlan:
         """After the files have changed."""
         lines = ["systemctl daemon-reload"] if self._units() else []
         if self.shall_run and (self.runs is None or self.restarts):
-            lines.append(self.daemon.start(again=True))
+            lines.append(self.daemon.reload() if self.reloads else self.daemon.start(again=True))
         return lines
 
     def _units(self) -> bool:
@@ -115,19 +126,23 @@ class ServicePlan:
         """Shell commands that stop it and put the files back; they may run after a reboot."""
         if not self.changed:
             return []
-        return [self.daemon.stop(), *(change.undo() for change in reversed(self.files))]
+        stop = [] if self.reloads else [self.daemon.stop()]
+        return [*stop, *(change.undo() for change in reversed(self.files))] or [":"]
 
     def undo_program(self) -> list[str]:
         """Shell commands for behind the files: the daemon runs as it did."""
         if not self.changed:
             return []
+        if self.reloads:
+            return [self.daemon.reload()]
         reload = ["systemctl daemon-reload"] if self._units() else []
         return [*reload, self.daemon.start()] if self.runs is not None else [*reload, ":"]
 
     def diff(self) -> list[dict[str, str]]:
         found = [change.diff() for change in self.files]
         if self.before() != self.after() or self.restarts:
-            again = "runs, started anew\n" if self.restarts and not self.stale else ""
+            how = "reads it again" if self.reloads else "is started anew"
+            again = f"runs, {how}\n" if self.restarts and not self.stale else ""
             headers = {"before_header": f"{self.daemon.name} (live)", "after_header": f"{self.daemon.name} (planned)"}
             after = f"{self.daemon.name}: {again}" if again else self.after()
             found.append({**headers, "before": self.before(), "after": after})
@@ -135,15 +150,24 @@ class ServicePlan:
 
 
 def plan(
-    daemon: Daemon, changes: t.Sequence[FileChange], read_at_start: tuple[str, ...], shall_run: bool
+    daemon: Daemon,
+    changes: t.Sequence[FileChange],
+    read_at_start: tuple[str, ...],
+    shall_run: bool,
+    marker: str = "",
 ) -> ServicePlan:
     """The plan of these files around the daemon as it runs now; changes nothing."""
-    runs, newest = daemon.process(), 0.0
-    for path in read_at_start:
-        with contextlib.suppress(OSError):
-            newest = max(newest, os.stat(path).st_mtime)
-    stale = runs is not None and newest > runs.started + FRESH
-    return ServicePlan(daemon, tuple(changes), read_at_start, runs, stale, shall_run)
+    runs = daemon.process()
+    newest = max(map(_modified, read_at_start), default=0.0)
+    stale = runs is not None and newest > max(runs.started + FRESH, _modified(marker))
+    return ServicePlan(daemon, tuple(changes), read_at_start, runs, stale, shall_run, marker)
+
+
+def _modified(path: str) -> float:
+    try:
+        return os.stat(path).st_mtime
+    except OSError:
+        return 0.0
 
 
 def carry_out(planned: ServicePlan, guard: t.Optional[Pending]) -> None:
@@ -169,12 +193,22 @@ def _do(planned: ServicePlan) -> None:
     if planned.first() and planned.runs is not None:
         _end(planned.runs.pid)
     for change in planned.files:
-        files.put(change.path, change.after)
-        if change.after is None and change.path.startswith(f"{UNITS}/"):
-            with contextlib.suppress(OSError):  # something else is in the folder
-                os.rmdir(os.path.dirname(change.path))
+        if change.path != planned.marker:
+            _put(change)
     for line in planned.last():
         command.run(["sh", "-c", line])
+    for change in planned.files:
+        if change.path == planned.marker:
+            _put(change)
+    if planned.marker and planned.shall_run:
+        os.utime(planned.marker)
+
+
+def _put(change: FileChange) -> None:
+    files.put(change.path, change.after)
+    if change.after is None and change.path.startswith(f"{UNITS}/"):
+        with contextlib.suppress(OSError):  # something else is in the folder
+            os.rmdir(os.path.dirname(change.path))
 
 
 def _end(pid: int) -> None:

@@ -54,21 +54,23 @@ def is_enabled(unit: str) -> bool:
     return os.path.islink(wants_path(unit))
 
 
-def unit_files(unit: str, before: t.Sequence[str], command: str, enable: bool) -> list[File]:
+def unit_files(
+    unit: str, before: t.Sequence[str], command: str, enable: bool, after: str = "symmetry-nft.service"
+) -> list[File]:
     """The drop-in, and the link that enables the unit where it is not enabled already.
 
-    ``before`` are commands that run before the daemon, whether they succeed or not.
+    ``before`` are commands that run before the daemon, whether they succeed or not; without a ``command`` the unit's
+    own stands.
     """
     lines = [
         f"# {WRITTEN_BY}",
         "[Unit]",
-        "After=network.target symmetry-nft.service",
+        f"After=network.target {after}",
         "StartLimitIntervalSec=0",
         "",
         "[Service]",
         *(f"ExecStartPre=-/bin/sh -c '{one}'" for one in before),
-        "ExecStart=",
-        f"ExecStart={command}",
+        *(["ExecStart=", f"ExecStart={command}"] if command else []),
         # Its interface may come later than it does.
         "Restart=on-failure",
         "RestartSec=1",
