@@ -1,47 +1,80 @@
 # Copyright (c) 2026 netpath.symmetry contributors
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-3.0-or-later
 # PRIVATE: used by this collection only, may change without notice.
-"""Whether a connection's state is at the other member before the reply is: measured, or not known. Pure."""
+"""Does what a pair shares stand on the other member before the return packet is there? Pure.
+
+A connection whose directions cross different members needs it twice: its entry has to be on the member that the
+reply crosses before the reply, and what that reply changed on the member that the request crossed before the
+acknowledgement. A reply that is too early is dropped and the request sent again a second later; an acknowledgement that
+is too early is dropped, and what follows it sent again 0.2 seconds later.
+"""
 
 from __future__ import annotations
 
+import math
 import typing as t
 
-LEAST_SAMPLES = 50  # of either time: with fewer a p99 or a p01 is the extreme of a few
+PROTECTS, RACES, UNKNOWN = "protects", "races", "unknown"
+MIN_SAMPLES = 100  # below, one slow entry of a hundred would most likely not have been seen
 
 
-class Race(t.NamedTuple):
-    """``verdict``: protects (state comes first), races (it may come later), unknown (nobody can tell)."""
+class Verdict(t.NamedTuple):
+    """What a measurement says of one flow."""
 
-    verdict: str
-    text: str
-    floor_ms: t.Optional[float] = None  # replies that take longer are safe
+    verdict: str  # protects, races or unknown
+    sentence: str
+    not_below_ms: t.Optional[float]  # with races and protects: the return has to take longer than this
 
 
-def judge(measured: t.Optional[t.Mapping[str, t.Any]], back: t.Optional[t.Mapping[str, t.Any]]) -> Race:
-    """``measured``: what state_sync_latency has left on the member that is told; ``back``: of its returns the flow's.
+def judge(measured: t.Optional[t.Mapping[str, t.Any]], return_p01_ms: t.Optional[float]) -> Verdict:
+    """Judge a measurement of the receiving member against the fastest one in a hundred of the returns.
 
-    Both as in the facts ``state_sync[].measured``, in milliseconds.
+    ``measured``: samples, lost, latency_ms.p99 (absent where that one was lost), bound_ms, wait_ms.
     """
     if not measured:
-        return Race("unknown", "nobody has measured how long state takes to the other member")
-    samples, lost, latency = measured.get("samples", 0), measured.get("lost", 0), measured.get("latency_ms") or {}
-    if lost:
-        return Race("races", f"{lost} of {samples + lost} measured entries never came to the other member")
-    if samples < LEAST_SAMPLES or "p99" not in latency:
-        return Race("unknown", f"{samples} entries were measured, which tells little: measure {LEAST_SAMPLES} or more")
-    floor = latency["p99"] + measured.get("bound_ms", 0.0)
-    told = f"state takes {_ms(latency['p99'])} (p99), or {_ms(floor)} with the doubt of the clocks"
-    if not back or "p01" not in (back.get("rtt_ms") or {}):
-        return Race("unknown", f"{told}; nobody has measured how long the reply takes", floor)
-    times = back.get("samples", 0)
-    if times < LEAST_SAMPLES:
-        return Race("unknown", f"{told}; the reply was measured {times} times, which tells little", floor)
-    reply = back["rtt_ms"]["p01"]
-    if floor < reply:
-        return Race("protects", f"{told}, and the reply {_ms(reply)} at least (p01): state comes first", floor)
-    return Race("races", f"{told}, and the reply comes after {_ms(reply)} (p01): not below {_ms(floor)}", floor)
+        return Verdict(UNKNOWN, "nobody has measured how long the pair takes to share a connection", None)
+    samples, lost = int(measured.get("samples", 0)), int(measured.get("lost", 0))
+    if samples < MIN_SAMPLES:
+        return Verdict(UNKNOWN, f"{samples} connections were measured, {MIN_SAMPLES} are needed", None)
+    p99 = measured.get("latency_ms", {}).get("p99")
+    if p99 is None:
+        limit = float(measured.get("wait_ms", 0))
+        sentence = f"{lost} of {samples} connections were not on the other member within {limit:g} ms"
+        return Verdict(RACES, sentence, limit or None)
+    needed = round(float(p99) + float(measured.get("bound_ms", 0)), 3)
+    what = f"99 of 100 connections are on the other member after {needed:g} ms"
+    if return_p01_ms is None:
+        return Verdict(UNKNOWN, f"{what}; how soon a reply is there was not measured", needed)
+    if needed < return_p01_ms:
+        return Verdict(PROTECTS, f"{what}, replies are there after {return_p01_ms:g} ms at the earliest", needed)
+    sentence = f"{what}, but replies are there after {return_p01_ms:g} ms: not below {needed:g} ms"
+    return Verdict(RACES, sentence, needed)
 
 
-def _ms(value: float) -> str:
-    return f"{value:.3g} ms"
+def percentile(values: t.Sequence[float], share: float, lost: int = 0) -> t.Optional[float]:
+    """The nearest-rank percentile, ``share`` from 0 to 1; what was lost counts as never: None where that is it."""
+    rank = max(1, math.ceil(share * (len(values) + lost)))
+    return sorted(values)[rank - 1] if rank <= len(values) else None
+
+
+class Offset(t.NamedTuple):
+    """How much the other clock is ahead of ours, and by how much this may be wrong; in the unit of the readings."""
+
+    value: float
+    bound: float
+
+
+def offset(exchanges: t.Sequence[tuple[float, float, float, float]]) -> Offset:
+    """The difference of two clocks from exchanges (sent, come there, sent there, come back); raises ValueError.
+
+    Each exchange says: the other clock is ahead by something between ``come there - sent`` less the way there and
+    ``sent there - come back`` plus the way back, and no way takes less than nothing. Where all of them agree, what they
+    have in common is the answer; where they do not, one clock has drifted meanwhile, and the bound covers how far.
+    """
+    if not exchanges:
+        raise ValueError("no exchange of clocks came to its end")
+    low = max(sent_there - back for _sent, _there, sent_there, back in exchanges)
+    high = min(there - sent for sent, there, _sent_there, _back in exchanges)
+    tightest = min((back - sent) - (sent_there - there) for sent, there, sent_there, back in exchanges)
+    drift = max(0.0, low - high)
+    return Offset((low + high) / 2, drift / 2 + (tightest / 2 if drift else (high - low) / 2))

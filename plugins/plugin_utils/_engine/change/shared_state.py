@@ -22,12 +22,12 @@ def rejected(network: Network, verdicts: t.Sequence[FlowVerdict]) -> list[Reject
     for told in verdicts if verdicts else ():
         for one in told.relies:
             if one.verdict == "at_risk" and one.race:
-                found.setdefault((one.first, one.second), _rejected(one.first, one.second, one.race.text))
+                found.setdefault((one.first, one.second), _rejected(one.first, one.second, one.race.sentence))
         for dead, forward in without_session(told) if told.failing else ():
             for first in [hop.host for hop in forward.hops if hop.transit.stateful]:
                 if first not in network.foreign and dead.host not in network.foreign:
                     race = race_of(told.named.flow, network.facts[first], network.facts[dead.host])
-                    found.setdefault((first, dead.host), _rejected(first, dead.host, race.text))
+                    found.setdefault((first, dead.host), _rejected(first, dead.host, race.sentence))
     return list(found.values())
 
 

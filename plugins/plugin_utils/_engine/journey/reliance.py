@@ -10,19 +10,22 @@ import dataclasses
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import Flow
-from ansible_collections.netpath.symmetry.plugins.module_utils._statesync.race import Race
+from ansible_collections.netpath.symmetry.plugins.module_utils._statesync.race import Verdict as Race
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.journey.journey import Pair
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.network import Network
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.sharing.bond import Bond
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.sharing.sharing import race_of
 
+_ANSWERS = {"requests": "replies", "replies": "acknowledgements"}
+
 
 @dataclasses.dataclass(frozen=True)
 class Reliance:
-    """A host sees one direction of a flow, and another host, with which it shares state, sees the other."""
+    """A host sees packets of a flow, and another host, with which it shares state, sees what answers them."""
 
-    first: str  # it sees the request
-    second: str  # it sees the reply
+    first: str
+    second: str
+    packets: str  # requests, answered by replies; or the replies of TCP, answered by acknowledgements
     bond: Bond
     race: Race | None  # None: packets wait until the other has been told, or are handed to it
 
@@ -36,12 +39,13 @@ class Reliance:
     @property
     def text(self) -> str:
         """In words."""
-        told = f"requests cross {self.first}, replies {self.second}, which share connection state"
-        return f"{told}: {self.race.text}" if self.race else told
+        told = (f"{self.packets} cross {self.first}, {_ANSWERS[self.packets]} {self.second}, which share connection "
+                "state")
+        return f"{told}: {self.race.sentence}" if self.race else told
 
     def to_dict(self) -> dict[str, t.Any]:
-        return {"first": self.first, "second": self.second, "verdict": self.verdict, "text": self.text,
-                "floor_ms": self.race.floor_ms if self.race else None}
+        return {"first": self.first, "second": self.second, "packets": self.packets, "verdict": self.verdict,
+                "text": self.text, "not_below_ms": self.race.not_below_ms if self.race else None}
 
 
 def relied_on(network: Network, flow: Flow, pairs: t.Sequence[Pair]) -> tuple[Reliance, ...]:
@@ -52,8 +56,14 @@ def relied_on(network: Network, flow: Flow, pairs: t.Sequence[Pair]) -> tuple[Re
             for one, other in _split(network, pair):
                 bond = network.sharing.between(one, other)
                 if bond is not None and (one, other) not in found:
-                    found[one, other] = Reliance(one, other, bond, _race(network, flow, bond, one, other))
+                    found[one, other] = _reliance(network, flow, bond, one, other, "requests")
+                    if flow.protocol == "tcp":
+                        found[other, one] = _reliance(network, flow.reversed(), bond, other, one, "replies")
     return tuple(found.values())
+
+
+def _reliance(network: Network, flow: Flow, bond: Bond, first: str, second: str, packets: str) -> Reliance:
+    return Reliance(first, second, packets, bond, _race(network, flow, bond, first, second))
 
 
 def _split(network: Network, pair: Pair) -> t.Iterator[tuple[str, str]]:
@@ -69,7 +79,7 @@ def _race(network: Network, flow: Flow, bond: Bond, first: str, second: str) -> 
     if not bond.races:
         return None
     if "device" in network.facts[first]:
-        return Race("unknown", "how long that takes is measured on Linux only")
+        return Race("unknown", "how long that takes is measured on Linux only", None)
     return race_of(flow, network.facts[first], network.facts[second])
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import Flow
+from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import Flow, FlowError
 from ansible_collections.netpath.symmetry.plugins.module_utils._statesync import race
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.sharing import conntrackd, devices
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.sharing.bond import Bond
@@ -51,28 +51,34 @@ def written(facts: Facts) -> list[list[str]]:
     found = []
     for item in facts.get("state_sync") or ():
         found += [list(names) for names in (item.get("addresses") or {}).values()]
-        flows = (Flow.parse(one["flow"]) for one in item.get("measured", {}).get("returns", ()))
-        found += [[end] for flow in flows for end in (flow.source, flow.destination)]
+        found += [[end] for one in item.get("measured", {}).get("returns", ()) for end in _ends(one["flow"])]
     return found
 
 
-def race_of(flow: Flow, first: Facts, second: Facts) -> race.Race:
-    """Whether the state of a flow that begins at one Linux member is at the other before the reply is.
+def race_of(flow: Flow, first: Facts, second: Facts) -> race.Verdict:
+    """Whether what one Linux member learns from a packet of the flow is at the other before the answer to it is.
 
-    ``first`` and ``second``: the facts of the member that sees the request, and of the one that sees the reply.
+    ``first`` and ``second``: the facts of the member that sees the packet, and of the one that sees the answer.
     """
     addresses = {each["address"] for one in first["interfaces"].values() for each in one["addresses"]}
     found = (item["measured"] for item in second.get("state_sync") or () if "measured" in item
              and item["measured"]["from"] in addresses
              and item["measured"].get("configuration_digest") in (None, item.get("configuration_digest")))
     measured = next(found, None)
-    return race.judge(measured, _reply(flow, measured or {}))
+    return race.judge(measured, _return_p01(flow, measured or {}))
 
 
-def _reply(flow: Flow, measured: Facts) -> Facts | None:
-    """What was measured of a flow between the same ends; ports do not count."""
-    for one in measured.get("returns", ()):
-        told = Flow.parse(one["flow"])
-        if (told.source, told.destination) == (flow.source, flow.destination):
-            return t.cast(Facts, one)
-    return None
+def _return_p01(flow: Flow, measured: Facts) -> float | None:
+    """The fastest answers that were measured between the same ends, in ms; ports do not count."""
+    found = (one.get("rtt_ms", {}).get("p01") for one in measured.get("returns", ())
+             if _ends(one["flow"]) == (flow.source, flow.destination))
+    return min((time for time in found if time is not None), default=None)
+
+
+def _ends(text: str) -> tuple[str, ...]:
+    """Source and destination of a flow; nothing where it is none that we know."""
+    try:
+        flow = Flow.parse(text)
+    except FlowError:
+        return ()
+    return flow.source, flow.destination

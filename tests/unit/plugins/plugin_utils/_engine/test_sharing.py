@@ -12,7 +12,6 @@ import typing as t
 import pytest
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import Flow
-from ansible_collections.netpath.symmetry.plugins.module_utils._statesync import race
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.diagnose import Diagnosis, diagnose
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.flows.bulk import judge_all
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.journey.reroute import reroute
@@ -28,7 +27,10 @@ UDP = "udp 10.0.0.10:51000 > 10.9.0.10:53"
 DIGEST = "0" * 64
 LATENCY: Facts = {"at": 1.0, "from": "172.31.0.1", "samples": 200, "lost": 0, "bound_ms": 0.05,
                   "configuration_digest": DIGEST, "latency_ms": {"p50": 0.1, "p99": 0.3},
-                  "returns": [{"flow": TCP, "samples": 200, "rtt_ms": {"p01": 2.0, "p50": 2.5}}]}
+                  "returns": [{"flow": TCP, "samples": 25, "rtt_ms": {"p01": 2.0, "p50": 2.5}}]}
+# of what a reply changes, on the member that the acknowledgement crosses
+ANSWERED: Facts = {**LATENCY, "from": "172.31.0.2", "returns": [
+    {"flow": "tcp 10.9.0.10:80 > 10.0.0.10:51000", "samples": 25, "rtt_ms": {"p01": 3.0, "p50": 3.5}}]}
 
 
 def sync(local: str, peer: str, **more: t.Any) -> Facts:
@@ -64,6 +66,11 @@ def split(one: Facts | None = None, two: Facts | None = None) -> dict[str, Facts
     return facts
 
 
+def timed(one: Facts | None = None, two: Facts | None = None) -> dict[str, Facts]:
+    """The same, measured: state comes first."""
+    return split({"measured": ANSWERED, **(one or {})}, {"measured": LATENCY, **(two or {})})
+
+
 def told(facts: dict[str, Facts], flow: str = TCP, **variables: Facts) -> FlowVerdict:
     return diagnosis(facts, flow, **variables).verdicts[0]
 
@@ -77,37 +84,45 @@ def sym70(found: Diagnosis) -> list[tuple[str, str, str]]:
 
 
 def test_state_that_is_measured_to_come_first_protects_the_path() -> None:
-    found = diagnosis(split(two={"measured": LATENCY}))
+    found = diagnosis(timed())
     (one,) = found.verdicts
     assert one.verdict == "asymmetric_harmless" and not sym70(found)
     assert one.summary() == (
-        "the directions differ: requests cross fw_a, replies fw_b, which share connection state: state takes 0.3 ms "
-        "(p99), or 0.35 ms with the doubt of the clocks, and the reply 2 ms at least (p01): state comes first")
-    assert one.to_dict()["relies_on_shared_state"][0]["verdict"] == "holds"
+        "the directions differ: requests cross fw_a, replies fw_b, which share connection state: 99 of 100 connections "
+        "are on the other member after 0.35 ms, replies are there after 2 ms at the earliest")
+    requests, replies = one.to_dict()["relies_on_shared_state"]
+    assert requests["verdict"] == replies["verdict"] == "holds"
+    assert replies["text"].startswith("replies cross fw_b, acknowledgements fw_a, which share connection state: ")
+    assert len(told(timed(), UDP).relies) == 1, "what was answered is not dropped, whatever the other knows of it"
 
 
 def test_nothing_is_assumed_of_the_race() -> None:
-    """Not measured; measured the other way; with another configuration; of another flow; of too few packets."""
+    """Not measured; of another member; with another configuration; of another flow; of too few connections."""
     other = {**LATENCY["returns"][0], "flow": "tcp 10.0.0.11:1 > 10.9.0.10:80"}
-    few = {**LATENCY["returns"][0], "samples": 5}
-    for measured in (None, {**LATENCY, "from": "172.31.0.9"}, {**LATENCY, "configuration_digest": "1" * 64},
-                     {**LATENCY, "returns": [other]}, {**LATENCY, "returns": [few]}, {**LATENCY, "samples": 3}):
-        one = told(split(two={"measured": measured} if measured else None))
+    for measured in ({"from": "172.31.0.9"}, {"configuration_digest": "1" * 64}, {"returns": [other]}, {"returns": []},
+                     {"samples": 99}):
+        one = told(timed(two={"measured": {**LATENCY, **measured}}))
         assert one.verdict == "unknown" and one.read_next.endswith("run verify_state_sync"), measured
         assert "requests cross fw_a, replies fw_b" in one.read_next
-    assert told(split(one={"measured": LATENCY})).verdict == "unknown", "fw_b sees the reply"
+    assert "requests cross fw_a" in told(split(one={"measured": ANSWERED})).read_next
+    unanswered = told(split(two={"measured": LATENCY}))
+    assert unanswered.verdict == "unknown" and "acknowledgements fw_a" in unanswered.read_next
+    assert told(split(two={"measured": LATENCY}), UDP).verdict == "asymmetric_harmless"
 
 
-def test_state_that_may_come_later_than_the_reply_is_the_wrong_remedy() -> None:
-    fast = {"flow": TCP, "samples": 200, "rtt_ms": {"p01": 0.34, "p50": 0.4}}
-    found = diagnosis(split(two={"measured": {**LATENCY, "returns": [fast]}}))
+def test_state_that_may_come_later_than_the_answer_is_the_wrong_remedy() -> None:
+    fast = {"flow": TCP, "samples": 25, "rtt_ms": {"p01": 0.34, "p50": 0.4}}
+    found = diagnosis(timed(two={"measured": {**LATENCY, "returns": [fast]}}))
     assert found.verdicts[0].verdict == "at_risk"
     ((id, severity, text),) = sym70(found)
     assert (id, severity) == ("SYM702", "warning") and "not below 0.35 ms. State sync is the wrong remedy here" in text
     (rejected,) = [one for one in found.proposal.rejected if one.role == "state_sync"]
     assert "bring both directions over one of them" in rejected.why_not
-    lost = told(split(two={"measured": {**LATENCY, "lost": 2}}))
-    assert lost.verdict == "at_risk" and "2 of 202 measured entries never came" in lost.summary()
+    back = {"flow": "tcp 10.9.0.10:80 > 10.0.0.10:1", "samples": 25, "rtt_ms": {"p01": 0.1, "p50": 0.1}}
+    late = told(timed(one={"measured": {**ANSWERED, "returns": [back]}}))
+    assert late.verdict == "at_risk" and "acknowledgements fw_a" in late.summary()
+    lost = told(timed(two={"measured": {**LATENCY, "lost": 20, "wait_ms": 500, "latency_ms": {"p50": 0.1}}}))
+    assert lost.verdict == "at_risk" and "20 of 200 connections were not on the other member" in lost.summary()
 
 
 @pytest.mark.parametrize(("one", "words"), [
@@ -118,7 +133,7 @@ def test_state_that_may_come_later_than_the_reply_is_the_wrong_remedy() -> None:
     ({"growth": {"seconds": 2.0, "sent": 4, "received": 0}}, "fw_b received nothing in 2 s: the link is up and silent"),
 ])
 def test_what_keeps_state_from_being_shared(one: Facts, words: str) -> None:
-    found = diagnosis(split(two={"measured": LATENCY, **one}))
+    found = diagnosis(timed(two=one))
     assert (found.verdicts[0].verdict, found.verdicts[0].dies_at.host) == ("broken", "fw_b")  # type: ignore[union-attr]
     texts = [text for id, _severity, text in sym70(found) if id == "SYM701"]
     assert any(re.search(words, text) for text in texts), texts
@@ -126,18 +141,18 @@ def test_what_keeps_state_from_being_shared(one: Facts, words: str) -> None:
 
 
 def test_a_link_that_is_down() -> None:
-    facts = split(two={"measured": LATENCY})
+    facts = timed()
     facts["fw_a"]["state_sync"][0]["links"][0]["up"] = False
     assert told(facts).verdict == "broken"
     assert "the link sync of fw_a is down" in sym70(diagnosis(facts))[0][2]
 
 
 def test_a_member_that_nobody_could_ask_leaves_it_unknown() -> None:
-    refused = split(two={"measured": LATENCY})
+    refused = timed()
     refused["fw_b"]["parts"]["state_sync"] = {"complete": False, "why": "conntrackd did not answer"}
     absent = copy.deepcopy(refused)
     absent["fw_b"]["state_sync"] = []
-    unwatched = split(two={"measured": LATENCY})
+    unwatched = timed()
     del unwatched["fw_a"]["state_sync"][0]["growth"]
     for facts, why in ((refused, "did not answer"), (absent, "did not answer"), (unwatched, "set sample_seconds")):
         one = told(facts)
@@ -169,9 +184,7 @@ def test_what_does_not_matter_to_a_flow_leaves_its_verdict() -> None:
 def test_what_is_left_out_is_named_and_broken_and_the_rest_is_shared(
     choice: Facts, left: str, flow: str, member: str
 ) -> None:
-    items: dict[str, Facts] = {"one": {}, "two": {"measured": LATENCY}}
-    items[member] = {**items[member], **choice}
-    found = diagnosis(split(**items), flow)
+    found = diagnosis(timed(**{member: choice}), flow)
     assert found.verdicts[0].verdict == "broken"
     name = {"one": "fw_a", "two": "fw_b"}[member]
     raised = [one for one in found.findings if one.id == "SYM701"]
@@ -179,12 +192,12 @@ def test_what_is_left_out_is_named_and_broken_and_the_rest_is_shared(
     assert any(f"{name} does not share the state of {left} with" in text for text in texts), texts
     assert any(f"do not share the state of {flow}: {name} leaves out" in text for text in texts), texts
     if flow == UDP:
-        assert told(split(**items)).verdict == "asymmetric_harmless"
+        assert told(timed(**{member: choice})).verdict == "asymmetric_harmless"
 
 
 def test_prefixes_and_very_many_flows_are_divided_where_sharing_is() -> None:
     """As each flow is judged by itself: by the address that is left out, and by the flow that was measured."""
-    facts = split(two={"measured": LATENCY, "addresses": {"ignore": ["10.9.0.128/25"]}})
+    facts = timed(two={"addresses": {"ignore": ["10.9.0.128/25"]}})
     network = Network.build(facts, {})
     flows = [NamedFlow(text, Flow.parse(text)) for text in (
         f"tcp 10.0.0.{source}:{port} > 10.9.0.{end}:80"
@@ -241,13 +254,3 @@ def test_established_connections_survive_where_the_other_member_has_them() -> No
             {"family": 4, "table": 254, "dst": "10.0.0.0/24", "nexthops": [{"gateway": "10.2.1.2", "device": "a"}]}]}})
         after = before.with_facts({"left": moved})
         assert reroute(symmetric, after, Flow.parse(TCP), lost=["fw_a"]).outcome == outcome
-
-
-def test_the_race_is_judged_by_the_slow_end_of_one_and_the_fast_end_of_the_other() -> None:
-    back = LATENCY["returns"][0]
-    assert race.judge(LATENCY, back).verdict == "protects"
-    assert race.judge(LATENCY, {**back, "rtt_ms": {"p01": 0.35}}).verdict == "races", "equal is not before"
-    assert race.judge(LATENCY, {**back, "rtt_ms": {"p01": 0.36}}).verdict == "protects"
-    assert race.judge({**LATENCY, "bound_ms": 2.0}, back).verdict == "races", "the clocks are in doubt"
-    assert race.judge(None, back).text == "nobody has measured how long state takes to the other member"
-    assert race.judge(LATENCY, None).floor_ms == pytest.approx(0.35)
