@@ -88,11 +88,12 @@ options:
         elements: int
       verify:
         description:
-          - Use the next hop only while it answers echo requests of the router (C(ip sla), C(track)); while it does not,
-            packets go where the routes say. Cisco IOS, and RouterOS (C(check-gateway)).
-          - Numbers of probes and tracked objects are the first from 901 that the device does not use.
-          - On PAN-OS the rule is out of use while its next hop does not answer (C(monitor)); on FortiGate a link
-            monitor does that.
+          - Use the next hop only while it answers echo requests of the device; while it does not, packets go where the
+            routes say. Cisco ASA (C(sla monitor), C(track)), IOS and NX-OS (C(ip sla), C(track)), RouterOS
+            (C(check-gateway)), PAN-OS (C(monitor)) and FortiGate (a link monitor); refused elsewhere.
+          - Numbers of probes and tracked objects are the first that no line of the device names, from 901 on IOS and
+            from 401 on ASA and NX-OS, which needs C(feature sla sender). Not on interfaces of a VRF.
+          - On PAN-OS the rule is out of use while its next hop does not answer.
         type: bool
         default: false
       return_next_hops:

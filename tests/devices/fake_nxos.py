@@ -25,7 +25,9 @@ from ansible_collections.netpath.symmetry.tests.devices.fake_config import (
 )
 
 _MODES = {"interface": "if", "ip": "acl", "route-map": "route-map", "router": "router", "neighbor": "router-neighbor",
-          "address-family": "router-neighbor-af"}
+          "address-family": "router-neighbor-af", "ip sla": "ip-sla", "icmp-echo": "ip-sla-echo", "track": "track"}
+_RUNNING = "life forever start-time now"
+_OBJECTS = 500  # tracked objects are counted up to this
 
 
 class NxosGrammar(LineGrammar):
@@ -33,12 +35,16 @@ class NxosGrammar(LineGrammar):
         r"interface \S+": "", r"route-map \S+ permit \d+": "", r"ip access-list \S+": "", r"router bgp \d+": "",
         r"neighbor [\da-f.:]+( remote-as \d+)?": r"router bgp \d+",
         r"address-family ipv[46] unicast": r"router bgp \d+|neighbor .*",
+        r"ip sla \d+": "", r"icmp-echo [\d.]+": r"ip sla \d+", r"track \d+ ip sla \d+ reachability": "",
     }
     lines = {
         r"interface .*": r"ip policy route-map \S+|ip verify unicast source reachable-via (rx|any( allow-default)?)",
         r"ip access-list .*": r"permit (ip|tcp|udp|icmp)( any| [\d.]+/\d+){2}( eq \d+)?",
-        r"route-map .*": r"match ip address \S+|set ip next-hop [\d.]+|set (local-preference|metric) \d+"
+        r"route-map .*": r"match ip address \S+|set ip next-hop [\d.]+"
+                         r"|set ip next-hop verify-availability [\d.]+ track \d+|set (local-preference|metric) \d+"
                          r"|set as-path prepend [\d ]+",
+        r"icmp-echo .*": r"frequency \d+",
+        "": r"ip sla schedule \d+ life forever start-time now",
         r"address-family .*": r"route-map \S+ (in|out)",
     }
     single = ("ip policy route-map ", "ip verify unicast ", "set local-preference ", "set metric ")
@@ -49,7 +55,7 @@ class NxosDevice(platforms.CiscoNxos, LineDevice):
     """``checkpoints``: what each holds."""
 
     grammar = NxosGrammar()
-    order = ("hostname", "feature", "ip access-list", "route-map", "vrf", "interface", "router")
+    order = ("hostname", "feature", "ip access-list", "ip sla", "track", "route-map", "vrf", "interface", "router")
     ports = {"80": "www", "23": "telnet", "179": "bgp"}
     numbered = ("ip access-list",)
     indent = 2
@@ -63,7 +69,9 @@ class NxosDevice(platforms.CiscoNxos, LineDevice):
 
     def shown_prompt(self, session: Session) -> str:
         path = session.get("path")
-        mode = "" if path is None else f"(config{f'-{_MODES[path[-1].split()[0]]}' if path else ''})"
+        words = path[-1].split() if path else [""]
+        named = _MODES.get(" ".join(words[:2])) or _MODES.get(words[0])
+        mode = "" if path is None else f"(config{f'-{named}' if named else ''})"
         return f"{self.name}{mode}# "
 
     def configure(self, session: Session, path: Path, line: str) -> str:
@@ -72,11 +80,60 @@ class NxosDevice(platforms.CiscoNxos, LineDevice):
         if (re.match(r"(no )?route-map ", line) and path and path[-1].startswith("address-family")
                 and not re.search(r" (in|out)$", line)):  # there it is what puts one on a neighbor
             return self.unknown
+        watched = self._watch(path, line)
+        if watched is not None:
+            return watched
         if "ip policy" in line and "feature pbr" not in self.running:
             return self.unknown
         if len(path) == 2 and path[-1].startswith("address-family") and equal_ways(at(self.running, path), line):
             return ""
         return super().configure(session, path, line)
+
+    def _watch(self, path: Path, line: str) -> str | None:
+        """What is said to a line about probes and tracked objects; None where there is nothing particular to say.
+
+        A probe that is scheduled takes no change; it goes as a whole, and its schedule with it. An object that a
+        route-map names stays.
+        """
+        if re.match(r"(no )?ip sla ", line) and "feature sla sender" not in self.running:
+            return self.unknown
+        off = re.fullmatch(r"no (ip sla schedule|ip sla|track) (\d+)", line)
+        if off:
+            return self._unwatch(off[1], int(off[2]))
+        probe = re.fullmatch(r"ip sla (\d+)", path[0] if path and not line.startswith("ip sla ") else line)
+        if probe and f"ip sla schedule {probe[1]} {_RUNNING}" in self.running and re.match("ip sla|icmp|freq", line):
+            return "Entry already running and cannot be modified\n\t(only can delete (no) and start over)"
+        scheduled = re.match(r"ip sla schedule (\d+) ", line)
+        if scheduled and not self.running.get(f"ip sla {scheduled[1]}"):
+            return f"ERROR: IP SLA {scheduled[1]} is not configured"
+        tracked = re.match(r"track (\d+) ", line)
+        if tracked and not 0 < int(tracked[1]) <= _OBJECTS:
+            return self.unknown
+        hop = re.match(r"set ip next-hop (verify-availability [\d.]+ track (\d+)$)?", line)
+        return self._hop(path, line, hop) if hop and path else None
+
+    def _hop(self, path: Path, line: str, hop: re.Match[str]) -> str | None:
+        """Next hops that are watched are lines beside each other, which have none beside them that is not."""
+        there = [text for text in self.running.get(path[-1], {}) if text.startswith("set ip next-hop ")]
+        if any(("verify-availability" in text) != bool(hop[1]) for text in there):
+            return "ERROR: verify-availability and other next hops exclude each other"
+        if not hop[1]:
+            return None
+        if not any(text.startswith(f"track {hop[2]} ") for text in self.running):
+            return f"ERROR: Object {hop[2]} is not configured"
+        at(self.running, path)[line] = {}
+        return ""
+
+    def _unwatch(self, what: str, number: int) -> str:
+        gone = {"ip sla": [f"ip sla {number}", f"ip sla schedule {number} {_RUNNING}"],
+                "ip sla schedule": [f"ip sla schedule {number} {_RUNNING}"],
+                "track": [text for text in self.running if text.startswith(f"track {number} ")]}[what]
+        named = [text for section in self.running.values() for text in section if text.endswith(f" track {number}")]
+        if what == "track" and named:
+            return f"ERROR: Object {number} is in use"
+        for text in gone:
+            self.running.pop(text, None)
+        return ""
 
     def command(self, session: Session, line: str) -> str | None:
         if line == "configure terminal":
@@ -120,12 +177,18 @@ class NxosDevice(platforms.CiscoNxos, LineDevice):
 
     def shown(self) -> str:
         body, last = "", ""
-        for text in sorted(self.running, key=lambda text: next(
-                place for place, begin in enumerate(self.order) if text.startswith(begin))):
+        for text in sorted(self.running, key=self._place):
             word = text.split()[0]
-            body += ("" if word == last == "feature" else "\n") + f"{text}\n{self._below(self.running[text], text, 1)}"
+            together = word == last == "feature" or text.startswith("ip sla schedule ")
+            body += ("" if together else "\n") + f"{text}\n{self._below(self.running[text], text, 1)}"
             last = word
         spaced = r"^( +(?:match ip address|set ip next-hop) .*)$"  # as the switch has it
         body = re.sub(spaced, r"\1 ", body, flags=re.M)
         return ("\n!Command: show running-config\n!Running configuration last done at: Thu Nov 26 09:00:00 2026\n"
                 f"!Time: Thu Nov 26 10:00:00 2026\n\nversion 9.3(8) Bios:version 07.69 \n{body}\n\n")
+
+    def _place(self, text: str) -> tuple[int, int, bool]:
+        """Probes and objects by their numbers, each probe with its schedule behind it."""
+        kind = next(place for place, begin in enumerate(self.order) if text.startswith(begin))
+        probe = re.match(r"(?:ip sla|track) (schedule )?(\d+)", text)
+        return (kind, int(probe[2]), bool(probe[1])) if probe else (kind, 0, False)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import copy
+import re
 import time
 import typing as t
 
@@ -24,6 +25,7 @@ from ansible_collections.netpath.symmetry.tests.devices.changes.cisco_asa import
     CONFIG,
     OFF,
     PARTNER,
+    VERIFIED,
     ZONE,
 )
 from ansible_collections.netpath.symmetry.tests.devices.changing import Changing, asked_only, changing
@@ -46,7 +48,10 @@ def test_what_is_made(firewall: Changing) -> None:
         "access-list NPS-backup extended permit ip host 10.10.0.9 any4",
         "access-list NPS-partner-bypass extended permit tcp 172.16.0.0 255.255.0.0 any4 eq 22"]
     assert list(tree["route-map NPS-inside permit 10"]) == [
-        "match ip address NPS-partner", "set ip next-hop 203.0.113.1"]
+        "match ip address NPS-partner", "set ip next-hop verify-availability 203.0.113.1 10 track 402"]
+    assert tree["sla monitor 402"] == {
+        "type echo protocol ipIcmpEcho 203.0.113.1 interface outside2": {"frequency 5": {}}}
+    assert {"sla monitor schedule 402 life forever start-time now", "track 402 rtr 402 reachability"} <= set(tree)
     assert list(tree["route-map NPS-inside permit 20"]) == [
         "match ip address NPS-backup", "set ip next-hop 203.0.113.7"]
     assert "policy-route route-map NPS-inside" in tree["interface GigabitEthernet0/2"]
@@ -103,6 +108,36 @@ def test_what_changes_keeps_nothing_of_the_old(firewall: Changing) -> None:
     firewall.run(without_timer=True, weaken=[other], state="absent")  # the second stays
     assert list(firewall.device.running["policy-map NPS-outside"]) == ["class NPS-second"]
     assert "service-policy NPS-outside interface outside" in firewall.device.running
+
+
+def test_a_next_hop_that_is_watched_and_then_not(firewall: Changing) -> None:
+    """What is not ours stays as it is, on the way there and back."""
+    first = firewall.device.shown()
+    assert "ISP-B" in first and "track 1 rtr 401 reachability" in first
+    firewall.run(without_timer=True, policies=[VERIFIED, {**BACKUP, "verify": True}])
+    assert "verify-availability ISP-B 10 track 402" in firewall.device.shown()
+    before = _lines(firewall.device.running)
+    moved = {**VERIFIED, "next_hop": "10.20.0.5"}
+    with pytest.raises(ChangeFailed, match="as it was, by the lines that undo it"):
+        firewall.run(without_timer=True, policies=[moved], prove=lambda _left: "no answer")
+    assert _lines(firewall.device.running) == before
+    firewall.run(without_timer=True, policies=[moved])
+    assert _probes(firewall) == {"401": "192.0.2.1 interface outside", "403": "203.0.113.7 interface outside2",
+                                 "404": "10.20.0.5 interface dmz"}
+    firewall.run(without_timer=True, policies=[moved, BACKUP], state="absent")
+    assert firewall.device.shown() == first
+
+
+def _probes(firewall: Changing) -> dict[str, str]:
+    """What each probe that runs is sent to; there is a tracked object for each."""
+    tree = firewall.device.running
+    found = {text[12:]: next(iter(section))[30:] for text, section in tree.items()
+             if re.fullmatch(r"sla monitor \d+", text)}
+    assert {f"sla monitor schedule {one} life forever start-time now" for one in found} == {
+        text for text in tree if text.startswith("sla monitor schedule ")}
+    assert {"401" if text == "track 1 rtr 401 reachability" else text.split()[1]
+            for text in tree if text.startswith("track ")} == set(found)
+    return found
 
 
 def test_without_leave_nothing_is_sent(firewall: Changing) -> None:

@@ -170,8 +170,8 @@ def _refuse(tree: Tree, head: str, policy: Policy) -> None:
     if ":" in policy.next_hop or policy.protocol == "icmpv6":
         raise WishError(f"policy {policy.name}: policies of IPv6 are not made on Arista EOS by this version")
     if policy.verify:
-        raise WishError(f"policy {policy.name}: verify is for Cisco IOS; Arista EOS gives up a next hop that it cannot "
-                        "resolve by itself")
+        raise WishError(f"policy {policy.name}: verify is not served on Arista EOS, whose policy maps track nothing: "
+                        "leave it out, a next hop that does not resolve is given up all the same")
     for text, section in tree.items():
         if text.startswith("policy-map type pbr ") and text != head and f"class {policy.label}" in section:
             raise WishError(f"policy {policy.name} is in '{text}' already: take it away there first (state absent), or "

@@ -67,7 +67,7 @@ class CiscoAsa(Dialect):
     config = CiscoAsaConfig()
     modes = r"(\([^)\s]*\))?#"
     errors = re.compile(r"^ERROR:|^% ?(Invalid|Incomplete|Ambiguous|Unrecognized|Error)|Command authorization failed"
-                        r"|^Command Ignored", re.M | re.I)
+                        r"|^Command Ignored|cannot be modified", re.M | re.I)
     reading = re.compile(
         r"show (?!tech|.*\| *(redirect|append|tee))[^|>\n]*(\| (include|begin|exclude|grep) [^>|\n]*)?"
         r"|packet-tracer input [\w./:-]+ (tcp|udp) [0-9A-Fa-f.:]+ \d+ [0-9A-Fa-f.:]+ \d+"

@@ -26,6 +26,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_pb
     numbered,
     policy_lines,
 )
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_watch import ASA
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.config_tree import (
     ConfigPlan,
     Line,
@@ -46,6 +47,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.wishes i
 
 _END = re.compile(r"^: end\s*\Z", re.M)
 _ENTRY = re.compile(rf"^access-list {PREFIX}\S+ extended permit .*$", re.M)
+_NAMED = re.compile(r"^ +(?:ip address|set ip next-hop|type echo protocol) .*$", re.M)  # beside entries of lists
 _MOST = 8  # equal ways
 
 
@@ -61,7 +63,9 @@ class CiscoAsaConfig:
         text = session.ask("show running-config", 120)
         if not _END.search(text):
             raise DeviceError(f"{session.login.where}: the running configuration has no ': end': it was cut off")
-        return _ENTRY.sub(lambda match: _plain(match[0], _names(text)), text)
+        names = _names(text)
+        text = _NAMED.sub(lambda match: _unnamed(match[0], names), text) if names else text
+        return _ENTRY.sub(lambda match: _plain(match[0], names), text)
 
     def plan(self, running: str, wishes: Wishes) -> ConfigPlan:
         tree = parse(running)
@@ -129,7 +133,11 @@ def _names(text: str) -> dict[str, str]:
 def _plain(entry: str, names: t.Mapping[str, str]) -> str:
     """An entry of an access list with the numbers of its ports, and addresses for names."""
     listed, _extended, rest = entry.partition(" extended ")
-    return f"{listed} extended {numbered(' '.join(names.get(word, word) for word in rest.split()))}"
+    return f"{listed} extended {numbered(_unnamed(rest.strip(), names))}"
+
+
+def _unnamed(line: str, names: t.Mapping[str, str]) -> str:
+    return " ".join(names.get(word, word) for word in line.split(" "))
 
 
 def section_of(tree: Tree, name: str) -> str:
@@ -167,4 +175,4 @@ def _refuse_more(wish: Multipath) -> None:
 
 
 _WORDS = PbrWords("Cisco ASA", "policy-route route-map", section_of, lambda policy: entries(policy, with_mask),
-                  flat_list, "Cisco ASA watches it by 'sla monitor', which is set up by hand")
+                  flat_list, ASA)

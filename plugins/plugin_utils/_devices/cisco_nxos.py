@@ -56,7 +56,7 @@ class CiscoNxos(Dialect):
     config = CiscoNxosConfig()
     modes = r"(\([^)\s]*\))?#"
     errors = re.compile(r"^% ?(Invalid|Incomplete|Ambiguous|Permission|Error|VRF|Unknown|Not|Cannot|Failed)|^ERROR:"
-                        r"|^Error:|Syntax error while|^Copy failed|^Rollback failed", re.M | re.I)
+                        r"|^Error:|Syntax error while|^Copy failed|^Rollback failed|cannot be modified", re.M | re.I)
     # A semicolon begins a further command, and > writes a file.
     reading = re.compile(r"show (?!tech)[^|>;\n]*(\| (json|(include|section|begin|exclude) [^|>;\n]*))?")
 

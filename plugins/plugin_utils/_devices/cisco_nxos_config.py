@@ -31,6 +31,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_pb
     policy_lines,
     sections_of,
 )
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_watch import NXOS
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.config_tree import (
     ConfigPlan,
     Line,
@@ -80,9 +81,8 @@ class CiscoNxosConfig:
         for check in wishes.reverse_path:
             _refuse_strict(check)
             found += check_lines(tree, check, wishes.absent)
-        if wishes.policies and not wishes.absent and "feature pbr" not in tree:
-            raise WishError("policies: the switch has no 'feature pbr'. Set it by hand; it may need a part of the "
-                            "hardware's tables (hardware access-list tcam region)")
+        if not wishes.absent:
+            _refuse_without_feature(tree, wishes)
         found += policy_lines(tree, wishes.policies, wishes.absent, _WORDS)
         for neighbour in wishes.neighbours:
             found += _neighbour_lines(tree, neighbour, wishes.absent)
@@ -146,6 +146,15 @@ def _refuse_strict(check: ReversePath) -> None:
                         "give loose, or leave allow_default out")
 
 
+def _refuse_without_feature(tree: Tree, wishes: Wishes) -> None:
+    if wishes.policies and "feature pbr" not in tree:
+        raise WishError("policies: the switch has no 'feature pbr'. Set it by hand; it may need a part of the "
+                        "hardware's tables (hardware access-list tcam region)")
+    if any(policy.verify for policy in wishes.policies) and "feature sla sender" not in tree:
+        raise WishError("verify: the switch has no 'feature sla sender', which sends the echo requests. Set it by hand "
+                        "or leave verify out: a next hop that cannot be resolved is given up all the same")
+
+
 def _neighbour_lines(tree: Tree, wish: Neighbour, absent: bool) -> list[Line]:
     place = place_of(tree, wish, absent)
     found: list[Line] = []
@@ -163,4 +172,4 @@ def _endpoint(prefix: str) -> str:
 
 
 _WORDS = PbrWords("Cisco NX-OS", "ip policy route-map", interface_section, lambda policy: entries(policy, _endpoint),
-                  sections_of("ip access-list"), "Cisco NX-OS gives up a next hop that it cannot resolve by itself")
+                  sections_of("ip access-list"), NXOS)

@@ -4,9 +4,8 @@
 # PRIVATE: used by this collection only, may change without notice.
 """Policies of Cisco IOS: one route-map of ours for each interface, one access list and one entry for each policy.
 
-Other platforms of Cisco write the same in other words (``PbrWords``). With ``verify`` a probe (``ip sla``) and a
-tracked object watch the next hop; while it does not answer, packets go where the routes say. Source: Cisco, "PBR
-Support for Multiple Tracking Options".
+Other platforms of Cisco write the same in other words (``PbrWords``). With ``verify`` a probe and a tracked object
+watch the next hop (cisco_watch.py).
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ import re
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices import words
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_watch import IOS, Watching, numbers_in
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.config_tree import (
     Line,
     Tree,
@@ -29,8 +29,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.wishes i
 )
 
 Matched = Policy | Weakening
-_VERIFIED = re.compile(r"set ip next-hop verify-availability (?P<hop>\S+) \d+ track (?P<number>\d+)$")
-_FIRST, _LAST = 901, 999  # of our probes and tracked objects; the platform counts objects up to 1000
+_VRF = re.compile(r"(?:ip )?vrf (?:forwarding|member) (\S+)")
 # Ports that the platforms show by their names. Source: Cisco, command reference of "permit (IP)"; of ASA, "TCP and UDP
 # Ports".
 _BOTH = {"discard": 9, "echo": 7, "sunrpc": 111, "tacacs": 49, "talk": 517, "domain": 53}
@@ -51,14 +50,14 @@ _UDP = {"biff": 512, "bootpc": 68, "bootps": 67, "dnsix": 195, "isakmp": 500, "m
 @dataclasses.dataclass(frozen=True)
 class PbrWords:
     """How a platform writes policies. ``listed``: the lines of an access list with just these entries; with none it is
-    taken away. ``watch``: what to do there in the place of ``verify``; empty where that is served."""
+    taken away."""
 
     title: str
     attach: str  # what puts a route-map on an interface
     section: t.Callable[[Tree, str], str]  # of an interface; raises WishError
     entries: t.Callable[[Policy], list[str]]
     listed: t.Callable[[Tree, str, list[str]], list[Line]]
-    watch: str = ""
+    watching: Watching
 
 
 def policy_lines(
@@ -66,7 +65,7 @@ def policy_lines(
 ) -> list[Line]:
     """The lines of all policies; raises WishError where something of somebody else is in the way."""
     found: list[Line] = []
-    used = {int(match[1]) for match in (re.match(r"(?:ip sla|track) (\d+)\b", text) for text in tree) if match}
+    used = numbers_in(tree)
     for interface in dict.fromkeys(policy.interface for policy in policies):
         found += _on_interface(tree, interface, [one for one in policies if one.interface == interface], absent, used,
                                words_of or _IOS)
@@ -93,7 +92,7 @@ def _on_interface(
         return found
     found = []
     for policy in policies:
-        _refuse(tree, name, policy, spoken)
+        _refuse(tree, section, name, policy, spoken)
         found += _made(tree, places[policy.label], policy, used, spoken)
     return [*found, Line((section,), on_interface)]
 
@@ -112,13 +111,15 @@ def _places(tree: Tree, name: str, policies: list[Policy]) -> dict[str, str]:
     return found
 
 
-def _refuse(tree: Tree, name: str, policy: Policy, spoken: PbrWords) -> None:
+def _refuse(tree: Tree, section: str, name: str, policy: Policy, spoken: PbrWords) -> None:
     if ":" in policy.next_hop or policy.protocol == "icmpv6":
         raise WishError(f"policy {policy.name}: policies of IPv6 are not made on {spoken.title} by this version")
-    if policy.verify and spoken.watch:
-        raise WishError(f"policy {policy.name}: verify is for Cisco IOS; {spoken.watch}")
-    for text, section in tree.items():
-        ours = f"match ip address {policy.label}" in section
+    instance = next((match[1] for match in map(_VRF.match, tree[section]) if match), "")
+    if policy.verify and instance:
+        raise WishError(f"policy {policy.name}: interface {policy.interface} is in the VRF {instance}, and probes of "
+                        "this version are sent in none: leave verify out, and watch the next hop by hand")
+    for text, below in tree.items():
+        ours = f"match ip address {policy.label}" in below
         if ours and text.startswith("route-map ") and text.split()[1] != name:
             raise WishError(f"policy {policy.name} is in '{text}' already: take it away there first (state absent), or "
                             "give this one another name")
@@ -127,51 +128,23 @@ def _refuse(tree: Tree, name: str, policy: Policy, spoken: PbrWords) -> None:
 def _made(tree: Tree, place: str, policy: Policy, used: set[int], spoken: PbrWords) -> list[Line]:
     found = spoken.listed(tree, policy.label, spoken.entries(policy))
     found.append(Line((place,), f"match ip address {policy.label}"))
-    old = _watched(tree, place)
-    number = old[1] if old and old[0] == policy.next_hop else 0
-    hop = policy.next_hop
+    watching, hop = spoken.watching, policy.next_hop
+    old, number = watching.watched(tree, place), 0
     if policy.verify:
-        number = number or _free(used)
-        found = [*_watch(number, hop), *found]
-        hop = f"verify-availability {hop} 10 track {number}"
+        kept = old is not None and old[0] == hop and watching.whole(tree, *old)
+        number = old[1] if old and kept else watching.free(used)
+        found = [*watching.lines(tree, hop, number), *found]
+        hop = watching.available(hop, number)
     found.append(Line((place,), f"set ip next-hop {hop}", "set ip next-hop ", removes=True))
-    if old and not (policy.verify and number == old[1]):
-        found += _watch(old[1], old[0], absent=True)
+    if old and old[1] != number:
+        found += watching.gone(tree, old[1])
     return found
 
 
 def _away(tree: Tree, place: str, policy: Policy, spoken: PbrWords) -> list[Line]:
-    old = _watched(tree, place)
+    old = spoken.watching.watched(tree, place)
     return [Line((), place, absent=True), *spoken.listed(tree, policy.label, []),
-            *(_watch(old[1], old[0], absent=True) if old else [])]
-
-
-def _watched(tree: Tree, place: str) -> tuple[str, int] | None:
-    """The next hop and the number of the object that watches it."""
-    for text in tree.get(place, {}):
-        match = _VERIFIED.match(text)
-        if match and f"icmp-echo {match['hop']}" in tree.get(f"ip sla {match['number']}", {}):
-            return match["hop"], int(match["number"])
-    return None
-
-
-def _free(used: set[int]) -> int:
-    for number in range(_FIRST, _LAST + 1):
-        if number not in used:
-            used.add(number)
-            return number
-    raise WishError(f"verify: the numbers {_FIRST} to {_LAST} of ip sla and track are all taken on the device")
-
-
-def _watch(number: int, hop: str, absent: bool = False) -> list[Line]:
-    """A running probe takes no change, so it is made before it is scheduled, and only taken away as a whole."""
-    schedule = Line((), f"ip sla schedule {number} life forever start-time now", absent=absent,
-                    off=f"no ip sla schedule {number}")
-    track = Line((), f"track {number} ip sla {number} reachability", absent=absent, off=f"no track {number}")
-    if absent:
-        return [track, schedule, Line((), f"ip sla {number}", absent=True)]
-    probe = f"ip sla {number}"
-    return [Line((probe,), f"icmp-echo {hop}"), Line((probe,), "frequency 5"), schedule, track]
+            *(spoken.watching.gone(tree, old[1]) if old else [])]
 
 
 def numbered(entry: str) -> str:
@@ -214,4 +187,4 @@ def with_wildcard(prefix: str) -> str:
 
 
 _IOS = PbrWords("Cisco IOS", "ip policy route-map", interface_section, lambda policy: entries(policy, with_wildcard),
-                sections_of("ip access-list extended"))
+                sections_of("ip access-list extended"), IOS)

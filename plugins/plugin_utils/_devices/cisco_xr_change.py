@@ -143,8 +143,8 @@ def _refuse(tree: Tree, head: str, policy: Policy) -> None:
     if ":" in policy.next_hop or policy.protocol == "icmpv6":
         raise WishError(f"policy {policy.name}: policies of IPv6 are not made on Cisco IOS-XR by this version")
     if policy.verify:
-        raise WishError(f"policy {policy.name}: verify is for Cisco IOS; IOS-XR gives up a next hop that it cannot "
-                        "reach by itself")
+        raise WishError(f"policy {policy.name}: verify is not served on Cisco IOS-XR by this version: leave it out, or "
+                        "write 'nexthop1 track' into an access list of your own, with 'ipsla' and 'track'")
     for text in tree:
         if text.startswith("ipv4 access-list ") and text != head and f"remark {policy.label}" in _by_number(
                 tree, text).values():

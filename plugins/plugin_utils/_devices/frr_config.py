@@ -53,7 +53,8 @@ class FrrConfig:
         found: list[Line] = []
         for policy in wishes.policies:
             if policy.verify:
-                raise WishError(f"policy {policy.name}: verify is for Cisco IOS; FRRouting watches next hops itself")
+                raise WishError(f"policy {policy.name}: verify is not served on FRRouting, which has no probes: "
+                                "leave it out, a next hop that does not resolve is given up all the same")
             found += _policy_lines(tree, policy, wishes.absent)
         for neighbour in wishes.neighbours:
             family = f"address-family ipv{6 if ':' in neighbour.address else 4} unicast"

@@ -58,7 +58,9 @@ def _refuse(draft: Draft, policy: Policy, name: str, place: tuple[str, ...]) -> 
     if ":" in policy.next_hop or policy.protocol == "icmpv6":
         raise WishError(f"policy {policy.name}: policies of IPv6 are not made on Junos by this version")
     if policy.verify:
-        raise WishError(f"policy {policy.name}: verify is for Cisco IOS; on Junos watch the next hop by 'services rpm'")
+        raise WishError(f"policy {policy.name}: verify is not served on Junos, where 'services ip-monitoring' is of "
+                        "SRX only and a route that it withdraws leaves the packets without one: leave it out, or set "
+                        "that up by hand, with a route to take over")
     foreign = [one for word in ("input", "input-list") for one in draft.at(*place, word) if one != name]
     if foreign:
         raise WishError(f"interface {policy.interface} has the filter {foreign[0]} already, which is not ours: put the "

@@ -62,8 +62,9 @@ def _refuse(draft: Draft, name: str, policy: Policy, place: Path) -> None:
     if ":" in policy.next_hop or policy.protocol == "icmpv6":
         raise WishError(f"policy {policy.name}: policies of IPv6 are not made on VyOS by this version")
     if policy.verify:
-        raise WishError(f"policy {policy.name}: verify is for Cisco IOS; on VyOS only routes of the main table watch "
-                        "their next hop ('protocols failover')")
+        raise WishError(f"policy {policy.name}: verify is not served on VyOS, where only routes of the main table "
+                        "watch their next hop ('protocols failover'); a policy has a table of its own: leave it out, "
+                        "or steer by such a route, by hand")
     if policy.return_next_hops:
         raise WishError(f"policy {policy.name}: return_next_hops is for PAN-OS")
     others = {one: below for one, below in draft.at("policy", "route").items() if one != name}

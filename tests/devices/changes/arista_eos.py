@@ -49,7 +49,7 @@ CASE = Case(
     in_the_way=(
         ({"policies": [{**PARTNER, "interface": "Ethernet2"}]},
          "has 'service-policy type pbr input TO-PARTNER' already"),
-        ({"policies": [{**PARTNER, "verify": True}]}, "verify is for Cisco IOS"),
+        ({"policies": [{**PARTNER, "verify": True}]}, "verify is not served on Arista EOS"),
         ({"policies": [{**PARTNER, "interface": "Ethernet9"}]}, "no interface 'Ethernet9'; it has Ethernet1"),
         ({"bgp": [{"neighbor": "198.51.100.9", "asn": 65001, "local_preference": 300}]},
          "PEERS has route-map PEERS-IN in"),

@@ -12,6 +12,7 @@ from ansible_collections.netpath.symmetry.tests.devices.fake_asa import AsaDevic
 CONFIG = """hostname fw1
 names
 name 172.16.0.0 PARTNER-NET
+name 203.0.113.1 ISP-B
 zone WAN
 zone OLD
 interface GigabitEthernet0/0
@@ -38,6 +39,12 @@ interface GigabitEthernet0/4
  no security-level
  no ip address
 access-list PARTNER extended permit ip any4 any4
+sla monitor 401
+ type echo protocol ipIcmpEcho 192.0.2.1 interface outside
+  num-packets 3
+  frequency 10
+sla monitor schedule 401 life forever start-time now
+track 1 rtr 401 reachability
 route-map TO-PARTNER permit 10
  match ip address PARTNER
 ip verify reverse-path interface outside
@@ -63,6 +70,7 @@ service-policy DMZ interface dmz
 """
 PARTNER: Wish = {"name": "partner", "interface": "inside", "next_hop": "203.0.113.1", "protocol": "tcp",
                  "destinations": ["172.16.0.0/16"], "dports": [443, 8443]}
+VERIFIED: Wish = {**PARTNER, "verify": True}
 BACKUP: Wish = {"name": "backup", "interface": "inside", "next_hop": "203.0.113.7", "sources": ["10.10.0.9/32"]}
 BGP: Wish = {"bgp": [{"neighbor": "192.0.2.1", "asn": 65001, "prepend": 2, "med": 50, "local_preference": 300}]}
 ZONE: Wish = {"zones": [{"interface": "outside2", "zone": "WAN"}]}
@@ -75,8 +83,8 @@ STRICT: Wish = {"reverse_path": [{"interface": "outside", "mode": "strict"}]}
 
 CASE = Case(
     CiscoAsa, lambda: AsaDevice("fw1", CONFIG),
-    everything={"policies": [PARTNER, BACKUP], **OFF, **BGP, **ZONE, **MULTIPATH, "weaken": [BYPASS]},
-    away=({"policies": [PARTNER, BACKUP], **BGP, **ZONE, **MULTIPATH, "weaken": [BYPASS], "state": "absent"}, STRICT),
+    everything={"policies": [VERIFIED, BACKUP], **OFF, **BGP, **ZONE, **MULTIPATH, "weaken": [BYPASS]},
+    away=({"policies": [VERIFIED, BACKUP], **BGP, **ZONE, **MULTIPATH, "weaken": [BYPASS], "state": "absent"}, STRICT),
     small=OFF,
     promised=(
         "show running-config", "show failover | include This",
@@ -85,7 +93,9 @@ CASE = Case(
     ),
     in_the_way=(
         ({"policies": [{**PARTNER, "interface": "dmz"}]}, "has 'policy-route route-map TO-PARTNER' already"),
-        ({"policies": [{**PARTNER, "verify": True}]}, "verify is for Cisco IOS; Cisco ASA watches"),
+        ({"policies": [{**VERIFIED, "next_hop": "198.51.100.1"}]},
+         "198.51.100.1 is in the network of no interface, and Cisco ASA watches a next hop out of the one that it is "
+         "behind; there is outside (192.0.2.0/30), outside2 (203.0.113.0/24), inside (10.10.0.0/24), dmz (10.20"),
         ({"policies": [{**PARTNER, "interface": "GigabitEthernet0/2"}]},
          "no interface named 'GigabitEthernet0/2' (nameif); it has outside, outside2, inside, dmz"),
         ({"bgp": [{"neighbor": "203.0.113.1", "asn": 65001, "local_preference": 300}]}, "has route-map FROM-B in"),

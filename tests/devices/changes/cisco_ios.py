@@ -25,6 +25,9 @@ interface GigabitEthernet2
 interface GigabitEthernet3
  ip address 10.10.0.1 255.255.255.0
  zone-member security INSIDE
+interface GigabitEthernet4
+ vrf forwarding RED
+ ip address 10.20.0.1 255.255.255.0
 router bgp 65001
  neighbor 192.0.2.1 remote-as 65010
  neighbor 192.0.2.1 password 7 0822455D0A16
@@ -74,6 +77,7 @@ CASE = Case(
     in_the_way=(
         ({"policies": [{**PARTNER, "interface": "GigabitEthernet2"}]}, "has 'ip policy route-map TO-PARTNER' already"),
         ({"policies": [{**PARTNER, "interface": "GigabitEthernet9"}]}, "no interface 'GigabitEthernet9'; it has Gigab"),
+        ({"policies": [{**PARTNER, "interface": "GigabitEthernet4", "verify": True}]}, "is in the VRF RED"),
         ({"policies": [{**PARTNER, "destinations": ["2001:db8:9::/48"], "next_hop": "2001:db8::1"}]},
          "policies of IPv6"),
         ({"bgp": [{"neighbor": "203.0.113.9", "asn": 65001, "local_preference": 300}]},

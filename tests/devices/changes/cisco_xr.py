@@ -78,7 +78,7 @@ CASE = Case(
     in_the_way=(
         ({"policies": [{**PARTNER, "interface": "GigabitEthernet0/0/0/1"}]},
          "has 'ipv4 access-group FILTER ingress' already"),
-        ({"policies": [{**PARTNER, "verify": True}]}, "verify is for Cisco IOS"),
+        ({"policies": [{**PARTNER, "verify": True}]}, "verify is not served on Cisco IOS-XR"),
         ({"bgp": [{"neighbor": "192.0.2.1", "asn": 65001, "local_preference": 300}]},
          "neighbor 192.0.2.1 has route-policy PASS in already"),
         ({"bgp": [{"neighbor": "10.0.0.3", "asn": 65001, "med": 5}]},

@@ -61,7 +61,7 @@ CASE = Case(
     in_the_way=(
         ({"policies": [{**PARTNER, "interface": "ge-0/0/1.0"}]}, "has the filter FROM-B already, which is not ours"),
         ({"policies": [{**PARTNER, "interface": "ge-0/0/2"}]}, "no unit 'ge-0/0/2' with IPv4; it has ge-0/0/0.0"),
-        ({"policies": [{**PARTNER, "verify": True}]}, "verify is for Cisco IOS"),
+        ({"policies": [{**PARTNER, "verify": True}]}, "verify is not served on Junos"),
         ({"bgp": [{"neighbor": "203.0.113.9", "asn": 65001, "prepend": 1}]}, "has export STATICS already (by"),
         ({"bgp": [{"neighbor": "192.0.2.1", "asn": 65002, "prepend": 1}]}, "of autonomous system 65001, not 65002"),
         ({"bgp": [{"neighbor": "192.0.2.9", "asn": 65001, "prepend": 1}]}, "no neighbor 192.0.2.9; it has 192.0.2.1"),

@@ -79,7 +79,7 @@ CASE = Case(
     in_the_way=(
         ({"policies": [{**PARTNER, "interface": "eth1"}]}, "has 'policy route TO-PARTNER' already, which is not ours"),
         ({"policies": [{**PARTNER, "interface": "eth9"}]}, "no interface 'eth9'; it has eth0, eth1, eth2, eth2.50"),
-        ({"policies": [{**PARTNER, "verify": True}]}, "verify is for Cisco IOS"),
+        ({"policies": [{**PARTNER, "verify": True}]}, "verify is not served on VyOS"),
         ({"policies": [{**PARTNER, "return_next_hops": ["203.0.113.1"]}]}, "return_next_hops is for PAN-OS"),
         ({"policies": [{**PARTNER, "destinations": ["2001:db8:9::/48"], "next_hop": "2001:db8::1"}]},
          "policies of IPv6"),
