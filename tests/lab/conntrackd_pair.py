@@ -13,7 +13,7 @@ import typing as t
 from ansible_collections.netpath.symmetry.tests.lab.netns import Netns, veth
 
 LINK = "sync"
-OWN = {"a": "172.31.0.1", "b": "172.31.0.2"}
+OWN = {"a": "172.31.0.1", "b": "172.31.0.2", "stranger": "172.31.0.3"}
 UDP = "UDP {{\nIPv4_address {own}\nIPv4_Destination_Address {peer}\nPort {port}\nInterface sync\nChecksum on\n}}"
 MULTICAST = "Multicast {{\nIPv4_address 225.0.0.50\nGroup {port}\nIPv4_interface {own}\nInterface sync\nChecksum on\n}}"
 IGNORED = "Filter From Userspace {\nAddress Ignore {\nIPv4_address 127.0.0.1\nIPv4_address 172.31.0.0/30\n}\n}"
@@ -41,7 +41,9 @@ class Member:
             f"Systemd off\n{general}\n}}\n")
 
     def start(self) -> None:
-        """Start the daemon and wait until it answers."""
+        """Start the daemon and wait until it answers. What one that was killed has left is taken away."""
+        for left in (self.socket, self.path.with_suffix(".lock")):
+            left.unlink(missing_ok=True)
         self.process = self.netns.start(
             "conntrackd", "-C", str(self.path), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         deadline = time.monotonic() + 10
