@@ -77,12 +77,9 @@ def test_what_is_shared_in_time_protects_split_paths(lab: t.Any, topology: str, 
     assert injected(pair, "fw_a") and injected(pair, "fw_b") and invalid_packets(pair) == before
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
-    ("topology", "server"),
-    [
-        pytest.param("firewall_pair_ecmp_unsynchronised", SERVER, marks=pytest.mark.long),
-        ("nat_pair_unsynchronised", BEHIND_NAT),
-    ],
+    ("topology", "server"), [("firewall_pair_ecmp_unsynchronised", SERVER), ("nat_pair_unsynchronised", BEHIND_NAT)]
 )
 def test_without_it_flows_die_whose_replies_come_by_the_other_member(lab: t.Any, topology: str, server: str) -> None:
     pair = lab(topology)

@@ -5,8 +5,8 @@
 
 A connection whose directions cross different members needs it twice: its entry has to be on the member that the
 reply crosses before the reply, and what that reply changed on the member that the request crossed before the
-acknowledgement. A reply that is too early is dropped and the request sent again a second later; an acknowledgement that
-is too early is dropped, and what follows it sent again 0.2 seconds later.
+acknowledgement. A reply that is too early is dropped and the request sent again a second later; an acknowledgement
+that is too early is dropped, and what follows it sent again 0.2 seconds later.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import math
 import typing as t
 
 PROTECTS, RACES, UNKNOWN = "protects", "races", "unknown"
+Exchange = tuple[float, float, float, float]  # sent, come there, sent there, come back
 MIN_SAMPLES = 100  # below, one slow entry of a hundred would most likely not have been seen
 
 
@@ -52,29 +53,32 @@ def judge(measured: t.Optional[t.Mapping[str, t.Any]], return_p01_ms: t.Optional
 
 
 def percentile(values: t.Sequence[float], share: float, lost: int = 0) -> t.Optional[float]:
-    """The nearest-rank percentile, ``share`` from 0 to 1; what was lost counts as never: None where that is it."""
+    """The nearest-rank percentile, ``share`` from 0 to 1. What was lost counts as never: None where that is it."""
     rank = max(1, math.ceil(share * (len(values) + lost)))
     return sorted(values)[rank - 1] if rank <= len(values) else None
 
 
 class Offset(t.NamedTuple):
-    """How much the other clock is ahead of ours, and by how much this may be wrong; in the unit of the readings."""
+    """How much the other clock is ahead of ours, and by how much this may be wrong, in the unit of the readings."""
 
     value: float
     bound: float
 
 
-def offset(exchanges: t.Sequence[tuple[float, float, float, float]]) -> Offset:
+def offset(exchanges: t.Sequence[Exchange]) -> Offset:
     """The difference of two clocks from exchanges (sent, come there, sent there, come back); raises ValueError.
 
     Each exchange says: the other clock is ahead by something between ``come there - sent`` less the way there and
     ``sent there - come back`` plus the way back, and no way takes less than nothing. Where all of them agree, what they
-    have in common is the answer; where they do not, one clock has drifted meanwhile, and the bound covers how far.
+    have in common is the answer. Where they do not, one clock has drifted meanwhile, and the bound covers what nine of
+    ten exchanges allow; one that was held up says little.
     """
     if not exchanges:
         raise ValueError("no exchange of clocks came to its end")
-    low = max(sent_there - back for _sent, _there, sent_there, back in exchanges)
-    high = min(there - sent for sent, there, _sent_there, _back in exchanges)
-    tightest = min((back - sent) - (sent_there - there) for sent, there, sent_there, back in exchanges)
-    drift = max(0.0, low - high)
-    return Offset((low + high) / 2, drift / 2 + (tightest / 2 if drift else (high - low) / 2))
+    limits = [(sent_there - back, there - sent) for sent, there, sent_there, back in exchanges]
+    low, high = max(low for low, _high in limits), min(high for _low, high in limits)
+    value = (low + high) / 2
+    if low <= high:
+        return Offset(value, (high - low) / 2)
+    quick = sorted(limits, key=lambda limit: limit[1] - limit[0])[: math.ceil(0.9 * len(limits))]
+    return Offset(value, max(max(high - value, value - low) for low, high in quick))
