@@ -89,10 +89,12 @@ options:
       verify:
         description:
           - Use the next hop only while it answers echo requests of the device; while it does not, packets go where the
-            routes say. Cisco ASA (C(sla monitor), C(track)), IOS and NX-OS (C(ip sla), C(track)), RouterOS
-            (C(check-gateway)), PAN-OS (C(monitor)) and FortiGate (a link monitor); refused elsewhere.
+            routes say. Cisco ASA (C(sla monitor), C(track)), IOS and NX-OS (C(ip sla), C(track)), IOS-XR (C(ipsla),
+            C(track)), RouterOS (C(check-gateway)), PAN-OS (C(monitor)) and FortiGate (a link monitor); refused
+            elsewhere.
           - Numbers of probes and tracked objects are the first that no line of the device names, from 901 on IOS and
-            from 401 on ASA and NX-OS, which needs C(feature sla sender). Not on interfaces of a VRF.
+            IOS-XR, from 401 on ASA and NX-OS. NX-OS needs C(feature sla sender). On IOS and NX-OS it is not for
+            interfaces of a VRF.
           - On PAN-OS the rule is out of use while its next hop does not answer.
         type: bool
         default: false

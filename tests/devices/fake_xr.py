@@ -25,7 +25,9 @@ from ansible_collections.netpath.symmetry.tests.devices.fake_config import (
     at,
 )
 
-_MODES = {"interface": "if", "ipv4": "ipv4-acl", "router": "bgp", "neighbor": "bgp-nbr", "address-family": "bgp-nbr-af"}
+_MODES = {"interface": "if", "ipv4": "ipv4-acl", "router": "bgp", "neighbor": "bgp-nbr", "address-family": "bgp-nbr-af",
+          "ipsla": "ipsla", "operation": "ipsla-op", "type": "ipsla-icmp-echo", "schedule": "ipsla-sched",
+          "track": "track"}
 _STATEMENTS = r"pass|set (local-preference|med) \d+|prepend as-path \d+ \d+"
 _LEAVING = ("\nYou are exiting after a 'commit confirm' with an active rollback session.  If you exit the "
             "configuration awaiting confirmation will not be confirmed and the router will immediately rollback to "
@@ -39,22 +41,27 @@ class XrGrammar(LineGrammar):
     sections = {
         r"interface \S+": "", r"ipv4 access-list \S+": "", r"router bgp \d+": "", r"route-policy \S+": "",
         r"neighbor [\da-f.:]+": r"router bgp \d+", r"address-family ipv[46] unicast": r"router bgp \d+|neighbor .*",
+        "ipsla": "", r"operation \d+": "ipsla", "type icmp echo": r"operation \d+",
+        r"schedule operation \d+": "ipsla", r"track \S+": "",
     }
     lines = {
         r"interface .*": r"ipv4 access-group \S+ ingress"
                          r"|ipv4 verify unicast source reachable-via (rx|any)( allow-default)?( allow-self-ping)?",
         r"ipv4 access-list .*": r"\d+ remark \S+|\d+ permit (ipv4|tcp|udp|icmp)( any| host [\d.]+| [\d.]+ [\d.]+){2}"
-                                r"( eq \d+)?( nexthop1 ipv4 [\d.]+)?",
+                                r"( eq \d+)?( nexthop1 (track \S+ )?ipv4 [\d.]+)?",
+        "type icmp echo": r"destination address [\d.]+|frequency \d+",
+        r"schedule operation .*": r"start-time now|life (forever|\d+)", r"track .*": r"type rtr \d+ reachability",
         r"address-family .*": r"route-policy \S+ (in|out)|maximum-paths (ebgp|ibgp) ([2-9]|[1-6]\d)",
     }
-    single = ("ipv4 verify unicast ", "maximum-paths ebgp ", "maximum-paths ibgp ")
+    single = ("ipv4 verify unicast ", "maximum-paths ebgp ", "maximum-paths ibgp ", "destination address ",
+              "frequency ", "start-time ", "life ", "type ")
 
 
 class XrDevice(platforms.CiscoXr, LineDevice):
     """``rows``: the sessions that configure, with the lock of each. ``groups``: what they give, by where it belongs."""
 
     grammar = XrGrammar()
-    order = ("hostname", "ipv4 access-list", "interface", "route-policy", "router")
+    order = ("hostname", "track", "ipv4 access-list", "interface", "route-policy", "router", "ipsla")
     ports = {"80": "www", "23": "telnet", "179": "bgp"}
     numbered = ()
 
@@ -169,6 +176,8 @@ class XrDevice(platforms.CiscoXr, LineDevice):
         if self.pending and self.trying == id(session) and not timed[1]:
             self.pending, self.startup = None, copy.deepcopy(self.running)
             return "\n% Confirming commit for trial session."
+        if not session["target"].get("ipsla", True):
+            del session["target"]["ipsla"]  # a section that holds nothing is none
         if session["target"] == session["base"]:
             return "No configuration changes to commit."
         if self.pending:
@@ -220,8 +229,9 @@ class XrDevice(platforms.CiscoXr, LineDevice):
 
     def _shown(self, tree: Tree) -> str:
         body = ""
-        for text in sorted(tree, key=lambda text: next(
-                place for place, begin in enumerate(self.order) if text.startswith(begin))):
+        for text in sorted(tree, key=lambda text: (next(
+                place for place, begin in enumerate(self.order) if text.startswith(begin)),
+                text if text.startswith("track ") else "")):
             if text.startswith("route-policy "):
                 body += f"{text}\n" + "".join(f"  {line}\n" for line in tree[text]) + "end-policy\n!\n"
             else:
@@ -231,17 +241,31 @@ class XrDevice(platforms.CiscoXr, LineDevice):
 
     def _lines(self, tree: Tree, depth: int) -> str:
         found = ""
-        for text in sorted(tree, key=lambda text: int(text.split()[0]) if text[0].isdigit() else 0):
+        for text in sorted(tree, key=_number):
             shown = re.sub(r"(?<= eq )\d+(?= |$)", lambda match: self.ports.get(match[0], match[0]), text)
             found += f"{' ' * depth}{shown}\n{self._lines(tree[text], depth + 1)}"
-            found += f"{' ' * depth}!\n" if re.match(r"neighbor |address-family ", text) else ""
+            found += f"{' ' * depth}!\n" if re.match(
+                r"neighbor |address-family |operation |type icmp echo$|schedule ", text) else ""
         return found
 
 
+def _number(text: str) -> tuple[bool, int]:
+    """Entries of access lists, operations and their schedules stand in the order of their numbers."""
+    match = re.match(r"(?:(schedule )?operation )?(\d+)(?: |$)", text)
+    return (bool(match[1]), int(match[2])) if match else (False, 0)
+
+
 def _undefined(tree: Tree) -> str:
-    """A policy that is used and is not there."""
+    """A policy, a track or an operation that is used and is not there."""
     name = next((one for one in _used(tree) if f"route-policy {one}" not in tree), "")
-    return f"Policy [{name}] is not defined" if name else ""
+    operations = tree.get("ipsla", {})
+    wanted = [f"track {match[1]}" for section in tree.values() for text in section
+              for match in re.finditer(r" nexthop1 track (\S+) ", text)]
+    probes = [f"operation {text.split()[2]}" for text in operations if text.startswith("schedule ")]
+    probes += [f"operation {text.split()[2]}" for section in tree.values() for text in section
+               if text.startswith("type rtr ")]
+    missing = [one for one in wanted if not tree.get(one)] + [one for one in probes if not operations.get(one)]
+    return f"Policy [{name}] is not defined" if name else f"{missing[0]} is not defined" if missing else ""
 
 
 def _used(tree: Tree) -> t.Iterator[str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import dataclasses
 import re
 
 import pytest
@@ -64,6 +65,20 @@ def test_a_fault_at_each_step_ends_in_the_old_configuration(case: Case, request:
     left += fail_the_proof(case)
     assert not [f"{one.fault}: {one.wrong}" for one in left if one.wrong]
     assert len(every) > 10 and {one.kind for one in faults} == {one.kind for one in every}
+
+
+@pytest.mark.parametrize("platform", ["cisco_asa", "cisco_ios", "cisco_nxos", "cisco_xr"])
+def test_a_fault_while_a_next_hop_comes_to_be_watched(platform: str, request: pytest.FixtureRequest) -> None:
+    """What watches it is made of several lines, none of which is left behind."""
+    policies = {"policies": [one for one in CASES[platform].everything["policies"] if one.get("verify")]}
+    with CASES[platform].changing() as one:
+        CASES[platform].run(one, **policies)
+        case = dataclasses.replace(CASES[platform], small=policies, promised=tuple(one.device.received))
+    every = case.faults()
+    faults = every if request.config.getoption("--every-fault") else every[7::20]
+    with concurrent.futures.ThreadPoolExecutor(TOGETHER) as pool:
+        left = list(pool.map(lambda fault: strike(case, fault), faults))
+    assert not [f"{one.fault}: {one.wrong}" for one in left if one.wrong] and len(left) > 1
 
 
 @each

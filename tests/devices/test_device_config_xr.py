@@ -19,6 +19,7 @@ from ansible_collections.netpath.symmetry.tests.devices.changes.cisco_xr import 
     GI2,
     LOOSE,
     PARTNER,
+    VERIFIED,
 )
 from ansible_collections.netpath.symmetry.tests.devices.changing import Changing, asked_only, changing
 from ansible_collections.netpath.symmetry.tests.devices.fake import Fault
@@ -39,10 +40,14 @@ def test_what_is_made(router: Changing) -> None:
     tree = router.device.running
     assert list(tree[LIST]) == [
         "1000 remark NPS-partner",
-        "1001 permit tcp any 172.16.0.0 0.0.255.255 eq 80 nexthop1 ipv4 203.0.113.1",
-        "1002 permit tcp any 172.16.0.0 0.0.255.255 eq 8443 nexthop1 ipv4 203.0.113.1",
+        "1001 permit tcp any 172.16.0.0 0.0.255.255 eq 80 nexthop1 track NPS-partner ipv4 203.0.113.1",
+        "1002 permit tcp any 172.16.0.0 0.0.255.255 eq 8443 nexthop1 track NPS-partner ipv4 203.0.113.1",
         "2000 remark NPS-backup", "2001 permit ipv4 host 10.10.0.9 any nexthop1 ipv4 203.0.113.7",
         "1000000 permit ipv4 any any"]
+    assert tree["track NPS-partner"] == {"type rtr 902 reachability": {}}
+    assert tree["ipsla"]["operation 902"] == {
+        "type icmp echo": {"destination address 203.0.113.1": {}, "frequency 5": {}}}
+    assert tree["ipsla"]["schedule operation 902"] == {"start-time now": {}, "life forever": {}}
     assert f"{LIST[5:].replace('list', 'group')} ingress" in "\n".join(tree[f"interface {GI2}"])
     assert list(tree["route-policy NPS-OUT-10.0.0.2"]) == ["prepend as-path 65001 2", "set med 50", "pass"]
     assert list(tree["router bgp 65001"]["neighbor 10.0.0.2"]["address-family ipv4 unicast"]) == [
@@ -63,6 +68,36 @@ def test_one_way_is_what_the_device_has_by_itself(router: Changing) -> None:
     router.run(multipath={"asn": 65001, "ebgp": 1, "ibgp": 1})
     assert router.device.shown() == before
     assert not router.run(multipath={"asn": 65001, "ebgp": 1}).changed
+
+
+def test_a_next_hop_that_is_watched_and_then_not(router: Changing) -> None:
+    """Another next hop has another operation; what somebody else watches is left alone, on the way there and back."""
+    first = router.device.shown()
+    router.run(policies=[VERIFIED, {**BACKUP, "verify": True}])
+    before = router.device.shown()
+    moved = {**VERIFIED, "next_hop": "203.0.113.5"}
+    with pytest.raises(ChangeFailed, match="as it was, by leaving the trial"):
+        router.run(policies=[moved], prove=lambda _left: "no answer")
+    assert router.device.shown() == before
+    router.run(policies=[moved])
+    assert [text for text in router.device.running["ipsla"] if not text.startswith("schedule ")] == [
+        "operation 901", "operation 903", "operation 904"]
+    assert router.device.running["track NPS-partner"] == {"type rtr 904 reachability": {}}
+    router.run(policies=[{**moved, "verify": False}])
+    assert "track NPS-partner" not in router.device.running
+    router.run(policies=[moved, BACKUP], state="absent")
+    assert router.device.shown() == first
+
+
+def test_the_section_of_operations_goes_with_the_last_one() -> None:
+    config = CONFIG.replace("track UPLINK\n type rtr 901 reachability\n", "")
+    with changing(CASE.dialect(), XrDevice("xr1", config[:config.index("ipsla\n")])) as one:
+        first = one.device.shown()
+        one.run(policies=[VERIFIED])
+        one.run(policies=[{**VERIFIED, "verify": False}])
+        assert "ipsla" not in one.device.running
+        one.run(policies=[VERIFIED], state="absent")
+        assert one.device.shown() == first
 
 
 def test_what_changes_keeps_nothing_of_the_old(router: Changing) -> None:

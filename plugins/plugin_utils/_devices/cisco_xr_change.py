@@ -22,6 +22,7 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_pb
     numbered,
     with_wildcard,
 )
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.cisco_xr_watch import Watches, by_number
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._devices.config_tree import (
     Line,
     Path,
@@ -65,9 +66,9 @@ def shown(text: str) -> str:
 
 
 def ordered(text: str) -> str:
-    """Entries of access lists by their numbers."""
+    """Entries of access lists and operations of ipsla by their numbers."""
     found, at = [], 0
-    for line in text.splitlines():
+    for line in re.sub(r"^ipsla\n(?: .*\n)+", lambda match: by_number(match[0]), text, flags=re.M).splitlines():
         number = re.match(r" (\d+) ", line)
         at += not number
         found.append((at, int(number[1]) if number else 0, line))
@@ -77,6 +78,7 @@ def ordered(text: str) -> str:
 def forwarding_lines(tree: Tree, policies: t.Sequence[Policy], absent: bool) -> list[Line]:
     """The lines of all policies; raises WishError where something of somebody else is in the way."""
     found: list[Line] = []
+    watches = Watches(tree)
     for interface in dict.fromkeys(policy.interface for policy in policies):
         section = interface_section(tree, interface)
         name = f"{PREFIX}{interface.replace('/', '_')}"
@@ -84,17 +86,18 @@ def forwarding_lines(tree: Tree, policies: t.Sequence[Policy], absent: bool) -> 
         named = [policy for policy in policies if policy.interface == interface]
         if absent:
             found += _away(tree, section, head, on_interface, named)
+            found += [line for policy in named for line in watches.away(policy)]
             continue
         other = next((text for text in tree[section] if re.match(r"ipv4 access-group .*\bingress\b", text)
                       and not text.startswith(on_interface)), "")
         if other:
             raise WishError(f"interface {interface} has '{other}' already, which is not ours: put the policy into that "
                             "access list by hand, or take it off the interface")
-        found += [*_made(tree, head, named), Line((section,), on_interface)]
-    return found
+        found += [*_made(tree, head, named, watches), Line((section,), on_interface)]
+    return [*found, *watches.rest()]
 
 
-def _made(tree: Tree, head: str, policies: t.Sequence[Policy]) -> list[Line]:
+def _made(tree: Tree, head: str, policies: t.Sequence[Policy], watches: Watches) -> list[Line]:
     there = _by_number(tree, head)
     starts = {text[len("remark "):]: number for number, text in there.items() if text.startswith("remark ")}
     found: list[Line] = []
@@ -102,13 +105,15 @@ def _made(tree: Tree, head: str, policies: t.Sequence[Policy]) -> list[Line]:
         _refuse(tree, head, policy)
         start = starts.get(policy.label) or max(starts.values(), default=0) + _BLOCK
         starts[policy.label] = start
-        wanted = [f"remark {policy.label}", *(f"{entry} nexthop1 ipv4 {policy.next_hop}"
-                                              for entry in entries(policy, with_wildcard, "ipv4"))]
+        hop = f"nexthop1 {f'track {policy.label} ' if policy.verify else ''}ipv4 {policy.next_hop}"
+        wanted = [f"remark {policy.label}", *(f"{entry} {hop}" for entry in entries(policy, with_wildcard, "ipv4"))]
         if len(wanted) > _BLOCK or start + _BLOCK > _LAST:
             raise WishError(f"policy {policy.name}: more entries than an access list of ours has numbers for")
+        found += watches.made(policy) if policy.verify else []
         found += [_entry(head, start + at, text) for at, text in enumerate(wanted)]
         found += [_gone(head, number, text) for number, text in there.items()
                   if start + len(wanted) <= number < start + _BLOCK]
+        found += [] if policy.verify else watches.away(policy)
     return [*found, _entry(head, _LAST, _REST)]
 
 
@@ -142,9 +147,6 @@ def _gone(head: str, number: int, text: str) -> Line:
 def _refuse(tree: Tree, head: str, policy: Policy) -> None:
     if ":" in policy.next_hop or policy.protocol == "icmpv6":
         raise WishError(f"policy {policy.name}: policies of IPv6 are not made on Cisco IOS-XR by this version")
-    if policy.verify:
-        raise WishError(f"policy {policy.name}: verify is not served on Cisco IOS-XR by this version: leave it out, or "
-                        "write 'nexthop1 track' into an access list of your own, with 'ipsla' and 'track'")
     for text in tree:
         if text.startswith("ipv4 access-list ") and text != head and f"remark {policy.label}" in _by_number(
                 tree, text).values():

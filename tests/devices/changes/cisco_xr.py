@@ -11,6 +11,8 @@ from ansible_collections.netpath.symmetry.tests.devices.changes.case import Case
 from ansible_collections.netpath.symmetry.tests.devices.fake_xr import XrDevice
 
 CONFIG = """hostname xr1
+track UPLINK
+ type rtr 901 reachability
 ipv4 access-list FILTER
  10 permit ipv4 any any
 interface GigabitEthernet0/0/0/0
@@ -43,10 +45,18 @@ router bgp 65001
  neighbor 198.51.100.1
   remote-as 65020
   address-family ipv4 unicast
+ipsla
+ operation 901
+  type icmp echo
+   destination address 192.0.2.1
+ schedule operation 901
+  life forever
+  start-time now
 """
 GI2 = "GigabitEthernet0/0/0/2.10"
 PARTNER: Wish = {"name": "partner", "interface": GI2, "next_hop": "203.0.113.1", "protocol": "tcp",
                  "destinations": ["172.16.0.0/16"], "dports": [80, 8443]}
+VERIFIED: Wish = {**PARTNER, "verify": True}
 BACKUP: Wish = {"name": "backup", "interface": GI2, "next_hop": "203.0.113.7", "sources": ["10.10.0.9/32"]}
 LOOSE: Wish = {"reverse_path": [{"interface": "GigabitEthernet0/0/0/0", "mode": "loose", "allow_default": True}]}
 STRICT: Wish = {"reverse_path": [{"interface": "GigabitEthernet0/0/0/0", "mode": "strict"}]}
@@ -63,8 +73,8 @@ class Quick(CiscoXr):
 
 CASE = Case(
     Quick, lambda: XrDevice("xr1", CONFIG),
-    everything={"policies": [PARTNER, BACKUP], **LOOSE, **BGP, **MULTIPATH},
-    away=({"policies": [PARTNER, BACKUP], **BGP, **MULTIPATH, "state": "absent"}, STRICT),
+    everything={"policies": [VERIFIED, BACKUP], **LOOSE, **BGP, **MULTIPATH},
+    away=({"policies": [VERIFIED, BACKUP], **BGP, **MULTIPATH, "state": "absent"}, STRICT),
     small=LOOSE,
     promised=(
         "show running-config", SESSIONS,
@@ -78,7 +88,6 @@ CASE = Case(
     in_the_way=(
         ({"policies": [{**PARTNER, "interface": "GigabitEthernet0/0/0/1"}]},
          "has 'ipv4 access-group FILTER ingress' already"),
-        ({"policies": [{**PARTNER, "verify": True}]}, "verify is not served on Cisco IOS-XR"),
         ({"bgp": [{"neighbor": "192.0.2.1", "asn": 65001, "local_preference": 300}]},
          "neighbor 192.0.2.1 has route-policy PASS in already"),
         ({"bgp": [{"neighbor": "10.0.0.3", "asn": 65001, "med": 5}]},
