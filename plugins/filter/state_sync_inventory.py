@@ -14,7 +14,7 @@ author:
 description:
   - The members of a group with the interface and the address of the sync link of each (C(state_sync_interface),
     C(state_sync_address)), and the other groups that use multicast, as M(netpath.symmetry.state_sync) takes them.
-positional: hostvars, group, seen
+positional: hostvars, group, seen, others
 options:
   _input:
     description: The groups of the inventory, C(groups).
@@ -32,6 +32,10 @@ options:
     description: The variable that members have registered of a first look by M(netpath.symmetry.state_sync).
     type: str
     required: true
+  others:
+    description: Whether to look for other groups, in the variables of all hosts.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -59,26 +63,33 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._plan.errors impo
 from ansible_collections.netpath.symmetry.plugins.module_utils._statesync.members import from_inventory
 from ansible_collections.netpath.symmetry.plugins.plugin_utils import _edge
 
-NAMES = (
-    *("state_sync_interface", "state_sync_address", "state_sync_group", "state_sync_transport"),
-    *("state_sync_multicast_address", "state_sync_port"),
-)
+MEMBER = ("state_sync_interface", "state_sync_address")
+OTHER = ("state_sync_transport", "state_sync_multicast_address", "state_sync_port")
 
 
 def state_sync_inventory(
-    groups: t.Mapping[str, t.Any], hostvars: t.Mapping[str, t.Any], group: str, seen: str
+    groups: t.Mapping[str, t.Any], hostvars: t.Mapping[str, t.Any], group: str, seen: str, others: bool = False
 ) -> dict[str, t.Any]:
     """The options of the module, by the variables of the hosts."""
     plain = {str(name): [str(host) for host in hosts] for name, hosts in groups.items()}
     variables = {}
-    for host in {*plain.get("all", ()), *plain.get(str(group), ())}:
-        known = {name: _edge.plain(hostvars[host].get(name)) for name in NAMES}
-        look = _edge.plain(hostvars[host].get(seen)) or {}
-        variables[host] = {**known, seen: look.get("seen")}
+    for host in plain.get(str(group), ()):
+        look = _value(hostvars, host, seen) or {}
+        variables[host] = {**{name: _value(hostvars, host, name) for name in MEMBER}, seen: look.get("seen")}
+    for host in plain.get("all", ()) if others else ():
+        if host not in variables and _value(hostvars, host, "state_sync_group"):
+            variables[host] = {name: _value(hostvars, host, name) for name in ("state_sync_group", *OTHER)}
     try:
         return from_inventory(plain, variables, str(group), seen)
     except PlanError as error:
         raise AnsibleFilterError(str(error)) from error
+
+
+def _value(hostvars: t.Mapping[str, t.Any], host: str, name: str) -> t.Any:
+    try:
+        return _edge.plain(hostvars[host].get(name))
+    except TypeError as error:  # what a template makes of something undefined is no data
+        raise AnsibleFilterError(f"{name} of {host} names something that is not defined for it; correct it") from error
 
 
 class FilterModule:

@@ -98,7 +98,7 @@ options:
     choices: [udp, multicast]
     default: udp
   multicast_address:
-    description: The multicast address, V(225.0.0.50) or V(ff02::32) by default.
+    description: The multicast address, V(225.0.0.50) or V(ff05::32) by default.
     type: str
   port:
     description: The UDP port.

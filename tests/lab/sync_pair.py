@@ -23,6 +23,7 @@ from ansible_collections.netpath.symmetry.tests.lab.netns import Netns, veth
 from ansible_collections.netpath.symmetry.tests.lab.role_host import Run
 
 ADDRESSES = {"fw1": ("172.31.0.1", "fd31::1"), "fw2": ("172.31.0.2", "fd31::2")}
+THIRD = ("fw3", "172.31.0.4", "fd31::4")
 MEMBERS = [{"name": name, "interface": "sync", "address": pair[0]} for name, pair in ADDRESSES.items()]
 ROUTERS = [{"name": "lan", "interface": "lan", "virtual_router_id": 51, "addresses": ["192.0.2.1/24"]},
            {"name": "lan6", "interface": "lan", "virtual_router_id": 51, "addresses": ["fe80::1/64", "fd02::1/64"]}]
@@ -78,7 +79,7 @@ class Firewall:
         files = {path.name: path.read_text() for path in sorted(self.folder.glob("conntr*"))}
         kept = [path for path in sorted(self.netns.state.iterdir()) if path.is_file() and ".pid" not in path.name]
         files |= {path.name: path.read_text() for path in kept}
-        kernel = self.netns.output("nft -s list ruleset; sysctl net.netfilter | grep -v -e _count -e generic_timeout")
+        kernel = self.netns.output("nft -s list ruleset; cd /proc/sys/net/netfilter; grep . nf_conntrack_[!c]* | sort")
         return json.dumps([files, kernel, len(self.daemons()), len(self.daemons("keepalived"))], indent=1)
 
     def daemons(self, name: str = "conntrackd") -> list[int]:
@@ -93,11 +94,24 @@ class Firewall:
         """How many entries of the kernel's table hold the text."""
         return self.netns.output("conntrack -L 2>/dev/null").count(text)
 
+    def end_daemons(self) -> None:
+        for pid in (*self.daemons(), *self.daemons("keepalived")):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        wait(lambda: not self.daemons() and not self.daemons("keepalived"), "a daemon outlives SIGKILL")
+
+    def clear(self) -> None:
+        """As it was at first, whatever a test has left."""
+        self.end_daemons()
+        self.netns.run("nft flush ruleset; conntrack -F 2>/dev/null; ip route flush default; ip neighbour flush all; "
+                       "sysctl -qw net.netfilter.nf_conntrack_tcp_be_liberal=0 "
+                       "net.netfilter.nf_conntrack_tcp_loose=1")
+        for folder in (self.folder, self.netns.state):
+            shutil.rmtree(folder)
+            folder.mkdir()
+
     def delete(self) -> None:
-        for pid in self.netns.output(f"ip netns pids {self.netns.name}").split():
-            if _name(pid) in ("conntrackd", "keepalived"):
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(int(pid), signal.SIGKILL)
+        self.end_daemons()
         self.netns.delete()
 
 
@@ -117,6 +131,20 @@ class Pair:
         own = [(f"{one}/29", f"{two}/29"), (f"{one6}/64", f"{two6}/64")]
         veth(self.one.netns, "sync", self.two.netns, "sync", own)
         self.switch: Netns | None = None
+        self.third: Firewall | None = None
+
+    def join_third(self) -> Firewall:
+        """A third firewall on the sync link, which goes through a switch from now on."""
+        self.switch = Netns("switch").create()
+        self.switch.run("ip link add br0 type bridge; ip link set br0 up")
+        self.one.netns.run("ip link delete sync")
+        self.third = Firewall(THIRD[0], self.directory)
+        told = [*((one.name, *ADDRESSES[one.name]) for one in self.both), THIRD]
+        for (name, ipv4, ipv6), one in zip(told, (*self.both, self.third), strict=True):
+            veth(one.netns, "sync", self.switch, name)
+            one.netns.run(f"ip address add {ipv4}/29 dev sync; ip address add {ipv6}/64 dev sync nodad")
+            self.switch.run(f"ip link set {name} master br0")
+        return self.third
 
     def join_lan(self) -> None:
         """One LAN for both, with a switch between them: a link that one has lost is up for the other one."""
@@ -173,8 +201,12 @@ class Pair:
             assert (again.rc, again.changed, again.diff) == (0, 0, []), again.text
             assert self.state() == after and [one.daemons() for one in self.both] == pids
 
-    def delete(self) -> None:
+    def clear(self) -> None:
         for one in self.both:
+            one.clear()
+
+    def delete(self) -> None:
+        for one in (*self.both, *([self.third] if self.third else [])):
             one.delete()
         if self.switch is not None:
             self.switch.delete()

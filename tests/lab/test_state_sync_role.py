@@ -10,7 +10,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.netpath.symmetry.tests.lab.sync_pair import ADDRESSES, Firewall, Pair, wait
+from ansible_collections.netpath.symmetry.tests.lab.sync_pair import ADDRESSES, THIRD, Firewall, Pair, wait
 
 ADD = "conntrack -I -p {0} -s 10.9.0.1 -d 10.9.0.2 --sport {1} --dport 80 --timeout 100 {2}"
 LIBERAL = {"nf_conntrack_tcp_be_liberal": 1}
@@ -30,8 +30,23 @@ Stats {
 """
 
 
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Pair]:
+    made = Pair(tmp_path_factory.mktemp("pair"))
+    try:
+        yield made
+    finally:
+        made.delete()
+
+
 @pytest.fixture
-def pair(tmp_path: pathlib.Path) -> t.Iterator[Pair]:
+def pair(shared: Pair) -> t.Iterator[Pair]:
+    yield shared
+    shared.clear()
+
+
+@pytest.fixture
+def fresh(tmp_path: pathlib.Path) -> t.Iterator[Pair]:
     made = Pair(tmp_path)
     try:
         yield made
@@ -57,7 +72,9 @@ def gone(pair: Pair, before: str) -> None:
 @pytest.mark.long
 def test_four_runs_of_the_role_and_removal_without_a_trace(pair: Pair) -> None:
     before = pair.state()
-    pair.four_runs({"state_sync_sysctls": LIBERAL}, changed=2)
+    ipv6 = {name: {"state_sync_address": both[1]} for name, both in ADDRESSES.items()}
+    pair.four_runs({"state_sync_sysctls": LIBERAL, "state_sync_protocols": ["tcp", "udp"]}, changed=2, hosts=ipv6)
+    assert "IPv6_Destination_Address fd31::2\n" in pair.one.configuration.read_text()
     assert [len(one.daemons()) for one in pair.both] == [1, 1]
     state_arrives(pair)
     pair.four_runs({"state_sync_state": "absent"}, changed=2)
@@ -78,6 +95,38 @@ def test_the_role_shares_state_of_a_pair_and_refuses_one_that_differs(pair: Pair
     run = pair.play({"state_sync_state": "absent"})
     assert (run.rc, run.changed) == (0, 2), run.text
     gone(pair, before)
+
+
+@pytest.mark.long
+def test_two_groups_on_one_multicast_address_are_refused(pair: Pair) -> None:
+    before = pair.state()
+    other = {"edge1": {"state_sync_group": "edge", "state_sync_transport": "multicast"}}
+    variables = {"state_sync_transport": "multicast"}
+    run = pair.play(variables, hosts=other)
+    assert run.rc != 0 and "group edge uses 225.0.0.50 port 3780, too" in run.text, run.text
+    assert pair.state() == before
+    run = pair.play({**variables, "state_sync_multicast_address": "225.0.0.51"}, hosts=other)
+    assert (run.rc, run.changed) == (0, 2), run.text
+    state_arrives(pair)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("family", [4, 6])
+def test_three_members_share_by_multicast(fresh: Pair, family: int) -> None:
+    third = fresh.join_third()
+    told = {**ADDRESSES, THIRD[0]: THIRD[1:]}
+    members = [{"name": name, "interface": "sync", "address": both[family // 6]} for name, both in told.items()]
+    three = (*fresh.both, third)
+    refused = third.sync(members=members, transport="multicast")
+    assert refused.get("failed") and "set mode to notrack" in refused["msg"], refused
+    for one in three:
+        done = one.sync(members=members, transport="multicast", mode="notrack")
+        assert done.get("changed"), done
+    for port, one in enumerate(three, 4001):
+        one.netns.run(ADD.format("tcp", port, "--state ESTABLISHED"))
+    for one in three:
+        wait(lambda one=one: all(one.flows(f"sport={port} ") for port in (4001, 4002, 4003)),
+             f"{one.name} does not hear of all")
 
 
 def four_runs(one: Firewall, **options: t.Any) -> dict[str, t.Any]:
@@ -115,17 +164,18 @@ def test_four_runs_of_the_module_restart_only_what_has_changed(pair: Pair, famil
 
 
 def test_only_the_peer_reaches_the_port(pair: Pair) -> None:
-    pair.one.netns.run("ip route add default via 172.31.0.2")
+    pair.one.netns.run("ip route add default via 172.31.0.2; nft add table ip fw; "
+                       "nft 'add chain ip fw in { type filter hook input priority 0; policy drop; }'")
     run = pair.one.sync(accept_shared_link=True)
     assert run["changed"] and "neither authentication nor encryption" in str(run["warnings"]), run
+    assert "chain in of table ip fw drops what it does not accept" in str(run["warnings"]), run
     pair.two.netns.run("ip address add 172.31.0.3/29 dev sync")
-    count = "nft -j list ruleset | grep -o '\"drop\"' | wc -l"
-    assert pair.one.netns.output(count).strip() == "1"
     pair.one.netns.run("nft add rule inet netpath_symmetry sync_input counter comment seen; "
                        "nft insert rule inet netpath_symmetry sync_input ip saddr 172.31.0.3 counter comment came")
     send = "python3 -c \"import socket; s = socket.socket(2, 2); s.bind(('172.31.0.3', 0)); " \
            "s.sendto(b'x', ('172.31.0.1', 3780)); s.sendto(b'x', ('172.31.0.1', 9))\""
     pair.two.netns.run(send)
+    pair.two.netns.run("ip address del 172.31.0.3/29 dev sync")
     listing = pair.one.netns.output("nft list chain inet netpath_symmetry sync_input")
     assert "counter packets 2" in listing.partition("came")[0], "both have come"
     assert "counter packets 1" in listing.partition("drop")[2], "and that for the port went no further"

@@ -109,3 +109,49 @@ def told(text: str) -> list[str]:
 def without_ours(text: str) -> str:
     """Without what persistence leaves by design: the unit that settles a pending change at boot."""
     return "".join(line for line in text.splitlines(True) if "symmetry-journal" not in line and "restore" not in line)
+
+
+KEEPALIVED = "keepalived.service"
+VIRTUAL = "203.0.113.200"
+
+
+def test_keepalived_reads_again_what_changes_and_is_master_after_a_reboot() -> None:
+    manager = managers()["ifupdown"]
+    with RealHost("vrrp", manager.files, manager.units, "state-sync") as host:
+        host.boot()
+        host.ssh("touch /root/stamp; sleep 0.1")
+        before = host.output(OURS)
+        members = [{**MEMBERS[0], "name": "vrrp"}, MEMBERS[1]]
+        sync: dict[str, t.Any] = {"netpath.symmetry.state_sync": {
+            "name": "vrrp", "members": members, "paths": "failover", "ignore_addresses": [VIRTUAL]}}
+        router = {"name": "wan", "interface": "wan_b", "virtual_router_id": 9, "addresses": [f"{VIRTUAL}/32"]}
+        vrrp: dict[str, t.Any] = {"netpath.symmetry.state_sync_vrrp": {
+            "name": "vrrp", "instances": [router], "interval": 0.2}}
+        check = host.play([vrrp], "--check")
+        run = host.play([sync, vrrp])
+        assert "changed=2 " in run.stdout, run.stdout + run.stderr
+        assert set(told(check.stdout)) < set(told(run.stdout)) and told(check.stdout)
+        again = host.play([sync, vrrp])
+        assert "changed=0 " in again.stdout, again.stdout
+        wait(lambda: is_master(host), host, "it does not become master")
+        pid = host.output(f"systemctl show -P MainPID {KEEPALIVED}").strip()
+        more = {**router, "addresses": [f"{VIRTUAL}/32", "203.0.113.201/32"]}
+        run = host.play([{"netpath.symmetry.state_sync_vrrp": {
+            "name": "vrrp", "instances": [more], "interval": 0.2}}])
+        assert "changed=1 " in run.stdout, run.stdout
+        wait(lambda: is_master(host, "203.0.113.201"), host, "it does not read what has changed")
+        assert is_master(host) and host.output(f"systemctl show -P MainPID {KEEPALIVED}").strip() == pid
+        host.reboot()
+        wait(lambda: is_master(host, "203.0.113.201"), host, "it is not master after a reboot")
+        said = host.output(f"journalctl -b -u {UNIT} -o cat")
+        wait(lambda: "Committed" in host.output(f"journalctl -b -u {UNIT} -o cat"), host, f"nothing commits: {said}")
+        gone = host.play([{"netpath.symmetry.state_sync_vrrp": {"state": "absent"}},
+                          {"netpath.symmetry.state_sync": {"state": "absent"}}])
+        assert "changed=2 " in gone.stdout, gone.stdout
+        assert host.output(OURS) == before and not is_master(host)
+        active = host.ssh(f"systemctl is-active {KEEPALIVED}; ls /etc/keepalived/keepalived.conf", check=False)
+        assert active.stdout == "inactive\n", active
+
+
+def is_master(host: RealHost, address: str = VIRTUAL) -> bool:
+    return f" {address}/32 " in host.output("ip address show dev wan_b")

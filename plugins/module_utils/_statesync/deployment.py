@@ -132,7 +132,7 @@ def _plan_present(params: Data, had: t.Optional[Record]) -> Deployment:
     changes = files.plan(wanted, _present(first) if by_systemd else [])
     service = plan_service(daemon, changes, (path, unit.dropin_path(UNIT)), shall_run=True)
     part = live_part(live_nft.read_own_table(), rules.PREFIX)
-    return Deployment(service, rules.plan(part, wish), parameters, tuple(warnings + doubts(wish.group)))
+    return Deployment(service, rules.plan(part, wish), parameters, tuple(warnings + doubts(wish.group) + _drops(wish)))
 
 
 def _plan_absent(had: t.Optional[Record]) -> Deployment:
@@ -267,6 +267,19 @@ def _table_size(wish: Wish, live: t.Mapping[str, int]) -> int:
     if "nf_conntrack_max" not in live:
         raise PlanError("connection tracking is not loaded here, so there is no state to share: modprobe nf_conntrack")
     return wish.sysctls.get("nf_conntrack_max", live["nf_conntrack_max"])
+
+
+def _drops(wish: Wish) -> list[str]:
+    """Chains of others that may drop what peers send: an accept of ours is final in our own chain only."""
+    told = json.loads(command.run(["nft", "-j", "list", "chains"]).stdout or "{}").get("nftables", ())
+    chains = [one["chain"] for one in told if one.get("chain", {}).get("hook") == "input"]
+    families = ("inet", "ip" if wish.group.own.family == 4 else "ip6")
+    return [
+        f"chain {one['name']} of table {one['family']} {one['table']} drops what it does not accept: see that it "
+        f"accepts UDP port {wish.port} of the peers on {wish.group.own.interface}, or no state arrives"
+        for one in chains
+        if one.get("policy") == "drop" and one["family"] in families
+    ]
 
 
 def _own_addresses(host: Host) -> list[str]:

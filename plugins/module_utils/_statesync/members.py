@@ -133,6 +133,7 @@ def from_inventory(
 ) -> dict[str, t.Any]:
     """The options ``members`` and ``other_groups`` of the module, out of the inventory's groups and variables.
 
+    ``variables`` are of the members, and of hosts of other groups where these are to be known.
     ``seen`` is the variable with what each member's first look has told. Raises PlanError.
     """
     if group not in groups:
@@ -151,8 +152,7 @@ def from_inventory(
             }
         )
     others: dict[str, dict[str, t.Any]] = {}
-    for name in groups.get("all", ()):
-        told = variables[name]
+    for told in variables.values():
         other = told.get("state_sync_group")
         if other and other != group and told.get("state_sync_transport") == "multicast":
             others[str(other)] = {

@@ -13,7 +13,7 @@ import typing as t
 from ansible_collections.netpath.symmetry.plugins.module_utils._plan.errors import PlanError
 from ansible_collections.netpath.symmetry.plugins.module_utils._statesync.members import Data, Group, read_group
 
-MULTICAST = {4: "225.0.0.50", 6: "ff02::32"}
+MULTICAST = {4: "225.0.0.50", 6: "ff05::32"}
 PROTOCOLS = {
     "tcp": "TCP", "udp": "UDP", "icmp": "ICMP", "icmpv6": "IPv6-ICMP", "sctp": "SCTP", "dccp": "DCCP",
 }
@@ -120,6 +120,11 @@ def _multicast(params: Data, group: Group) -> str:
     if not address.is_multicast or address.version != group.own.family:
         raise PlanError(
             f"multicast_address: {text} is no multicast address of IPv{group.own.family}, as the members have"
+        )
+    if address.version == 6 and address.packed[1] & 0xF <= 2:
+        raise PlanError(
+            f"multicast_address: to {text} members send from link-local addresses, which no rule can tell from "
+            f"those of strangers; give one of a wider scope, such as {MULTICAST[6]}"
         )
     return str(address)
 

@@ -68,6 +68,8 @@ def test_a_group_of_three_uses_multicast_without_tracking_of_messages():
     ({"mode": "alarm"}, "mode alarm keeps what peers send in a cache"),
     ({"transport": "multicast", "multicast_address": "10.0.0.1"}, "no multicast address of IPv4"),
     ({"transport": "multicast", "other_groups": [{"name": "edge", "multicast_address": "", "port": 0}]}, "group edge"),
+    ({"transport": "multicast", "multicast_address": "ff02::32",
+      "members": [{**FW1, "address": "fd00::1"}, {**FW2, "address": "fd00::2"}]}, "send from link-local addresses"),
     ({"port": 0}, "port 0"),
     ({"sysctls": {"tcp_loose": 1}}, "is not a parameter of connection tracking"),
     ({"sysctls": {"nf_conntrack_max": "many"}}, "whole number"),
