@@ -9,19 +9,19 @@ million is found, which this checks before it measures. Each member does its own
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import json
 import pathlib
-import statistics
 import sys
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._statesync.agreement import judge
-from ansible_collections.netpath.symmetry.plugins.module_utils._statesync.statistics import ask
+from ansible_collections.netpath.symmetry.plugins.module_utils._statesync.statistics import REQUESTS, read
 from ansible_collections.netpath.symmetry.tests.bench import harness
 from ansible_collections.netpath.symmetry.tests.bench.harness import BenchError, Result
-from ansible_collections.netpath.symmetry.tests.lab.conntrackd_pair import Pair
-from ansible_collections.netpath.symmetry.tests.lab.modules import words
+from ansible_collections.netpath.symmetry.tests.lab.conntrackd_pair import OWN, Member, Pair
+from ansible_collections.netpath.symmetry.tests.lab.modules import run_module, words
 from ansible_collections.netpath.symmetry.tests.lab.netns import Netns
 
 ENTRIES, MISSING = 1_000_000, 123_456
@@ -75,7 +75,7 @@ def large_tables(folder: pathlib.Path) -> list[Result]:
     try:
         with room_for(3 * ENTRIES):
             for netns, without in zip(members, (-1, MISSING), strict=True):
-                netns.run(f"{sys.executable} {LOAD} fill {ENTRIES} {without}", timeout=300)
+                netns.run(f"{sys.executable} {LOAD} {ENTRIES} {without}", timeout=300)
             check(members, folder)
             listing = members[0].command("sh", "-c", "conntrack -L -o extended >/dev/null")
             halves = [digests(netns, folder) for netns in members]
@@ -138,32 +138,35 @@ def arrivals(folder: pathlib.Path) -> list[Result]:
 
 
 def at_rate(pair: Pair, rate: int) -> list[Result]:
+    """What state_sync_latency measures from a to b, on two daemons with empty tables."""
     for member in pair.members:
         member.stop()
         member.netns.run("conntrack -F 2>/dev/null")
     pair.start("Mode FTFW {\nDisableExternalCache on\n}", general="NetlinkEventsReliable on\nNetlinkOverrunResync off")
-    watcher = pair.b.netns.start(sys.executable, LOAD, "watch", str(SECONDS + 3))
-    assert watcher.stdout is not None
-    if watcher.stdout.readline() != "ready\n":
-        raise BenchError(f"the watcher did not begin: {watcher.communicate()}")
-    made = times_in(pair.a.netns.run(f"{sys.executable} {LOAD} open {rate} {SECONDS}").stdout)
-    seen = times_in(watcher.communicate()[0])
-    late = sorted((seen[number] - at) * 1000 for number, at in made.items() if number in seen)
-    if not late:
-        raise BenchError(f"none of {len(made)} connections arrived:\n{pair.a.statistics()}\n{pair.b.statistics()}")
-    counted = json.loads(pair.b.netns.run(
-        f"{sys.executable} -c 'import json; from {ask.__module__} import ask; "
-        f"print(json.dumps(ask(\"{pair.b.path}\").counters))'").stdout)
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        told = list(pool.map(lambda member: measured(member, rate), pair.members))
+    received = told[1]["received"]
+    failed = [counters_of(member)["inject_failed"] + counters_of(member)["lost"] for member in pair.members]
     name = f"{rate:,}/s"
     return [
-        Result.of(f"{name}: made", len(made) / SECONDS, "/s"),
-        Result.of(f"{name}: of these not arrived", len(made) - len(late), ""),
-        Result.of(f"{name}: lost, failed", counted["lost"] + counted["inject_failed"], ""),
-        Result.of(f"{name}: latency p50", statistics.median(late), "ms"),
-        Result.of(f"{name}: latency p99", late[int(len(late) * 0.99)], "ms"),
-        Result.of(f"{name}: latency, most", late[-1], "ms"),
+        Result.of(f"{name}: arrived", received["samples"], ""),
+        Result.of(f"{name}: lost, failed", received["lost"] + sum(failed), "", None, harness.at_most(0, "")),
+        Result.of(f"{name}: rate reached", received["rate"], "/s"),
+        Result.of(f"{name}: latency p50", received["latency_ms"]["p50"], "ms"),
+        Result.of(f"{name}: latency p99", received["latency_ms"]["p99"], "ms"),
+        Result.of(f"{name}: it may be wrong by", received["bound_ms"], "ms"),
     ]
 
 
-def times_in(text: str) -> dict[int, float]:
-    return {int(number): float(at) for number, at in (line.split() for line in text.splitlines())}
+def measured(member: Member, rate: int) -> dict[str, t.Any]:
+    own, other = OWN[member.name], OWN["b" if member.name == "a" else "a"]
+    told = run_module(member.netns, "state_sync_latency", {
+        "local": own, "peer": other, "rate": rate, "samples": rate * SECONDS, "record": False})
+    if told.get("failed"):
+        raise BenchError(f"state_sync_latency at {rate}/s: {told['msg']}")
+    return told
+
+
+def counters_of(member: Member) -> dict[str, int]:
+    texts = [member.netns.output(f"conntrackd -C {member.path} -s {about}") for about in REQUESTS]
+    return read(texts).counters

@@ -14,7 +14,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.netpath.symmetry.tests.lab.conntrackd_pair import MULTICAST, Member, Pair
+from ansible_collections.netpath.symmetry.tests.lab.conntrackd_pair import MULTICAST, UDP, Member, Pair
 from ansible_collections.netpath.symmetry.tests.lab.modules import AS_NOBODY
 from ansible_collections.netpath.symmetry.tests.lab.netns import Netns
 from ansible_collections.netpath.symmetry.tests.lab.test_host_facts import Facts, facts_of, run, validate
@@ -83,6 +83,29 @@ def test_both_sources_give_equal_facts_and_the_link_is_seen_to_go(pair: Pair) ->
     pair.b.netns.run("ip link set sync down")
     assert [part_of(pair.a, source=source)[0][0]["links"][0]["up"] for source in ("netlink", "iproute")] == [False] * 2
     pair.b.netns.run("ip link set sync up")
+
+
+def test_a_link_by_tcp_and_a_second_link(pair: Pair) -> None:
+    tcp = UDP.replace("UDP", "TCP")
+    pair.start(f"Mode NOTRACK {{ {OFF}\n}}", link=tcp)
+    pair.wait_for(lambda: "server=connected client=connected" in pair.a.statistics())
+    (item,), part = part_of(pair.a)
+    assert part == {"complete": True}
+    assert item["links"][0]["connected"] and item["links"][0]["active"] and item["counters"]["sent"] >= 1
+    pair.b.stop()
+    pair.wait_for(lambda: "client=disconnected" in pair.a.statistics())
+    assert part_of(pair.a)[0][0]["links"][0]["connected"] is False
+    pair.a.netns.run("ip link add second type veth peer name far; ip address add 172.31.9.1/24 dev second; "
+                     "ip link set second up; ip link set far up")
+    spare = ("UDP Default {{\nIPv4_address 172.31.9.1\nIPv4_Destination_Address 172.31.9.2\nPort 3781\n"
+             "Interface second\n}}")
+    pair.a.stop()
+    pair.a.configure("Mode FTFW { }", link=f"{UDP}\n{spare}")
+    pair.a.start()
+    (item,), _part = part_of(pair.a)
+    assert [(link["interface"], link["default"], link["active"], link["up"]) for link in item["links"]] == [
+        ("sync", False, False, True), ("second", True, True, True)]
+    pair.a.netns.run("ip link delete second")
 
 
 def test_counters_are_sampled_in_the_window_of_the_others(pair: Pair) -> None:

@@ -20,7 +20,7 @@ from ansible_collections.netpath.symmetry.tests.lab.modules import run_module
 OFF = "DisableExternalCache on"
 DIRECT = f"Mode FTFW {{ {OFF}\n}}"
 EXPECTED = {"left_out"}  # a note that every member has: what conntrackd never shares
-ALL = 2_000_000  # HashLimit that is above twice any nf_conntrack_max here
+ALL = 2_000_000_000  # HashLimit that is above twice any nf_conntrack_max
 
 
 @pytest.fixture(scope="module")

@@ -83,6 +83,9 @@ def _of_links(name: str, told: Told, item: Told) -> t.Iterator[Finding]:
             yield Finding("link_down", DOUBTFUL if spare else WRONG, (name,),
                           f"the dedicated link {interface} of {name} is missing or down",
                           f"bring {interface} up, or name the right interface")
+        if link.get("connected") is False:
+            yield Finding("link_unconnected", WRONG, (name,), f"the TCP link {interface} of {name} is not connected in "
+                          "both directions", "see whether the peer runs, and whether rules drop its port")
         local = link.get("local")
         if local and local not in told["host"]["addresses"]:
             yield Finding("link_address", WRONG, (name,), f"{name} has no address {local}, which its link "

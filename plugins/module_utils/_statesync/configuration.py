@@ -131,7 +131,10 @@ def parse(text: str) -> Configuration:
     Whether a helper's library is installed is the host's affair and not looked at.
     """
     reading = _Reading()
-    entries, cut = read(text)
+    try:
+        entries, cut = read(text)
+    except RecursionError:
+        raise ConfigurationError(1, "sections are nested too deeply to be read") from None
     for entry in entries:
         reading.top(entry)
     if cut is not None:

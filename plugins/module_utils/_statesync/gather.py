@@ -171,8 +171,9 @@ def add_statistics(item: Dict, said: statistics.Statistics) -> None:
             item[name] = on
     for link in item["links"]:
         used = said.links.get(link.get("interface", ""))
-        if used is not None and "active" in used:
-            link["active"] = used["active"]
+        for name in ("active", "connected"):
+            if used is not None and name in used:
+                link[name] = used[name]
 
 
 def _measured(items: list[Dict]) -> list[str]:

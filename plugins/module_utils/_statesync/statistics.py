@@ -53,7 +53,8 @@ _QUEUE_LINES: Lines = {
     "current elements: {}": ("resend_queue",), "not enough space errors: {}": ("resend_queue_full",),
 }
 _STORE_LINES: Lines = {"no memory available: {}": ("no_memory",), "no space left in cache: {}": ("no_space",)}
-_LINK_HEAD = re.compile(r"(\S+) traffic (?:\(active device=(\S+)\)|device=(\S+) status=(\S+) role=(\S+)):")
+_LINK_HEAD = re.compile(r"\S+ traffic (?:\(active device=(\S+)\)(?: server=(\S+) client=(\S+))?"
+                        r"|device=(\S+) status=(\S+) role=(\S+)):")
 _NUMBER = re.compile(r"(?<![\w.])\d+(?![\w.])")
 
 
@@ -64,7 +65,7 @@ class Statistics(t.NamedTuple):
     active: dict[str, int]  # connections in the internal and external cache
     internal_cache: t.Optional[bool]  # None: it did not say
     external_cache: t.Optional[bool]
-    links: dict[str, dict[str, t.Any]]  # by interface: running, active, sent, received ...
+    links: dict[str, dict[str, t.Any]]  # by interface: running, active, connected (TCP), sent, received ...
 
 
 def ask(path: str) -> Statistics:
@@ -100,11 +101,13 @@ class _Reader:
     def line(self, text: str) -> None:
         head = _LINK_HEAD.fullmatch(text)
         if head:
-            device = head.group(2) or head.group(3)
-            self.section = "active link" if head.group(2) else "link"
-            self._link = self._links.setdefault(device, {})
-            if head.group(4):
-                self._link.update(running=head.group(4) == "RUNNING", active=head.group(5) == "ACTIVE")
+            in_use, server, client, device, status, role = head.groups()
+            self.section = "active link" if in_use else "link"
+            self._link = self._links.setdefault(in_use or device, {})
+            if server:  # of TCP: both directions have a connection of their own
+                self._link["connected"] = server == client == "connected"
+            if status:
+                self._link.update(running=status == "RUNNING", active=role == "ACTIVE")
         elif text in ("cache internal:", "cache external:", "external inject:", "internal bypass:"):
             self.section = text[:-1]
             self._heads.add(self.section)

@@ -232,7 +232,7 @@ _ENTRY = _record({"protocol": _text, "original": _SIDE, "reply": _SIDE}, {
 _SYNC_CHOICE = _record({}, {"accept": _TEXTS, "ignore": _TEXTS})
 _SYNC_LINK = _record({"transport": _one_of("udp", "multicast", "tcp"), "up": _flag}, {
     "interface": _text, "local": _address, "peer": _address, "group": _address, "port": _number, "default": _flag,
-    "active": _flag, "checksum": _flag,
+    "active": _flag, "connected": _flag, "checksum": _flag,
 }, closed=False)
 _SYNC_GROWTH = _record({"seconds": _duration}, {}, closed=False)
 _SYNC_MEASURED = _record({"at": _duration, "from": _address}, {
