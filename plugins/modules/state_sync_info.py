@@ -95,12 +95,20 @@ chosen:
   returned: when one synchronises
   type: str
 left_out:
-  description: What that daemon does not share. RV(left_out[].kind) is protocol, address, family, state, expectations or
-    always. The host's own addresses are left out rightly and not named.
+  description: What that daemon does not share. The host's own addresses are left out rightly and not named.
   returned: when one synchronises
   type: list
   elements: dict
   sample: [{kind: protocol, what: udp}, {kind: always, what: keys of gre}]
+  contains:
+    kind:
+      description: One of protocol, address, family, state, expectations, always (whatever is configured).
+      returned: always
+      type: str
+    what:
+      description: What it is.
+      returned: always
+      type: str
 host:
   description: Name, kernel, byte order, identity of the boot, time in seconds since the epoch, addresses.
   returned: always
@@ -114,20 +122,72 @@ sysctls:
   returned: always
   type: dict
 sample:
-  description: RV(sample.entries), how many entries were looked through for them, and whether that were all.
+  description: Some entries that the filter does not leave out.
   returned: with O(sample), when one synchronises
   type: dict
+  contains:
+    entries:
+      description: The entries, as in the facts of M(netpath.symmetry.host_facts).
+      returned: always
+      type: list
+      elements: dict
+    examined:
+      description: How many entries were looked through for them.
+      returned: always
+      type: int
+    ended:
+      description: Whether these were all entries of the table.
+      returned: always
+      type: bool
 digest:
-  description: Sums and counts by partition, the entries that are shared and those that the filter leaves out, and
-    whether the table was consistent while it was read.
+  description: Digests of all entries that the filter does not leave out.
   returned: with O(digest), when one synchronises
   type: dict
+  contains:
+    partitions:
+      description: The number of parts.
+      returned: always
+      type: int
+    counts:
+      description: Entries by part.
+      returned: always
+      type: list
+      elements: int
+    sums:
+      description: Sum of the digests of the entries, by part.
+      returned: always
+      type: list
+      elements: str
+    shared:
+      description: Entries in all parts.
+      returned: always
+      type: int
+    left_out:
+      description: Entries that the filter leaves out.
+      returned: always
+      type: int
+    consistent:
+      description: Whether the kernel says that the table stayed the same while it was read.
+      returned: always
+      type: bool
 entries:
-  description: The entries asked for. RV(entries[].here) tells whether one stands in the kernel, RV(entries[].waits)
-    whether it is in the external cache, where that is on.
+  description: The entries asked for, in their order.
   returned: with O(entries)
   type: list
   elements: dict
+  contains:
+    here:
+      description: Whether it stands in the kernel.
+      returned: always
+      type: bool
+    waits:
+      description: Whether it is in the external cache.
+      returned: when the external cache is on
+      type: bool
+    state:
+      description: The state of TCP here.
+      returned: when a connection of TCP stands here
+      type: str
 """
 
 from ansible.module_utils.basic import AnsibleModule

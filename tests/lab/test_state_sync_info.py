@@ -161,6 +161,23 @@ def test_what_the_filter_leaves_out_is_named_and_not_compared(pair: Pair) -> Non
     assert ("state", "tcp syn_sent") in named and ("address", "10.7.0.0/16") in named
 
 
+def test_translations_to_the_same_port_cannot_both_stand(pair: Pair) -> None:
+    """Each member has given another connection the same outer port: what the other sends is refused by the kernel."""
+    fresh(pair)
+    nat = "-p tcp --dport 80 --state ESTABLISHED -u SEEN_REPLY,ASSURED -t 300 --src-nat 192.0.2.9:777"
+    pair.b.stop()
+    pair.b.add(1, how=nat, source="10.0.0.5")
+    pair.b.start()
+    pair.a.add(2, how=nat, source="10.0.0.6")
+    pair.wait_for(lambda: "created:\t\t           0\tfailed:\t           1" in pair.b.statistics())
+    told = both(pair, sample=10)
+    cross(pair, told)
+    found = {finding.kind: finding for finding in judge(told)}
+    assert found["inject_failed"].members == ("b",) and found["inject_failed"].status == "doubtful"
+    assert found["entries_missing"].members in (("a", "b"), ("b", "a"))
+    assert told["b"]["state_sync"][0]["counters"]["inject_failed"] == 1
+
+
 def other_way(member: Member, mode: str = DIRECT, **options: t.Any) -> None:
     """This member alone is started with another configuration."""
     member.stop()
