@@ -92,6 +92,10 @@ devices: setup ## every platform of network devices: facts, checks that only ask
 states: setup ## random states of a host: check mode's diff is the real one, the inverse leads back: STATES=500 SEED=1
 	@$(AS_ROOT) python -m ansible_collections.netpath.symmetry.tests.remedies.states --states $(STATES) --seed $(SEED) $(ARGS)
 
+.PHONY: state-sync
+state-sync: setup ## firewall pairs that share state, every mode against every delay: real connections beside our verdict, in about ten minutes
+	@$(AS_ROOT) python -m ansible_collections.netpath.symmetry.tests.state_sync.run $(ARGS)
+
 lab-long: setup ## the tests on labs that take longest, which make test leaves out, in about sixteen minutes
 	@$(AS_ROOT) python -m pytest tests/lab -q -m long -n 4 --dist loadfile $(ARGS)
 

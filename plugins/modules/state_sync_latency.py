@@ -117,7 +117,7 @@ received:
     samples: 5000
     lost: 0
     rate: 1000.2
-    latency_ms: {p50: 0.157, p99: 0.313}
+    latency_ms: {p50: 0.157, p99: 0.313, p999: 0.42}
     bound_ms: 0.031
     wait_ms: 2000.0
     returns: [{flow: "tcp 10.0.0.10 > 203.0.113.10:443", rtt_ms: {p01: 6.236, p50: 6.351}, samples: 25}]
@@ -151,9 +151,10 @@ received:
       type: float
       sample: 1000.2
     latency_ms:
-      description: Half of the entries, and 99 of 100, were here after so long. Absent where that one was lost.
+      description:
+        - Half of the entries, 99 of 100, and 999 of 1000, were here after so long. Absent where that one was lost.
       type: dict
-      sample: {p50: 0.157, p99: 0.313}
+      sample: {p50: 0.157, p99: 0.313, p999: 0.42}
     bound_ms:
       description: How much a latency may be wrong, as the clocks of two hosts cannot be compared better over this link.
       type: float
@@ -192,12 +193,12 @@ verdicts:
   sample:
     - flow: tcp 10.0.0.10 > 203.0.113.10:443
       verdict: protects
-      sentence: 99 of 100 connections are on the other member after 0.344 ms, replies are there after 6.236 ms
-      not_below_ms: 0.344
+      sentence: 999 of 1000 connections are on the other member after 0.451 ms, replies are there after 6.236 ms
+      not_below_ms: 0.451
       acknowledgement:
         verdict: protects
-        sentence: 99 of 100 connections are on the other member after 0.35 ms, replies are there after 6.127 ms
-        not_below_ms: 0.35
+        sentence: 999 of 1000 connections are on the other member after 0.48 ms, replies are there after 6.127 ms
+        not_below_ms: 0.48
   contains:
     flow:
       description: The flow.
@@ -210,11 +211,11 @@ verdicts:
     sentence:
       description: Why, with the numbers.
       type: str
-      sample: 99 of 100 connections are on the other member after 0.344 ms, replies are there after 6.236 ms
+      sample: 999 of 1000 connections are on the other member after 0.451 ms, replies are there after 6.236 ms
     not_below_ms:
       description: Replies have to take longer than this. Null where it is not known.
       type: float
-      sample: 0.344
+      sample: 0.451
     acknowledgement:
       description:
         - The same for the acknowledgement that follows, which the other member must not see before it knows of the

@@ -66,7 +66,7 @@ def test_what_a_pair_shares_is_measured_in_both_directions(pair: t.Any) -> None:
     assert (a["sent"]["from"], b["received"]["from"]) == ("172.31.0.1", "172.31.0.1") and a["changed"] is False
     for said in (a, b):
         received = said["received"]
-        assert received["samples"] == 1000 and received["lost"] == 0 and 800 < received["rate"] < 1200
+        assert received["samples"] == 1000 and received["lost"] == 0 and 100 < received["rate"] < 1200
         # What conntrackd does takes some time, and on a busy machine not much more than that.
         assert 0.02 < received["latency_ms"]["p50"] < 5 and received["bound_ms"] < 2
         assert [item["flow"] for item in received["returns"]] == [WEB, *BACK[:1], ECHO, *BACK[1:]]
@@ -74,10 +74,10 @@ def test_what_a_pair_shares_is_measured_in_both_directions(pair: t.Any) -> None:
             assert 6 <= item["rtt_ms"]["p01"] < 9 and item["rtt_ms"]["p01"] <= item["rtt_ms"]["p50"]
         assert [item["flow"] for item in said["verdicts"]] == [WEB, ECHO]
         for item in said["verdicts"]:
-            expected = "protects" if received["latency_ms"]["p99"] + received["bound_ms"] < 6 else "races"
+            expected = "protects" if received["latency_ms"]["p999"] + received["bound_ms"] < 6 else "races"
             assert item["verdict"] == expected, said
             sent = said["sent"]
-            expected = "protects" if sent["latency_ms"]["p99"] + sent["bound_ms"] < 6 else "races"
+            expected = "protects" if sent["latency_ms"]["p999"] + sent["bound_ms"] < 6 else "races"
             assert item["acknowledgement"]["verdict"] == expected, said
     assert a["received"]["latency_ms"] == b["sent"]["latency_ms"] and a["sent"]["samples"] == 1000
     assert not entries(pair), "what was made is gone"

@@ -196,7 +196,8 @@ def _result(wish: Wish, told: Result, arrived: t.Mapping[int, float], overruns: 
         raise LatencyError(f"the kernel of the other member has made no entry: {told['why']}")
     taken = [(arrived[number] - offset.value - when) * 1000 for number, when in made.items() if number in arrived]
     lost = len(made) - len(taken)
-    latency = {"p50": race.percentile(taken, 0.5, lost), "p99": race.percentile(taken, 0.99, lost)}
+    shares = {"p50": 0.5, "p99": 0.99, "p999": 0.999}
+    latency = {name: race.percentile(taken, share, lost) for name, share in shares.items()}
     result: Result = {
         "from": str(ipaddress.ip_address(wish.peer)),
         "samples": len(made),

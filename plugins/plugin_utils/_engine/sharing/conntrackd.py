@@ -100,7 +100,8 @@ def _apart(pair: tuple[Member, Member]) -> str:
     for name, one, _facts in pair:
         if not one["running"]:
             return f"conntrackd does not run on {name}"
-    if "mode" in item and "mode" in theirs and item["mode"] != theirs["mode"]:
+    modes = {item.get("mode"), theirs.get("mode")} - {None}
+    if len(modes) == 2 and modes != {"ftfw", "notrack"}:  # these two put into their kernels what the other sends
         return f"{host} is in mode {item['mode']}, {other} in {theirs['mode']}: they do not understand each other"
     for (name, one, mine), (_far, two, its) in (pair, pair[::-1]):
         links = [link for link in one["links"] if any(_linked(link, far, mine, its) for far in two["links"])]

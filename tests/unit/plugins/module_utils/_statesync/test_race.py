@@ -15,7 +15,7 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._statesync import
 GOOD: dict[str, t.Any] = {
     "samples": 500,
     "lost": 0,
-    "latency_ms": {"p50": 0.2, "p99": 0.5},
+    "latency_ms": {"p50": 0.2, "p99": 0.4, "p999": 0.5},
     "bound_ms": 0.1,
     "wait_ms": 2000.0,
 }
@@ -32,6 +32,7 @@ GOOD: dict[str, t.Any] = {
         ({"samples": 99}, 10.0, "unknown", None),
         ({"lost": 400, "latency_ms": {"p50": 1.0}}, 10.0, "races", 2000),
         ({"lost": 500, "latency_ms": {}}, 5000.0, "races", 2000),
+        ({"lost": 1, "latency_ms": {"p50": 0.2, "p99": 0.4}}, 10.0, "races", 2000),
     ],
 )
 def test_verdicts(changes: dict[str, t.Any], fastest: float | None, verdict: str, not_below: float | None) -> None:
