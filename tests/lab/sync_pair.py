@@ -79,7 +79,7 @@ class Firewall:
         files = {path.name: path.read_text() for path in sorted(self.folder.glob("conntr*"))}
         kept = [path for path in sorted(self.netns.state.iterdir()) if path.is_file() and ".pid" not in path.name]
         files |= {path.name: path.read_text() for path in kept}
-        kernel = self.netns.output("nft -s list ruleset; cd /proc/sys/net/netfilter; grep . nf_conntrack_[!c]* | sort")
+        kernel = self.netns.output("nft -s list ruleset; cd /proc/sys/net/netfilter; grep . nf_conntrack_[!cm]* | sort")
         return json.dumps([files, kernel, len(self.daemons()), len(self.daemons("keepalived"))], indent=1)
 
     def daemons(self, name: str = "conntrackd") -> list[int]:

@@ -137,7 +137,7 @@ def four_runs(one: Firewall, **options: t.Any) -> dict[str, t.Any]:
     run = one.sync(**options)
     after, pids = one.state(), one.daemons()
     again, last = one.sync(True, **options), one.sync(**options)
-    assert [each.get("changed") for each in (check, run, again, last)] == [True, True, False, False], run
+    assert [each.get("changed") for each in (check, run, again, last)] == [True, True, False, False], (again, last)
     assert check["diff"] == run["diff"] and again["diff"] == last["diff"] == []
     assert one.state() == after and one.daemons() == pids
     return run

@@ -235,7 +235,9 @@ def _refuse_others(daemon: Daemon) -> None:
 
 def _check_writable(parameters: Plan) -> None:
     for change in parameters.changes:
-        subject = t.cast("Sysctl", change.subject)
+        subject = change.subject
+        if not isinstance(subject, Sysctl):
+            raise TypeError(f"not a sysctl: {subject!r}")
         path = f"/proc/sys/{subject.path}"
         why = files.why_not_written(path)
         if why or not os.stat(path).st_mode & 0o222:
