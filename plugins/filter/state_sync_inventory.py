@@ -50,8 +50,8 @@ _value:
   type: dict
   sample:
     members:
-      - {name: fw1, interface: sync0, address: 172.31.0.1, sysctls: {}, version: ""}
-      - {name: fw2, interface: sync0, address: 172.31.0.2, sysctls: {}, version: ""}
+      - {name: fw1, interface: sync0, address: 172.31.0.1, sysctls: {}, version: "", agreed: {}}
+      - {name: fw2, interface: sync0, address: 172.31.0.2, sysctls: {}, version: "", agreed: {}}
     other_groups: []
 """
 

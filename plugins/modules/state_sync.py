@@ -61,6 +61,10 @@ options:
       version:
         description: The version of its conntrackd, as RV(seen) has told.
         type: str
+      agreed:
+        description: Options that all members must have alike, as RV(seen) has told. Members that differ are refused.
+        type: dict
+        default: {}
   other_groups:
     description: Other groups of the inventory that use multicast, so that no two use the same address and port.
     type: list
@@ -179,7 +183,7 @@ seen:
   description: What the other members need to know of this host.
   type: dict
   returned: success
-  sample: {sysctls: {nf_conntrack_max: 262144}, version: 1.4.7}
+  sample: {sysctls: {nf_conntrack_max: 262144}, version: 1.4.7, agreed: {mode: ftfw, paths: split}}
 runs_by:
   description: What runs the daemon, V(systemd) or V(process) (until the next boot); empty where none is to run.
   type: str
@@ -230,6 +234,7 @@ MEMBER = {
     "address": {"type": "str"},
     "sysctls": {"type": "dict", "default": {}},
     "version": {"type": "str"},
+    "agreed": {"type": "dict", "default": {}},
 }
 OTHER = {
     "name": {"type": "str", "required": True},
@@ -267,7 +272,7 @@ def run(params: dict[str, t.Any], check_mode: bool) -> tuple[dict[str, t.Any], l
     planned = deployment.plan(params)
     if planned.changed and not check_mode:
         deployment.carry_out_all(planned, guarding_of(params))
-    return {**planned.result(), "seen": deployment.look()}, list(planned.warnings)
+    return {**planned.result(), "seen": deployment.look(params)}, list(planned.warnings)
 
 
 def main() -> None:

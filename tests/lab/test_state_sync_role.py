@@ -111,6 +111,25 @@ def test_two_groups_on_one_multicast_address_are_refused(pair: Pair) -> None:
 
 
 @pytest.mark.long
+def test_members_of_different_modes_are_refused(pair: Pair) -> None:
+    before = pair.state()
+    run = pair.play({}, hosts={"fw2": {"state_sync_mode": "notrack"}})
+    assert run.rc != 0 and "state_sync_mode is ftfw on fw1, notrack on fw2" in run.text, run.text
+    assert pair.state() == before
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("mode", ["ftfw", "notrack", "alarm"])
+def test_for_a_failover_what_the_peer_sends_waits(pair: Pair, mode: str) -> None:
+    for one in pair.both:
+        done = one.sync(paths="failover", mode=mode)
+        assert done.get("changed"), done
+    pair.one.netns.run(ADD.format("tcp", 4001, "--state ESTABLISHED"))
+    wait(lambda: "sport=4001" in pair.two.conntrackd("-e"), "the peer does not hear of it")
+    assert pair.two.flows("sport=4001") == 0
+
+
+@pytest.mark.long
 @pytest.mark.parametrize("family", [4, 6])
 def test_three_members_share_by_multicast(fresh: Pair, family: int) -> None:
     third = fresh.join_third()

@@ -32,7 +32,12 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._statesync.config
 )
 from ansible_collections.netpath.symmetry.plugins.module_utils._statesync.keepalived import virtual_addresses
 from ansible_collections.netpath.symmetry.plugins.module_utils._statesync.link import check_link
-from ansible_collections.netpath.symmetry.plugins.module_utils._statesync.members import COMPARED, check_equal, doubts
+from ansible_collections.netpath.symmetry.plugins.module_utils._statesync.members import (
+    COMPARED,
+    check_agreed,
+    check_equal,
+    doubts,
+)
 from ansible_collections.netpath.symmetry.plugins.module_utils._statesync.record import Record
 from ansible_collections.netpath.symmetry.plugins.module_utils._statesync.render import render
 from ansible_collections.netpath.symmetry.plugins.module_utils._statesync.service import (
@@ -45,6 +50,7 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._statesync.wish i
     SYSCTLS,
     Places,
     Wish,
+    agreed,
     ignored_addresses,
     read_wish,
 )
@@ -92,9 +98,9 @@ class Deployment:
         }
 
 
-def look() -> dict[str, t.Any]:
-    """What the other members need to know of this host: ``{sysctls, version}``. Raises CommandError."""
-    return {"sysctls": _live_sysctls(COMPARED), "version": _version()}
+def look(params: Data) -> dict[str, t.Any]:
+    """What the other members need to know of this host: ``{sysctls, version, agreed}``. Raises CommandError."""
+    return {"sysctls": _live_sysctls(COMPARED), "version": _version(), "agreed": agreed(params)}
 
 
 def plan(params: Data) -> Deployment:
@@ -114,6 +120,7 @@ def _plan_present(params: Data, had: t.Optional[Record]) -> Deployment:
         )
     host = read_host()
     warnings = check_link(host, wish.group, _neighbours(wish.group.own.interface), wish.shared_link)
+    check_agreed(wish.group)
     check_equal(wish.group, wish.sysctls)
     by_systemd = unit.is_by_systemd(params["service"], UNIT)
     daemon = daemon_of(wish.places, by_systemd)

@@ -27,6 +27,7 @@ class Member:
     address: str
     sysctls: t.Mapping[str, int] = dataclasses.field(default_factory=dict)  # what it has; empty: it was not asked
     version: str = ""  # of its conntrackd; empty: not known
+    agreed: t.Mapping[str, str] = dataclasses.field(default_factory=dict)  # options that all must have alike, as text
 
     @property
     def family(self) -> int:
@@ -98,7 +99,8 @@ def _read(data: Data, where: str) -> Member:
             "such as of 172.31.0.0/30 or fd00::/64"
         )
     sysctls = {str(key): int(value) for key, value in (data.get("sysctls") or {}).items()}
-    return Member(name, interface, str(address), sysctls, str(data.get("version") or ""))
+    agreed = {str(key): str(value) for key, value in (data.get("agreed") or {}).items()}
+    return Member(name, interface, str(address), sysctls, str(data.get("version") or ""), agreed)
 
 
 def check_equal(group: Group, wanted: t.Mapping[str, int]) -> None:
@@ -110,6 +112,17 @@ def check_equal(group: Group, wanted: t.Mapping[str, int]) -> None:
             raise PlanError(
                 f"{name} is {told}: what one member takes another one would drop. Set it on all of them with "
                 f"state_sync_sysctls: {{{name}: ...}}"
+            )
+
+
+def check_agreed(group: Group) -> None:
+    """Raise PlanError where members were told different things, such as other modes."""
+    for name in sorted({name for one in group.members for name in one.agreed}):
+        values = {one.name: one.agreed[name] for one in group.members if name in one.agreed}
+        if len(set(values.values())) > 1:
+            told = ", ".join(f"{value} on {member}" for member, value in values.items())
+            raise PlanError(
+                f"state_sync_{name} is {told}: members that differ in it do not share all; set it once, for the group"
             )
 
 
@@ -149,6 +162,7 @@ def from_inventory(
                 "address": told.get("state_sync_address") or "",
                 "sysctls": look.get("sysctls") or {},
                 "version": look.get("version") or "",
+                "agreed": look.get("agreed") or {},
             }
         )
     others: dict[str, dict[str, t.Any]] = {}

@@ -53,6 +53,16 @@ class Wish:
     restricted: bool  # only peers reach the port
 
 
+def agreed(params: Data) -> dict[str, str]:
+    """The options that all members must have alike, as text, to be compared."""
+    found = {name: str(params[name]) for name in ("mode", "paths", "transport", "port")}
+    if params["transport"] == "multicast":
+        found["multicast_address"] = params["multicast_address"] or "the default"
+    for name, nothing in (("protocols", "all"), ("expectations", "none")):
+        found[name] = ", ".join(sorted(set(params[name] or ()))) or nothing
+    return found
+
+
 def read_places(params: Data) -> Places:
     """The options that say where files are; raises PlanError."""
     for name in ("configuration", "lock", "socket", "log"):

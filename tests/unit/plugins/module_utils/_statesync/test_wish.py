@@ -15,7 +15,11 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._plan.host import
 from ansible_collections.netpath.symmetry.plugins.module_utils._statesync import link, members, record, rules
 from ansible_collections.netpath.symmetry.plugins.module_utils._statesync.configuration import Choice, parse
 from ansible_collections.netpath.symmetry.plugins.module_utils._statesync.render import render
-from ansible_collections.netpath.symmetry.plugins.module_utils._statesync.wish import ignored_addresses, read_wish
+from ansible_collections.netpath.symmetry.plugins.module_utils._statesync.wish import (
+    agreed,
+    ignored_addresses,
+    read_wish,
+)
 
 FW1 = {"name": "fw1", "interface": "sync", "address": "172.31.0.1"}
 FW2 = {"name": "fw2", "interface": "sync", "address": "172.31.0.2"}
@@ -103,6 +107,16 @@ def test_members_that_differ_are_refused_unless_all_are_told():
     assert members.doubts(group(nf_conntrack_max=1)) == []
 
 
+def test_members_that_were_told_different_things_are_refused():
+    told = [{**FW1, "agreed": agreed({**OPTIONS, "protocols": ["tcp"]})}, {**FW2, "agreed": agreed(OPTIONS)}]
+    with pytest.raises(PlanError, match="state_sync_protocols is tcp on fw1, all on fw2"):
+        members.check_agreed(members.read_group(told, "fw1"))
+    told = [{**FW1, "agreed": agreed({**OPTIONS, "mode": "notrack"})}, {**FW2, "agreed": agreed(OPTIONS)}]
+    with pytest.raises(PlanError, match="state_sync_mode is notrack on fw1, ftfw on fw2"):
+        members.check_agreed(members.read_group(told, "fw1"))
+    members.check_agreed(members.read_group([told[0], FW2], "fw1"))
+
+
 def host(routes: t.Sequence[Route] = (), more: t.Sequence[tuple[str, int]] = ()) -> Host:
     addresses = [{"family": 4, "address": a, "prefixlen": n} for a, n in (("172.31.0.1", 30), *more)]
     return Host((), tuple(routes), {"sync": {"addresses": addresses}, "lo": {}})
@@ -181,8 +195,8 @@ def test_the_inventory_names_members_and_the_other_groups_of_multicast():
     }  # fmt: skip
     found = members.from_inventory(groups, variables, "pair", "look")
     assert found["members"] == [
-        {**FW1, "sysctls": {"nf_conntrack_max": 5}, "version": ""},
-        {**FW2, "address": "", "sysctls": {}, "version": ""},
+        {**FW1, "sysctls": {"nf_conntrack_max": 5}, "version": "", "agreed": {}},
+        {**FW2, "address": "", "sysctls": {}, "version": "", "agreed": {}},
     ]
     assert found["other_groups"] == [{"name": "edge", "multicast_address": "", "port": 0}]
     with pytest.raises(PlanError, match="no group 'pear'; it has all, pair"):
