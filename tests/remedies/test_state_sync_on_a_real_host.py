@@ -155,3 +155,37 @@ def test_keepalived_reads_again_what_changes_and_is_master_after_a_reboot() -> N
 
 def is_master(host: RealHost, address: str = VIRTUAL) -> bool:
     return f" {address}/32 " in host.output("ip address show dev wan_b")
+
+
+def test_a_power_cut_before_it_is_confirmed_leaves_what_was(tmp_path: pathlib.Path) -> None:
+    """Whether the packaged daemon ran before, or somebody had disabled it."""
+    manager = managers()["ifupdown"]
+    with RealHost("cut", manager.files, manager.units, "state-sync") as host:
+        host.boot()
+        host.ssh("touch /root/stamp; sleep 0.1")
+        members = [{**MEMBERS[0], "name": "cut"}, MEMBERS[1]]
+        router = {"name": "wan", "interface": "wan_b", "virtual_router_id": 9, "addresses": [f"{VIRTUAL}/32"]}
+        deploy = [
+            {"netpath.symmetry.change_guard": {"state": "armed", "change_id": "first", "timeout": 3600}},
+            {"netpath.symmetry.state_sync": {"name": "cut", "members": members, "paths": "failover"}},
+            {"netpath.symmetry.state_sync_vrrp": {"name": "cut", "instances": [router], "interval": 0.2}},
+        ]
+        for enabled in (True, False):
+            if not enabled:
+                host.ssh(f"systemctl disable --now {UNIT} 2>&1")
+                deploy[0]["netpath.symmetry.change_guard"]["change_id"] = "second"
+            before = host.output(f"{OURS} || :")
+            done = host.play(deploy)
+            assert done.returncode == 0, done.stdout + done.stderr
+            wait(lambda: is_master(host), host, "it does not become master")
+            host.cut_power()
+            host.boot()
+            after = host.output(f"{OURS} || :")
+            assert without_guard(after) == without_guard(before), after
+            assert not is_master(host) and host.output("systemctl --failed --plain --no-legend").strip() == ""
+
+
+def without_guard(text: str) -> list[str]:
+    """Without the files of the guard, and what loads with it."""
+    kept = [line for line in text.splitlines() if "symmetry-journal" not in line and "symmetry-guard" not in line]
+    return [line for line in kept if "state-sync" in line or not line.startswith("/var/lib/netpath-symmetry")]

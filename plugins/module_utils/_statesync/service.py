@@ -127,6 +127,9 @@ class ServicePlan:
         if not self.changed:
             return []
         stop = [] if self.reloads else [self.daemon.stop()]
+        if self.daemon.by_systemd and self.runs is None:
+            # At a boot that takes it back it does not run yet, and is planned to: this ends the plan, too.
+            stop = [f"systemctl stop {self.daemon.unit}"]
         return [*stop, *(change.undo() for change in reversed(self.files))] or [":"]
 
     def undo_program(self) -> list[str]:
