@@ -40,7 +40,7 @@ def of_network(network: Network) -> t.Iterator[Finding]:
         if bond.kind == "apart":
             yield finding("SYM701", bond.one, f"{bond.one} and {bond.other} share no connection state: {bond.why}",
                           severity="warning")
-        own = _own_addresses(network, bond)
+        own = _of_their_own(network, bond)
         for member, leaving in bond.leaving:
             for what in left_out(leaving, own):
                 yield finding("SYM701", member, f"{member} does not share the state of {what} with "
@@ -64,10 +64,20 @@ def left_out(leaving: Leaving, own: t.Collection[t.Any]) -> t.Iterator[str]:
 
 def _of_members(prefix: str, own: t.Collection[t.Any]) -> bool:
     network = ipaddress.ip_network(prefix, strict=False)
-    single = network.prefixlen == network.max_prefixlen
-    return network.is_loopback or network.is_link_local or (single and network.network_address in own)
+    return network.is_loopback or network.is_link_local or any(
+        one.version == network.version and network.subnet_of(one) for one in own)
 
 
-def _own_addresses(network: Network, bond: Bond) -> set[t.Any]:
-    return {ipaddress.ip_address(each["address"]) for host in (bond.one, bond.other)
-            for one in network.facts[host]["interfaces"].values() for each in one["addresses"]}
+def _of_their_own(network: Network, bond: Bond) -> set[t.Any]:
+    """The addresses of both members, and the networks through which nothing is forwarded: their link, and what paths
+    leave out."""
+    found = set()
+    for host in (bond.one, bond.other):
+        facts = network.facts[host]
+        links = {link.get("interface") for item in facts.get("state_sync") or () for link in item.get("links", ())}
+        for name, one in facts["interfaces"].items():
+            apart = name in links or (host, name) in network.site.ignored
+            for each in one["addresses"]:
+                length = each["prefixlen"] if apart else ipaddress.ip_address(each["address"]).max_prefixlen
+                found.add(ipaddress.ip_network(f"{each['address']}/{length}", strict=False))
+    return found

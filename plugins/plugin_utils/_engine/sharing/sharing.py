@@ -10,6 +10,7 @@ import dataclasses
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import Flow, FlowError
+from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow_spec import FlowSpec
 from ansible_collections.netpath.symmetry.plugins.module_utils._statesync import race
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.sharing import conntrackd, devices
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.sharing.bond import Bond
@@ -78,7 +79,7 @@ def _return_p01(flow: Flow, measured: Facts) -> float | None:
 def _ends(text: str) -> tuple[str, ...]:
     """Source and destination of a flow; nothing where it is none that we know."""
     try:
-        flow = Flow.parse(text)
+        spec = FlowSpec.parse(text)  # an answer may go to any port
     except FlowError:
         return ()
-    return flow.source, flow.destination
+    return tuple(end.partition("/")[0] for end in (spec.source, spec.destination))

@@ -30,7 +30,7 @@ LATENCY: Facts = {"at": 1.0, "from": "172.31.0.1", "samples": 200, "lost": 0, "b
                   "returns": [{"flow": TCP, "samples": 25, "rtt_ms": {"p01": 2.0, "p50": 2.5}}]}
 # of what a reply changes, on the member that the acknowledgement crosses
 ANSWERED: Facts = {**LATENCY, "from": "172.31.0.2", "returns": [
-    {"flow": "tcp 10.9.0.10:80 > 10.0.0.10:51000", "samples": 25, "rtt_ms": {"p01": 3.0, "p50": 3.5}}]}
+    {"flow": "tcp 10.9.0.10:80 > 10.0.0.10", "samples": 25, "rtt_ms": {"p01": 3.0, "p50": 3.5}}]}
 
 
 def sync(local: str, peer: str, **more: t.Any) -> Facts:
@@ -233,12 +233,17 @@ def test_three_members_of_a_group_are_one_domain() -> None:
     facts["fw_c"] = copy.deepcopy(facts["fw_b"])
     facts["fw_c"]["interfaces"]["sync"]["addresses"][0]["address"] = "172.31.0.3"
     for name in ("fw_a", "fw_b", "fw_c"):
+        facts[name]["state_sync"][0]["mode"] = "notrack"
         facts[name]["interfaces"]["sync"]["addresses"][0]["prefixlen"] = 24
         facts[name]["state_sync"][0]["links"] = [{
             "transport": "multicast", "group": "225.0.0.50", "interface": "sync", "port": 3780, "default": True,
             "checksum": True, "up": True}]
     keepers = Sharing.of(facts, {}).keepers(Flow.parse(TCP), "shared")
     assert keepers == {"fw_a": "fw_a", "fw_b": "fw_a", "fw_c": "fw_a"}
+    for name in ("fw_a", "fw_b", "fw_c"):
+        facts[name]["state_sync"][0]["mode"] = "ftfw"
+    assert {one.kind for one in Sharing.of(facts, {}).bonds} == {"doubtful"}
+    assert "use notrack for three" in Sharing.of(facts, {}).bonds[0].why
 
 
 def test_established_connections_survive_where_the_other_member_has_them() -> None:
