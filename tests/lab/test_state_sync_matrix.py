@@ -25,5 +25,3 @@ def test_a_verdict_says_what_connections_see() -> None:
             assert not outcome.wrong and outcome.said.verdict == expected, (name, outcome)
             fooled += bool(verdict.wrong(cell, outcome.seen, outcome.control))
     assert fooled, "who trusts a link that is up is wrong"
-
-

@@ -10,15 +10,23 @@ import typing as t
 
 WEB, ECHO = "tcp 10.0.0.10 > 10.9.0.10:80", "udp 10.0.0.10 > 10.9.0.10:5353"
 OTHER_WEB = "tcp 10.0.0.200 > 10.9.0.10:80"  # from the subnet that one of the cells leaves out
+NAT_WEB = "tcp 10.0.0.10 > 198.51.100.10:80"  # both members translate to 203.0.113.1
 # What a reply takes beyond the network's own time, in microseconds; None: no program passes its packets on.
 DELAYS: tuple[int | None, ...] = (None, 0, 200, 500, 1_000, 3_000, 10_000)
 # Mode of conntrackd, and whether it has its external cache; alarm is never without.
 MODES: tuple[tuple[str, bool], ...] = (
-    ("none", False), ("ftfw", True), ("ftfw", False), ("notrack", True), ("notrack", False), ("alarm", True)
+    ("none", False),
+    ("ftfw", True),
+    ("ftfw", False),
+    ("notrack", True),
+    ("notrack", False),
+    ("alarm", True),
 )
 SURE = 3_000  # microseconds: from here on a configuration that shares must be found to protect
 ADDRESSES = {"fw_a": "172.31.0.1", "fw_b": "172.31.0.2"}
 ONLY_TCP = "Protocol Accept {\n TCP\n }"
+BUT_THE_SHARED_ADDRESS = "Address Ignore {\n IPv4_address 127.0.0.1\n IPv4_address 203.0.113.1\n }"
+BUT_THE_SERVER = "Address Ignore {\n IPv4_address 127.0.0.1\n IPv4_address 198.51.100.10\n }"
 BUT_A_SUBNET = "Address Ignore {\n IPv4_address 127.0.0.1\n IPv4_address 10.0.0.128/25\n }"
 
 
@@ -39,17 +47,23 @@ class Cell:
         cache = "" if self.mode == "none" or self.modes else f", cache {'on' if self.external_cache else 'off'}"
         mode = "/".join(self.modes) if self.modes else self.mode
         left_out = f", without {self.leaves_out}" if self.leaves_out else ""
-        return f"{mode}{cache}{left_out}, {self.flow.split()[0]}{' of the subnet' if self.flow == OTHER_WEB else ''}"
+        kind = {OTHER_WEB: "tcp of the subnet", NAT_WEB: "translated tcp"}.get(self.flow) or self.flow.split()[0]
+        return f"{mode}{cache}{left_out}, {kind}"
+
+    @property
+    def network(self) -> str:
+        """The topology."""
+        return "nat_pair" if self.flow == NAT_WEB else "firewall_pair_ecmp"
 
     @property
     def shares(self) -> bool:
         """Whether what is configured puts the flow's state into the other kernel at once."""
-        return self.mode in ("ftfw", "notrack") and not self.external_cache and not self.modes and not self.left_out
+        return self.mode in ("ftfw", "notrack") and not self.external_cache and not self.left_out
 
     @property
     def left_out(self) -> bool:
         """Whether the flow is what the filter leaves out."""
-        return bool(self.leaves_out) and self.flow in (ECHO, OTHER_WEB)
+        return bool(self.leaves_out) and (self.flow in (ECHO, OTHER_WEB) or self.filters == BUT_THE_SERVER)
 
     def configuration(self, member: str) -> str:
         """The file of a member; empty: it runs no conntrackd."""
@@ -101,8 +115,19 @@ def matrix(delays: t.Sequence[int | None] = DELAYS) -> list[Cell]:
     return [Cell(mode, cache, delay) for delay in delays for mode, cache in MODES]
 
 
+def translated() -> list[Cell]:
+    """Pairs that translate to one address. conntrackd looks at the ends of a flow, not at what they become."""
+    return [
+        Cell("none", False, SURE, flow=NAT_WEB),
+        Cell("ftfw", True, SURE, flow=NAT_WEB),
+        Cell("ftfw", False, SURE, flow=NAT_WEB),
+        Cell("ftfw", False, SURE, flow=NAT_WEB, leaves_out="203.0.113.1", filters=BUT_THE_SHARED_ADDRESS),
+        Cell("ftfw", False, SURE, flow=NAT_WEB, leaves_out="198.51.100.10", filters=BUT_THE_SERVER),
+    ]
+
+
 def half_covered() -> list[Cell]:
-    """Pairs that leave something out, with what they leave out and what they do not; and one that does not agree."""
+    """Pairs that leave something out, with what they leave out and what they do not; and two that do not agree."""
     without_udp = Cell("ftfw", False, SURE, leaves_out="udp", filters=ONLY_TCP)
     without_subnet = Cell("ftfw", False, SURE, leaves_out="10.0.0.128/25", filters=BUT_A_SUBNET)
     return [

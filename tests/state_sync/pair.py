@@ -19,13 +19,19 @@ import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._lab import access, ensure
 from ansible_collections.netpath.symmetry.plugins.module_utils._lab.state import Paths
-from ansible_collections.netpath.symmetry.tests.state_sync.cells import ADDRESSES, ECHO, OTHER_WEB, WEB, Cell
+from ansible_collections.netpath.symmetry.tests.state_sync.cells import ADDRESSES, Cell
 from ansible_collections.netpath.symmetry.tests.state_sync.verdict import Facts, Seen
 
-TOPOLOGY = pathlib.Path(__file__).resolve().parents[2] / "inventories/lab/topologies/firewall_pair_ecmp.yml"
+TOPOLOGIES = pathlib.Path(__file__).resolve().parents[2] / "inventories" / "lab" / "topologies"
+# Of each topology, the routes that are taken away: then requests cross fw_a and replies fw_b.
+OTHER_WAYS = {
+    "firewall_pair_ecmp": ("      ip route 10.9.0.0/24 10.1.2.2\n", "      ip route 10.0.0.0/24 10.2.1.2\n"),
+    "nat_pair": ("      ip route 198.51.100.0/24 10.1.2.2\n", "      ip route 203.0.113.1/32 10.2.1.2\n"),
+}
+SERVERS = {"firewall_pair_ecmp": "10.9.0.10", "nat_pair": "198.51.100.10"}
+CLIENTS = {"firewall_pair_ecmp": "10.0.0.10", "nat_pair": "203.0.113.1"}  # as the server sees them
 MODULES = "ansible_collections.netpath.symmetry.plugins.modules"
-FLOWS = (WEB, ECHO, OTHER_WEB)
-SAMPLES, RATE = 1500, 1000
+SAMPLES, RATE = 2000, 1000
 CLIENT_DELAY = "3ms"  # so that acknowledgements are always late enough: this is about replies
 WITHIN = 1.6  # seconds: a request that was lost is sent again after one
 SLOW_ENOUGH = 5  # slow connections after which there is nothing more to learn
@@ -64,22 +70,24 @@ print(json.dumps([fast, len(taken) - fast - failed, failed]))
 
 
 class Pair:
-    """The lab with one delay of replies, in microseconds; use it as a context manager."""
+    """The lab of a topology with one delay of replies, in microseconds; use it as a context manager."""
 
-    def __init__(self, delay: int | None) -> None:
+    def __init__(self, delay: int | None, network: str = "firewall_pair_ecmp") -> None:
         self.delay = delay
+        self.network = network
         self._directory = tempfile.mkdtemp(prefix="nps-state-sync-")
         self._paths = Paths(self._directory, f"pair_{os.getpid()}_{'none' if delay is None else delay}")
 
     def __enter__(self) -> Pair:
         path = os.path.join(self._directory, "pair.yml")
-        pathlib.Path(path).write_text(topology(self.delay), encoding="utf-8")
+        pathlib.Path(path).write_text(topology(self.network, self.delay), encoding="utf-8")
         try:
             ensure.ensure(self._paths, "present", path)
-            for router, target in (("left", "10.9.0.10"), ("right", "10.0.0.10")):
+            server = SERVERS[self.network]
+            for router, target in (("left", server), ("right", CLIENTS[self.network])):
                 self._until(router, f"ip route get {target} | grep -q via")
             # Neighbours are found on the way there; that the answer is dropped does not matter.
-            self.run("client", "ping -c 2 -i 0.2 -W 1 10.9.0.10 || true")
+            self.run("client", f"ping -c 2 -i 0.2 -W 1 {server} || true")
             self.run("client", "ip address add 10.0.0.200/24 dev eth0")
             self.run("client", "cat > /run/client.py", input=CLIENT)
         except BaseException:
@@ -124,6 +132,7 @@ class Pair:
 
     def measure(self, flow: str) -> dict[str, Facts]:
         """Run state_sync_latency on both; it leaves its result for the facts."""
+
         def options(member: str) -> Facts:
             (peer,) = (address for name, address in ADDRESSES.items() if name != member)
             return {"local": ADDRESSES[member], "peer": peer, "flows": [flow], "samples": SAMPLES, "rate": RATE}
@@ -150,10 +159,10 @@ class Pair:
             return dict(zip(ADDRESSES, pool.map(work, ADDRESSES), strict=True))
 
 
-def topology(delay: int | None) -> str:
-    """firewall_pair_ecmp, but each router has one way: requests cross fw_a, replies fw_b, which are this late."""
-    text = TOPOLOGY.read_text(encoding="utf-8")
-    for route in ("      ip route 10.9.0.0/24 10.1.2.2\n", "      ip route 10.0.0.0/24 10.2.1.2\n"):
+def topology(network: str, delay: int | None) -> str:
+    """A topology of inventories/lab, but each router has one way: requests cross fw_a, late replies fw_b."""
+    text = (TOPOLOGIES / f"{network}.yml").read_text(encoding="utf-8")
+    for route in OTHER_WAYS[network]:
         assert text.count(route) == 1, route
         text = text.replace(route, "")
     assert text.count("delay: 3ms") == 2

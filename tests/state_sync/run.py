@@ -20,13 +20,13 @@ import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import Flow
 from ansible_collections.netpath.symmetry.tests.state_sync import verdict
-from ansible_collections.netpath.symmetry.tests.state_sync.cells import Cell, half_covered, matrix
+from ansible_collections.netpath.symmetry.tests.state_sync.cells import Cell, half_covered, matrix, translated
 from ansible_collections.netpath.symmetry.tests.state_sync.pair import Pair
 from ansible_collections.netpath.symmetry.tests.state_sync.verdict import Said, Seen
 
 CONNECTIONS = 60
 AT_LEAST = 5  # connections, for a cell that is not empty
-MEASURED_AGAIN = 3  # times, where a verdict is vague: a busy machine delays what it measures
+MEASURED_AGAIN = 5  # times, where a verdict is vague: a busy machine delays what it measures
 
 
 class Outcome(t.NamedTuple):
@@ -50,7 +50,7 @@ def play(pair: Pair, cell: Cell, connections: int) -> Outcome:
     flow = Flow.parse(cell.flow)
     facts = pair.facts()
     said = verdict.say(facts, flow)
-    for _each in range(MEASURED_AGAIN if said.verdict == verdict.UNKNOWN else 0):
+    for _each in range(MEASURED_AGAIN if said.verdict == verdict.UNKNOWN else 0):  # nobody has measured it
         measured = pair.measure(cell.flow)
         facts = pair.facts()
         said = verdict.say(facts, flow)
@@ -66,10 +66,13 @@ def hopeful(measured: t.Mapping[str, t.Any]) -> bool:
 
 
 def play_all(cells: t.Sequence[Cell], connections: int) -> t.Iterator[Outcome]:
-    """All cells, those of one delay on one lab."""
-    for delay, group in itertools.groupby(sorted(cells, key=lambda cell: cell.delay or -(cell.delay is None)),
-                                          key=lambda cell: cell.delay):
-        with Pair(delay) as pair:
+    """All cells, those of one topology and delay on one lab."""
+
+    def lab_of(cell: Cell) -> tuple[str, int]:
+        return cell.network, -1 if cell.delay is None else cell.delay
+
+    for (network, delay), group in itertools.groupby(sorted(cells, key=lab_of), key=lab_of):
+        with Pair(None if delay < 0 else delay, network) as pair:
             for cell in group:
                 yield play(pair, cell, connections)
 
@@ -101,7 +104,7 @@ def main() -> int:
     parser.add_argument("--connections", type=int, default=CONNECTIONS, help="of each cell")
     parser.add_argument("--only", action="append", help="cells whose name contains this; may be given several times")
     arguments = parser.parse_args()
-    cells = [*matrix(), *half_covered()]
+    cells = [*matrix(), *half_covered(), *translated()]
     if arguments.only:
         cells = [cell for cell in cells if any(word in cell.name for word in arguments.only)]
     begun = time.monotonic()

@@ -71,10 +71,12 @@ def wrong(cell: Cell, seen: Seen, said: Said) -> str:
         return f"protects, but {seen.slow} of {seen.total} were slow"
     if said.verdict == NOT_SHARED and seen.fast:
         return f"not shared, but {seen.fast} of {seen.total} were fast"
-    if said.verdict == UNKNOWN:
-        return "unknown, of a pair that could be asked"
+    if said.verdict == UNKNOWN and not (cell.modes and all(mode in said.why for mode in cell.modes)):
+        return "unknown, of a pair that could be asked and agrees"
     if said.verdict == RACES and cell.shares and (cell.delay or 0) >= SURE:
         return f"races, with a delay of {SURE / 1000:g} ms or more: too vague"
+    if cell.modes and said.verdict != UNKNOWN:
+        return "sure of a pair that does not agree"
     if cell.left_out and cell.leaves_out not in said.why:
         return f"what is left out is not named: {cell.leaves_out}"
     return ""

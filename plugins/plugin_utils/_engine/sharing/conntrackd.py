@@ -25,6 +25,8 @@ ERRORS = ("sent_errors", "received_errors", "malformed", "lost", "wrong_version"
           "internal_no_memory", "internal_no_space", "external_no_memory", "external_no_space")
 # With FTFW a message that seems older than the last one is dropped, and not counted as lost: another member spoke.
 DROPPED = {"ftfw": ("before",)}
+# Seen with conntrackd 1.4.7, whichever has which: entries come into the other kernel, all else is malformed there.
+HALF_UNDERSTOOD = {"ftfw", "notrack"}
 
 
 def bonds(facts: t.Mapping[str, Facts]) -> list[Bond]:
@@ -118,8 +120,8 @@ def _apart(pair: tuple[Member, Member]) -> str:
     for name, one, _facts in pair:
         if not one["running"]:
             return f"conntrackd does not run on {name}"
-    modes = {item.get("mode"), theirs.get("mode")} - {None}
-    if len(modes) == 2 and modes != {"ftfw", "notrack"}:  # these two put into their kernels what the other sends
+    modes = _modes(pair)
+    if len(modes) == 2 and modes != HALF_UNDERSTOOD:
         return f"{host} is in mode {item['mode']}, {other} in {theirs['mode']}: they do not understand each other"
     for (name, one, mine), (_far, two, its) in (pair, pair[::-1]):
         links = [link for link in one["links"] if any(_linked(link, far, mine, its) for far in two["links"])]
@@ -129,7 +131,7 @@ def _apart(pair: tuple[Member, Member]) -> str:
         growth = one.get("growth")
         watched = (*ERRORS, *DROPPED.get(one.get("mode", ""), ()))
         grown = {what: growth[what] for what in watched if growth and growth.get(what)}
-        if grown:
+        if grown and modes != HALF_UNDERSTOOD:
             told = ", ".join(f"{what} by {count}" for what, count in grown.items())
             return f"errors of conntrackd on {name} grew while it was watched: {told}"
         if growth and not growth.get("received"):
@@ -137,8 +139,15 @@ def _apart(pair: tuple[Member, Member]) -> str:
     return ""
 
 
+def _modes(pair: tuple[Member, Member]) -> set[str]:
+    return {item["mode"] for _host, item, _facts in pair if "mode" in item}
+
+
 def _doubt(pair: tuple[Member, Member]) -> str:
     """What is not known, without which nothing is taken for shared."""
+    if _modes(pair) == HALF_UNDERSTOOD:
+        told = ", ".join(f"{name} is in mode {item['mode']}" for name, item, _facts in pair)
+        return f"{told}: entries get through, what confirms or repeats them does not; give both the same mode"
     for name, one, facts in pair:
         part = (facts.get("parts") or {}).get("state_sync", {})
         if not part.get("complete"):

@@ -13,6 +13,7 @@ from ansible_collections.netpath.symmetry.tests.state_sync.verdict import Said, 
 
 FAST, SLOW, MIXED = Seen(60, 0, 0), Seen(0, 1, 11), Seen(58, 2, 0)
 SHARES, NEAR, WAITS = Cell("ftfw", False, 3000), Cell("ftfw", False, 1000), Cell("ftfw", True, 3000)
+MIXED_MODES = Cell("ftfw", False, 3000, modes=("ftfw", "notrack"))
 LEFT_OUT = Cell("ftfw", False, 3000, flow=ECHO, leaves_out="udp", filters=ONLY_TCP)
 
 
@@ -27,6 +28,8 @@ LEFT_OUT = Cell("ftfw", False, 3000, flow=ECHO, leaves_out="udp", filters=ONLY_T
         (NEAR, FAST, "races", ""),
         (NEAR, MIXED, "races", ""),
         (NEAR, FAST, "unknown", "unknown, of a pair that could be asked"),
+        (MIXED_MODES, FAST, "unknown", "unknown, of a pair that could be asked and agrees"),
+        (MIXED_MODES, FAST, "protects", "sure of a pair that does not agree"),
         (WAITS, SLOW, "not shared", ""),
         (WAITS, SLOW, "protects", "protects, but 12 of 12 were slow"),
         (LEFT_OUT, SLOW, "not shared", "what is left out is not named: udp"),
@@ -35,6 +38,7 @@ LEFT_OUT = Cell("ftfw", False, 3000, flow=ECHO, leaves_out="udp", filters=ONLY_T
 def test_what_is_wrong(cell: Cell, seen: Seen, verdict: str, message: str) -> None:
     found = wrong(cell, seen, Said(verdict, "because"))
     assert (message in found) if message else not found
+    assert not wrong(MIXED_MODES, FAST, Said("unknown", "fw_a is in mode ftfw, fw_b in notrack"))
     assert not wrong(LEFT_OUT, SLOW, Said("not shared", "fw_a leaves out the protocol udp"))
 
 

@@ -140,6 +140,12 @@ def test_what_keeps_state_from_being_shared(one: Facts, words: str) -> None:
     assert [one.why_not for one in found.proposal.rejected if one.role == "state_sync"]
 
 
+def test_members_in_modes_that_half_understand_each_other_are_in_doubt() -> None:
+    grown = {"seconds": 2.0, "received": 4, "malformed": 1, "bad_header": 1}
+    one = told(timed(two={"mode": "notrack", "growth": grown}))
+    assert one.verdict == "unknown" and "fw_a is in mode ftfw, fw_b is in mode notrack" in one.read_next
+
+
 def test_a_link_that_is_down() -> None:
     facts = timed()
     facts["fw_a"]["state_sync"][0]["links"][0]["up"] = False
