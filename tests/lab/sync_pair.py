@@ -33,8 +33,8 @@ RECAP = "changed="
 class Firewall:
     """One member: its namespace, its files, and how Ansible gets in without a login."""
 
-    def __init__(self, name: str, directory: pathlib.Path) -> None:
-        self.name, self.netns = name, Netns(name).create()
+    def __init__(self, name: str, directory: pathlib.Path, lab: str = "") -> None:
+        self.name, self.netns = name, Netns(f"{lab}{name}").create()
         self.folder = directory / name
         self.folder.mkdir()
         self.configuration = self.folder / "conntrackd.conf"
@@ -124,9 +124,9 @@ def _name(pid: str) -> str:
 class Pair:
     """Both members, and what is played on them."""
 
-    def __init__(self, directory: pathlib.Path) -> None:
-        self.directory = directory
-        self.one, self.two = Firewall("fw1", directory), Firewall("fw2", directory)
+    def __init__(self, directory: pathlib.Path, lab: str = "") -> None:
+        self.directory, self._lab = directory, lab
+        self.one, self.two = Firewall("fw1", directory, lab), Firewall("fw2", directory, lab)
         (one, one6), (two, two6) = ADDRESSES["fw1"], ADDRESSES["fw2"]
         own = [(f"{one}/29", f"{two}/29"), (f"{one6}/64", f"{two6}/64")]
         veth(self.one.netns, "sync", self.two.netns, "sync", own)
@@ -135,10 +135,10 @@ class Pair:
 
     def join_third(self) -> Firewall:
         """A third firewall on the sync link, which goes through a switch from now on."""
-        self.switch = Netns("switch").create()
+        self.switch = Netns(f"{self._lab}switch").create()
         self.switch.run("ip link add br0 type bridge; ip link set br0 up")
         self.one.netns.run("ip link delete sync")
-        self.third = Firewall(THIRD[0], self.directory)
+        self.third = Firewall(THIRD[0], self.directory, self._lab)
         told = [*((one.name, *ADDRESSES[one.name]) for one in self.both), THIRD]
         for (name, ipv4, ipv6), one in zip(told, (*self.both, self.third), strict=True):
             veth(one.netns, "sync", self.switch, name)
@@ -148,7 +148,7 @@ class Pair:
 
     def join_lan(self) -> None:
         """One LAN for both, with a switch between them: a link that one has lost is up for the other one."""
-        self.switch = Netns("switch").create()
+        self.switch = Netns(f"{self._lab}switch").create()
         self.switch.run("ip link add br0 type bridge; ip link set br0 up")
         for number, one in enumerate(self.both, 2):
             veth(one.netns, "lan", self.switch, one.name)

@@ -5,8 +5,12 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 
+import pytest
+
+from ansible_collections.netpath.symmetry.plugins.module_utils._plan.errors import PlanError
 from ansible_collections.netpath.symmetry.plugins.module_utils._statesync.keepalived import (
     hook_text,
     read_failover,
@@ -30,6 +34,28 @@ def test_several_routers_change_their_state_together():
 def test_one_router_needs_no_group():
     text = render(read_failover({**OPTIONS, "instances": [WAN], "preempt": True}))
     assert "vrrp_sync_group" not in text and text.count("notify_") == 3 and "nopreempt" not in text
+
+
+@pytest.mark.parametrize(("more", "message"), [
+    ({"instances": []}, "instances is empty"),
+    ({"instances": [LAN, {**LAN, "name": "again"}]}, "lan and again are both virtual router 51 of lan0"),
+    ({"instances": [LAN, {**WAN, "name": "lan"}]}, "'lan' is declared twice"),
+    ({"instances": [LAN, {**LAN, "name": "other", "virtual_router_id": 52}]}, "lan and other both have 192.0.2."),
+    ({"instances": [{**LAN, "addresses": ["192.0.2.1"]}]}, "192.0.2.1 has no prefix length"),
+    ({"instances": [{**LAN, "addresses": ["lan"]}]}, "'lan' is not an address with a prefix length"),
+    ({"instances": [{**LAN, "addresses": ["192.0.2.1/24", "fd02::1/64"]}]}, "are of both families"),
+    ({"instances": [{**LAN, "addresses": []}]}, "addresses is empty"),
+    ({"instances": [{**LAN, "addresses": ["192.0.2.1/24", "192.0.2.1/32"]}]}, "is listed twice"),
+    ({"instances": [{**LAN, "virtual_router_id": 256}]}, "256 is not within 1 to 255"),
+    ({"instances": [{**LAN, "name": "lan }"}]}, "a name is up to 32 letters"),
+    ({"instances": [{**LAN, "interface": "a b"}]}, "'a b' is not the name of an interface"),
+    ({"priority": 255}, "priority 255"),
+    ({"interval": 0}, "interval 0 is not"),
+    ({"name": ""}, "is not what a router can be called"),
+])
+def test_bad_options_are_refused(more, message):
+    with pytest.raises(PlanError, match=re.escape(message)):
+        read_failover({**OPTIONS, **more})
 
 
 def test_the_script_has_conntrackd_do_what_the_state_needs(tmp_path):
