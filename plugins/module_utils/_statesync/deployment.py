@@ -259,7 +259,7 @@ def _unit_files(wish: Wish, first: Record) -> list[File]:
     found = []
     if wish.sysctls:
         # At boot systemd-sysctl may come before connection tracking is loaded, and then finds nothing to set.
-        before.insert(1, f"sysctl -q -p {SYSCTL_FILE}")
+        before.insert(1, f"/lib/systemd/systemd-sysctl {SYSCTL_FILE} || sysctl -q -p {SYSCTL_FILE}")
         lines = [f"{SYSCTLS}/{name} = {value}\n" for name, value in sorted(wish.sysctls.items())]
         found.append(File(SYSCTL_FILE, f"# {WRITTEN_BY}\n{''.join(lines)}"))
     run = f"{command.require(DAEMON)} -C {wish.places.configuration}"
