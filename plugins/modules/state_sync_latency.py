@@ -66,11 +66,14 @@ options:
     elements: str
     default: []
   samples:
-    description: Entries to measure in each direction, at most 20000. Fewer than 100 give no verdict.
+    description: Entries to measure in each direction, at most 12000. Fewer than 100 give no verdict.
     type: int
     default: 500
   rate:
-    description: New connections a second, at most 5000. With V(0) one at a time, 200 a second.
+    description:
+      - New connections a second, at most 5000, for the second half of O(samples). The first half comes one at a time,
+        as a daemon that has slept is slower than one that is busy; what is said is that of the slower half.
+      - With V(0) all come one at a time, about 200 a second.
     type: int
     default: 0
   wait:
@@ -152,7 +155,8 @@ received:
       sample: 1000.2
     latency_ms:
       description:
-        - Half of the entries, 99 of 100, and 999 of 1000, were here after so long. Absent where that one was lost.
+        - Half of the entries, 99 of 100, and 999 of 1000 were here after so long. Absent where that one was lost.
+        - With O(rate), those of the slower half.
       type: dict
       sample: {p50: 0.157, p99: 0.313, p999: 0.42}
     bound_ms:

@@ -31,20 +31,21 @@ OTHER_WAYS = {
 SERVERS = {"firewall_pair_ecmp": "10.9.0.10", "nat_pair": "198.51.100.10"}
 CLIENTS = {"firewall_pair_ecmp": "10.0.0.10", "nat_pair": "203.0.113.1"}  # as the server sees them
 MODULES = "ansible_collections.netpath.symmetry.plugins.modules"
-SAMPLES, RATE = 2000, 1000
+SAMPLES, RATE = 1200, 1000
 CLIENT_DELAY = "3ms"  # so that acknowledgements are always late enough: this is about replies
 WITHIN = 1.6  # seconds: a request that was lost is sent again after one
 SLOW_ENOUGH = 5  # slow connections after which there is nothing more to learn
 # Connections of the client, one after the other; where the first ones fail, the others at once.
 CLIENT = """\
 import concurrent.futures, json, socket, sys, time
-kind, source, server, port, count, within, enough = json.loads(sys.argv[1])
+kind, source, server, port, first, count, within, enough = json.loads(sys.argv[1])
 def one(number):
     begun = time.monotonic()
     try:
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM) as end:
             end.settimeout(within if kind == "tcp" else 0.4)
-            end.bind((source, 0))
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            end.bind((source, first + number))
             end.connect((server, port))
             end.send(b"GET / HTTP/1.0\\r\\n\\r\\n")
             end.settimeout(max(0.01, begun + within - time.monotonic()))
@@ -55,11 +56,11 @@ def one(number):
         return None
 taken = []
 while len(taken) < count:
-    taken.append(one(0))
+    taken.append(one(len(taken)))
     slow = sum(1 for item in taken if item is None or item >= 0.5)
     if slow == len(taken) == 1:
         with concurrent.futures.ThreadPoolExecutor(11) as pool:
-            taken += pool.map(one, range(11))
+            taken += pool.map(one, range(1, 12))
         break
     if slow >= enough:
         break
@@ -75,6 +76,9 @@ class Pair:
     def __init__(self, delay: int | None, network: str = "firewall_pair_ecmp") -> None:
         self.delay = delay
         self.network = network
+        # No port is used twice, as the server remembers what the firewalls are made to forget. Those up to 20000 are
+        # among the ports that fw_a of nat_pair translates to, so that it keeps them; test entries have others.
+        self._port = 2000
         self._directory = tempfile.mkdtemp(prefix="nps-state-sync-")
         self._paths = Paths(self._directory, f"pair_{os.getpid()}_{'none' if delay is None else delay}")
 
@@ -151,7 +155,9 @@ class Pair:
         """Open connections of a flow, and count what became of them."""
         match = re.fullmatch(r"(\w+) (\S+) > (\S+):(\d+)", flow)
         assert match, flow
-        words = [match[1], match[2], match[3], int(match[4]), count, WITHIN, SLOW_ENOUGH]
+        first = self._port
+        self._port += max(count, 12)
+        words = [match[1], match[2], match[3], int(match[4]), first, count, WITHIN, SLOW_ENOUGH]
         return Seen(*json.loads(self.run("client", f"python3 /run/client.py '{json.dumps(words)}'", timeout=120)))
 
     def _both(self, work: t.Callable[[str], t.Any]) -> dict[str, t.Any]:

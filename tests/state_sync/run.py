@@ -26,7 +26,7 @@ from ansible_collections.netpath.symmetry.tests.state_sync.verdict import Said, 
 
 CONNECTIONS = 60
 AT_LEAST = 5  # connections, for a cell that is not empty
-MEASURED_AGAIN = 5  # times, where a verdict is vague: a busy machine delays what it measures
+MEASURED_AGAIN = 3  # times, where a verdict is vague: a busy machine delays what it measures
 
 
 class Outcome(t.NamedTuple):

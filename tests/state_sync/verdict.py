@@ -43,7 +43,7 @@ class Said:
 
 def say(facts: t.Mapping[str, Facts], flow: Flow) -> Said:
     """What the facts of both members say of a flow whose requests cross fw_a and whose replies cross fw_b."""
-    bond = Sharing.read(facts, {}).between("fw_a", "fw_b")
+    bond = Sharing.of(facts, {}).between("fw_a", "fw_b")
     if bond is None:
         complete = all(one["parts"]["state_sync"]["complete"] for one in facts.values())
         return Said(NOT_SHARED, "no conntrackd") if complete else Said(UNKNOWN, "a member could not be asked")
@@ -73,7 +73,7 @@ def wrong(cell: Cell, seen: Seen, said: Said) -> str:
         return f"not shared, but {seen.fast} of {seen.total} were fast"
     if said.verdict == UNKNOWN and not (cell.modes and all(mode in said.why for mode in cell.modes)):
         return "unknown, of a pair that could be asked and agrees"
-    if said.verdict == RACES and cell.shares and (cell.delay or 0) >= SURE:
+    if said.verdict == RACES and cell.shares and (cell.delay or 0) >= SURE and not seen.slow:
         return f"races, with a delay of {SURE / 1000:g} ms or more: too vague"
     if cell.modes and said.verdict != UNKNOWN:
         return "sure of a pair that does not agree"

@@ -14,6 +14,7 @@ import contextlib
 import dataclasses
 import ipaddress
 import os
+import random
 import select
 import time
 import typing as t
@@ -28,8 +29,8 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._statesync.latenc
     meet,
 )
 
-MAX_SAMPLES, MAX_RATE, MAX_FLOWS, MAX_WAIT, MAX_MEET = 20_000, 5_000, 8, 30.0, 300.0
-IDLE_GAP = 0.005  # seconds between connections where none are to run in the background
+MAX_SAMPLES, MAX_RATE, MAX_FLOWS, MAX_WAIT, MAX_MEET = 12_000, 5_000, 8, 30.0, 300.0
+IDLE_GAP = 0.005  # seconds between connections that come one at a time, on average
 COMPARE_EVERY = 0.05  # seconds between comparisons of the clocks
 AROUND = 20  # comparisons before and after
 NOBODYS = "tcp 198.18.0.1 > 198.18.0.2:9"  # addresses for measurements, RFC 2544; port of the discard service
@@ -93,6 +94,20 @@ class Wish:
         flows = [dataclasses.replace(Flow.parse(text), sport=None) for text in self.flows]
         return [each for flow in flows for each in (flow, flow.reversed())]
 
+    @property
+    def alone(self) -> int:
+        """How many entries come one at a time: a daemon that has slept is slower than one that is busy."""
+        return self.samples - self.samples // 2 if self.rate else self.samples
+
+    def schedule(self) -> list[float]:
+        """When each entry is made, in seconds after the first."""
+        random_ = random.Random(self.samples)
+        found = [0.0]
+        for number in range(1, self.samples):
+            gap = random_.uniform(0.5, 1.5) * IDLE_GAP if number < self.alone else 1 / self.rate
+            found.append(found[-1] + gap)
+        return found
+
     def common(self) -> Result:
         """What both members have to be asked for alike."""
         return {"samples": self.samples, "rate": self.rate, "wait": self.wait, "flows": list(self.flows)}
@@ -127,11 +142,10 @@ def _send(other: Meeting, wish: Wish) -> Result:
         requests = [maker.prepare(number) for number in range(wish.samples)]
         exchanges = [_compare(other) for _each in range(AROUND)]
         made: list[float] = []
-        gap = 1 / wish.rate if wish.rate else IDLE_GAP
         begun = compared = time.monotonic()
         try:
-            for number, request in enumerate(requests):
-                due = begun + number * gap
+            for request, after in zip(requests, wish.schedule()):
+                due = begun + after
                 now = time.monotonic()
                 if now - compared >= COMPARE_EVERY:
                     exchanges.append(_compare(other))
@@ -140,13 +154,13 @@ def _send(other: Meeting, wish: Wish) -> Result:
                     time.sleep(due - now)
                 made.append(time.monotonic())
                 maker.make(request)
-            took = time.monotonic() - begun
             refused = maker.refusals()
             exchanges += [_compare(other) for _each in range(AROUND)]
-            other.say(made=made, refused=refused, why=maker.refused, exchanges=exchanges, returns=returns, took=took)
+            other.say(made=made, refused=refused, why=maker.refused, exchanges=exchanges, returns=returns)
             return t.cast("Result", other.hear(wish.wait + 60)["result"])
         finally:
-            maker.delete(range(len(made)))
+            maker.refusals()
+            maker.delete(number for number in range(len(made)) if number not in maker.refused_numbers)
 
 
 def _receive(other: Meeting, wish: Wish) -> Result:
@@ -156,7 +170,7 @@ def _receive(other: Meeting, wish: Wish) -> Result:
         both: list[t.Any] = [watcher, other]
         arrived: dict[int, float] = {}
         told = None
-        deadline = time.monotonic() + 120 + wish.samples * (1 / wish.rate if wish.rate else 2 * IDLE_GAP)
+        deadline = time.monotonic() + 120 + 2 * wish.schedule()[-1]
         while time.monotonic() < deadline and (told is None or len(arrived) < wish.samples - len(told["refused"])):
             ready = select.select(both, [], [], max(0.0, deadline - time.monotonic()))[0]
             now = time.monotonic()
@@ -175,7 +189,7 @@ def _receive(other: Meeting, wish: Wish) -> Result:
         other.say(result=result)
     with Maker(wish.tuples()) as maker:
         time.sleep(0.2)  # the other member deletes its own first, and conntrackd these
-        maker.delete(arrived)
+        maker.delete(number for number in arrived if number not in told["refused"])
     return result
 
 
@@ -194,16 +208,17 @@ def _result(wish: Wish, told: Result, arrived: t.Mapping[int, float], overruns: 
     made = {number: when for number, when in enumerate(told["made"]) if number not in refused}
     if not made:
         raise LatencyError(f"the kernel of the other member has made no entry: {told['why']}")
-    taken = [(arrived[number] - offset.value - when) * 1000 for number, when in made.items() if number in arrived]
-    lost = len(made) - len(taken)
-    shares = {"p50": 0.5, "p99": 0.99, "p999": 0.999}
-    latency = {name: race.percentile(taken, share, lost) for name, share in shares.items()}
+    parts: list[list[float | None]] = [[], []]  # one at a time, and at a rate; what was lost is None
+    for number, when in made.items():
+        came = arrived.get(number)
+        parts[number >= wish.alone].append(None if came is None else (came - offset.value - when) * 1000)
+    burst = told["made"][wish.alone :]
     result: Result = {
         "from": str(ipaddress.ip_address(wish.peer)),
         "samples": len(made),
-        "lost": lost,
-        "rate": round(len(told["made"]) / told["took"], 1) if wish.rate else 0,
-        "latency_ms": {name: round(max(0.0, value), 3) for name, value in latency.items() if value is not None},
+        "lost": sum(part.count(None) for part in parts),
+        "rate": round((len(burst) - 1) / (burst[-1] - burst[0]), 1) if len(burst) > 1 else 0,
+        "latency_ms": _latency([part for part in parts if part]),
         "bound_ms": round(offset.bound * 1000, 3),
         "wait_ms": wish.wait * 1000,
         "returns": [item for item in told["returns"] if item],
@@ -213,6 +228,17 @@ def _result(wish: Wish, told: Result, arrived: t.Mapping[int, float], overruns: 
     if overruns:
         result["overruns"] = overruns
     return result
+
+
+def _latency(parts: t.Sequence[t.Sequence[float | None]]) -> dict[str, float]:
+    """The percentiles of the slower part; one is absent where it was lost in a part."""
+    found = {}
+    for name, share in (("p50", 0.5), ("p99", 0.99), ("p999", 0.999)):
+        values = [race.percentile([x for x in part if x is not None], share, part.count(None)) for part in parts]
+        known = [value for value in values if value is not None]
+        if len(known) == len(parts):
+            found[name] = round(max(0.0, *known), 3)
+    return found
 
 
 def _round_trip(flow: Flow) -> Result | None:

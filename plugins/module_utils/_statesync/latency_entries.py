@@ -9,6 +9,7 @@ other, and it ends by itself after some seconds. (linux/netfilter/nfnetlink_conn
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import socket
 import struct
@@ -26,7 +27,7 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._linux.netlink im
     nested,
 )
 
-FIRST_PORT = 20000  # source port of the first entry; each has one of its own
+FIRST_PORT = 20000  # source port of the first entry; each has one of its own, below those that hosts choose for theirs
 LIFETIME = 30  # seconds
 _CT = 1 << 8  # NFNL_SUBSYS_CTNETLINK
 _NEW, _DELETE = _CT | 0, _CT | 2
@@ -80,6 +81,7 @@ class Maker:
     def __init__(self, flows: t.Sequence[Tuple]) -> None:
         self.flows = flows
         self.refused: dict[str, int] = {}
+        self.refused_numbers: set[int] = set()  # these stand for somebody else's connection, or for none
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETLINK_NETFILTER)
         self._socket.setblocking(False)
 
@@ -108,7 +110,13 @@ class Maker:
             self._socket.send(
                 _request(_DELETE, NLM_F_REQUEST, flow.family, flow.original(FIRST_PORT + number), number)
             )
-            self.refusals()
+            self._drain()
+
+    def _drain(self) -> None:
+        """Read what the kernel says of deletions: what is gone already is gone."""
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                self._socket.recv(_RECEIVE)
 
     def refusals(self) -> list[int]:
         """The numbers of the entries that the kernel has refused since this was asked last."""
@@ -122,6 +130,7 @@ class Maker:
             if kind == NLMSG_ERROR:
                 (code,) = struct.unpack_from("=i", data, HEADER.size)
                 found.append(sequence - 1)
+                self.refused_numbers.add(sequence - 1)
                 reason = errno.errorcode.get(-code, str(-code))
                 self.refused[reason] = self.refused.get(reason, 0) + 1
 

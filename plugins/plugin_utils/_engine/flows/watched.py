@@ -39,5 +39,6 @@ class Watched:
         """The verdict on one flow, and the hosts that were asked."""
         self._hosts.asked.clear()
         # by which uplinks an address is reached may be remembered: it has to be asked, and noted, for every flow
-        vars(self.network).pop("remembered_candidates", None)
+        for remembered in ("remembered_candidates", "_views"):
+            vars(self.network).pop(remembered, None)
         return judge(self.network, named, observed), frozenset(self._hosts.asked)

@@ -24,6 +24,7 @@ LEFT_OUT = Cell("ftfw", False, 3000, flow=ECHO, leaves_out="udp", filters=ONLY_T
         (SHARES, MIXED, "protects", "protects, but 2 of 60 were slow"),
         (SHARES, FAST, "not shared", "not shared, but 60 of 60 were fast"),
         (SHARES, FAST, "races", "too vague"),
+        (SHARES, MIXED, "races", ""),
         (SHARES, FAST, "unknown", "unknown, of a pair that could be asked"),
         (NEAR, FAST, "races", ""),
         (NEAR, MIXED, "races", ""),

@@ -32,8 +32,8 @@ GOOD: dict[str, t.Any] = {
         ({"local": "fw_a"}, "local and peer are the addresses of the members on their link"),
         ({"peer": "::1"}, "are not two addresses of one family"),
         ({"peer": "127.0.0.1"}, "are not two addresses of one family"),
-        ({"samples": 0}, "samples is 0, expected 1 to 20000"),
-        ({"samples": 20001}, "samples is 20001, expected 1 to 20000"),
+        ({"samples": 0}, "samples is 0, expected 1 to 12000"),
+        ({"samples": 12001}, "samples is 12001, expected 1 to 12000"),
         ({"rate": 5001}, "rate is 5001, expected 0 to 5000"),
         ({"wait": 31}, "wait is 31, expected 0.01 to 30"),
         ({"meet_within": 0}, "meet_within is 0, expected 1 to 300"),
@@ -109,3 +109,15 @@ def test_a_table_that_would_be_full_is_left_alone(tmp_path: pathlib.Path) -> Non
         latency._check_table(51, f"{tmp_path}/")
     with pytest.raises(latency.LatencyError, match="does not track connections"):
         latency._check_table(1, f"{tmp_path}/none/")
+
+
+def test_half_of_the_entries_come_one_at_a_time_and_the_slower_half_counts() -> None:
+    wish = latency.Wish(**{**GOOD, "samples": 400, "rate": 1000})
+    times = wish.schedule()
+    gaps = [after - before for before, after in zip(times, times[1:], strict=False)]
+    assert wish.alone == 200 and min(gaps[:199]) > 0.002 and max(gaps[199:]) < 0.0011
+    assert latency.Wish(**GOOD).alone == 500
+    alone, burst = [float(number) for number in range(1, 101)], [50.5] * 100
+    assert latency._latency([alone, burst]) == {"p50": 50.5, "p99": 99.0, "p999": 100.0}
+    assert latency._latency([alone, [*burst[:99], None]]) == {"p50": 50.5, "p99": 99.0}
+    assert latency._latency([alone, [None] * 100]) == {}
