@@ -17,6 +17,7 @@ import sys
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._statesync.agreement import judge
+from ansible_collections.netpath.symmetry.plugins.module_utils._statesync.latency import MAX_SAMPLES
 from ansible_collections.netpath.symmetry.plugins.module_utils._statesync.statistics import REQUESTS, read
 from ansible_collections.netpath.symmetry.tests.bench import harness
 from ansible_collections.netpath.symmetry.tests.bench.harness import BenchError, Result
@@ -161,7 +162,7 @@ def at_rate(pair: Pair, rate: int) -> list[Result]:
 def measured(member: Member, rate: int) -> dict[str, t.Any]:
     own, other = OWN[member.name], OWN["b" if member.name == "a" else "a"]
     told = run_module(member.netns, "state_sync_latency", {
-        "local": own, "peer": other, "rate": rate, "samples": rate * SECONDS, "record": False})
+        "local": own, "peer": other, "rate": rate, "samples": min(MAX_SAMPLES, rate * SECONDS), "record": False})
     if told.get("failed"):
         raise BenchError(f"state_sync_latency at {rate}/s: {told['msg']}")
     return told
