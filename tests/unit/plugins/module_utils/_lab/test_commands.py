@@ -150,7 +150,7 @@ def test_the_packets_of_a_delayed_link_pass_through_the_switch() -> None:
 
 
 def test_delays_alone_need_the_switch() -> None:
-    text = TEXT.replace("  - ends:\n", "  - delay: 3ms\n    ends:\n", 1).split("segments:")[0]
+    text = TEXT.replace("  - ends:\n", "  - delay: 3ms\n    ends:\n", 1).split("segments:", maxsplit=1)[0]
     topology = parse.from_tree(source.parse(text, "net.yml"))
     assert "nps-net-switch" in commands.namespaces("net", topology)
     without = parse.from_tree(source.parse(TEXT.split("segments:", maxsplit=1)[0], "net.yml"))
