@@ -42,7 +42,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: A dictionary with C(findings), C(samples), C(races), C(switches), C(failed) and C(lines) for people.
+  description: Has C(findings), C(samples), C(races), C(switches), C(failed), C(lines) for people and a C(report).
   type: dict
   sample: {members: [fw1, fw2], findings: [], failed: [], lines: ["entries   97 of 97 of fw1 stand on fw2"]}
 """

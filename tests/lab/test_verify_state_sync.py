@@ -37,6 +37,7 @@ def test_an_idle_pair_shows_nothing_until_it_is_measured(lab: BuildLab, tmp_path
     assert {before[one["name"]] for one in flows} == {"unknown"}
     done, told = verify(network, tmp_path, *MEASURE)
     assert told["failed"] == [] and "state sync: holds" in done.output
+    assert "It holds." in (tmp_path / "state_sync.md").read_text()
     assert {(one["first"], one["second"], one["verdict"]) for one in told["races"]} == {
         ("fw_a", "fw_b", "protects"), ("fw_b", "fw_a", "protects")}
     after = play(network, tmp_path, "diagnose", "-e", asked)

@@ -17,6 +17,7 @@ from ansible_collections.netpath.symmetry.plugins.module_utils._statesync.agreem
     daemon_of,
 )
 from ansible_collections.netpath.symmetry.plugins.module_utils._statesync.entries import key_of
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._report.markdown import escape, md_table
 
 Data = t.Mapping[str, t.Any]
 Looks = t.Mapping[str, t.Optional[Data]]
@@ -68,11 +69,30 @@ def result(
         failed.append(UNSHOWN)
     failed += [one["sentence"] for one in races if one["verdict"] != race.PROTECTS]
     failed += [_switched(one) for one in switches if one["alive"] < one["opened"]]
-    return {
+    found: dict[str, t.Any] = {
         "schema": SCHEMA, "members": list(looks), "findings": findings, "samples": samples, "races": races,
         "switches": [dict(one) for one in switches], "failed": failed,
         "lines": [*_lines(findings, samples, races, switches), "state sync: FAILED" if failed else "state sync: holds"],
     }
+    return {**found, "report": report(found)}
+
+
+def report(found: Data) -> str:
+    """The answer as Markdown. What hosts said is escaped."""
+    lines = [f"# Connection state shared by {escape(', '.join(found['members']))}", ""]
+    lines += [*(f"- FAILED: {escape(why)}" for why in found["failed"]), ""] if found["failed"] else ["It holds.", ""]
+    tables = (
+        ("Findings", ("status", "members", "what", "to do"),
+         [(one["status"], ", ".join(one["members"]), one["sentence"], one["todo"]) for one in found["findings"]]),
+        ("Entries of a sample", ("of", "on", "stand there", "wait", "asked"),
+         [(one["of"], one["on"], one["here"], one["waiting"], one["asked"]) for one in found["samples"]]),
+        ("State against answers", ("said", "why"), [(one["verdict"], one["sentence"]) for one in found["races"]]),
+        ("Switched over", ("from", "to", "kept", "opened", "longest silence, s"),
+         [(one["from"], one["to"], one["alive"], one["opened"], one["longest_silence"]) for one in found["switches"]]),
+    )
+    for title, headers, rows in tables:
+        lines += [f"## {title}", "", *(md_table(headers, rows) if rows else ["None."]), ""]
+    return "\n".join(lines)
 
 
 def _sampled(one: str, other: str, told: Looks) -> dict[str, t.Any]:

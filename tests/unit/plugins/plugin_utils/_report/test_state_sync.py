@@ -91,6 +91,15 @@ def test_races_are_told_of_both_directions_and_fail(looks: t.Any) -> None:
     assert state_sync.result(looks, HERE, {"fw_b": {"verdicts": [late]}})["races"] == []
 
 
+def test_the_report_says_it_all_and_escapes_what_hosts_said(looks: t.Any) -> None:
+    late = {**RACE, "verdict": "races", "sentence": "too | late"}
+    text = state_sync.result(looks, HERE, {"fw_b": {"verdicts": [late]}}, [SWITCH])["report"]
+    assert text.startswith("# Connection state shared by fw\\_a, fw\\_b\n\n- FAILED: requests of tcp 10.0.0.10 &gt; ")
+    assert "too \\| late" in text and "| fw\\_a | fw\\_b | 1 | 0 | 1 |" in text
+    assert "| fw\\_a | fw\\_b | 20 | 20 | 1.5 |" in text and "## Findings\n\nNone." in text
+    assert "\n\nIt holds.\n\n" in state_sync.result(looks, HERE, {})["report"]
+
+
 def test_what_was_not_run_or_failed_is_nothing() -> None:
     told = {"a": {"x": {"failed": True, "entries": []}}, "b": {"x": {"entries": [1]}}, "c": {},
             "d": {"x": {"skipped": True}}}
