@@ -43,7 +43,7 @@ class Said:
 
 def say(facts: t.Mapping[str, Facts], flow: Flow) -> Said:
     """What the facts of both members say of a flow whose requests cross fw_a and whose replies cross fw_b."""
-    bond = Sharing.of(facts, {}).between("fw_a", "fw_b")
+    bond = Sharing.read(facts, {}).between("fw_a", "fw_b")
     if bond is None:
         complete = all(one["parts"]["state_sync"]["complete"] for one in facts.values())
         return Said(NOT_SHARED, "no conntrackd") if complete else Said(UNKNOWN, "a member could not be asked")

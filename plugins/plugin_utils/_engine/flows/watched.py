@@ -39,6 +39,5 @@ class Watched:
         """The verdict on one flow, and the hosts that were asked."""
         self._hosts.asked.clear()
         # by which uplinks an address is reached may be remembered: it has to be asked, and noted, for every flow
-        for remembered in ("remembered_candidates", "_views"):
-            vars(self.network).pop(remembered, None)
+        vars(self.network).pop("remembered_candidates", None)
         return judge(self.network, named, observed), frozenset(self._hosts.asked)

@@ -34,7 +34,8 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.network.t
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.sharing.sharing import Keepers, Sharing
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.values import uncollected
 
-_ALIKE = ("sharing", "foreign", "_trackers", "_local_routes")  # what is known of a network whatever the flow
+# What is known of a network whatever the flow is.
+_ALIKE = ("sharing", "foreign", "_trackers", "_local_routes", "remembered_candidates")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Network:
     unread: t.Mapping[str, str]
     inspectors: tuple[Inspector, ...] = ()
     declared: Declared = Declared()  # balancers: they are among hosts and facts, though nobody has read them
-    keepers: Keepers = dataclasses.field(default_factory=dict)  # of the flow that it is asked about
+    keepers: Keepers = dataclasses.field(default_factory=Keepers)  # of the flow that it is asked about
 
     @classmethod
     @uncollected()
@@ -89,29 +90,20 @@ class Network:
 
     def keeper(self, host: str) -> str:
         """The name under which a host's connections are kept: the first member of its state domain, or itself."""
-        return self.keepers.get(host, host)
+        return self.keepers.of(host) if self.keepers else host
 
     @functools.cached_property
     def sharing(self) -> Sharing:
         """Which hosts share connection state, or mean to."""
-        return Sharing.of(self.facts, self.variables)
+        return Sharing.read(self.facts, self.variables)
 
     def of_flow(self, flow: Flow, *more: str) -> Network:
         """The network with the state domains of a flow, over shared bonds and those of ``more`` kinds."""
         if not self.sharing.bonds:
             return self
-        keepers = self.sharing.keepers(flow, "shared", *more)
-        found = self._views.get(tuple(keepers.items()))
-        if found is None:
-            found = dataclasses.replace(self, keepers=keepers)
-            kept = {name: value for name, value in vars(self).items() if name in _ALIKE}
-            vars(found).update(kept)
-            self._views[tuple(keepers.items())] = found
+        found = dataclasses.replace(self, keepers=self.sharing.keepers(flow, "shared", *more))
+        vars(found).update({name: getattr(self, name) for name in _ALIKE})
         return found
-
-    @functools.cached_property
-    def _views(self) -> dict[t.Hashable, Network]:
-        return {}
 
     def new_tracker(self, host: str) -> Tracker:
         """The connection table with which an analysis begins: empty, with the host's own settings."""

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import ipaddress
 import typing as t
 
@@ -37,12 +38,17 @@ class Leaving:
             if (_protocol(flow.protocol) in {name.lower() for name in names}) != (policy == "accept"):
                 return f"the protocol {flow.protocol}"
         for policy, names in self.addresses:
-            found = next((name for name in names if _holds(name, flow)), "")
+            found = next((name for name, one in self._networks[policy] if _holds(one, flow)), "")
             if policy == "ignore" and found:
                 return f"the address {found}"
             if policy == "accept" and not found:
                 return f"addresses other than {', '.join(names)}"
         return self._of_states() if flow.protocol == "tcp" else ""
+
+    @functools.cached_property
+    def _networks(self) -> dict[str, list[tuple[str, t.Any]]]:
+        return {policy: [(name, ipaddress.ip_network(name, strict=False)) for name in names]
+                for policy, names in self.addresses}
 
     def _of_states(self) -> str:
         """A connection whose beginning is not sent is not there when the first reply comes."""
@@ -86,8 +92,7 @@ def _protocol(name: str) -> str:
     return {"icmpv6": "ipv6-icmp"}.get(name, name)
 
 
-def _holds(prefix: str, flow: Flow) -> bool:
+def _holds(network: t.Any, flow: Flow) -> bool:
     """conntrackd compares the sources of both directions: the ends, as each of them is known to itself (filter.c)."""
-    network = ipaddress.ip_network(prefix, strict=False)
     ends = (ipaddress.ip_address(flow.source), ipaddress.ip_address(flow.destination))
     return any(end.version == network.version and end in network for end in ends)

@@ -12,10 +12,10 @@ may have grown.
 from __future__ import annotations
 
 import dataclasses
-import ipaddress
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.sharing.bond import Bond, Leaving
+from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.sharing.meeting import Alone, Met, linked, meet
 
 Facts = t.Mapping[str, t.Any]
 # Counters of trouble; destroying an entry that has timed out already fails, too, and is none.
@@ -31,15 +31,10 @@ HALF_UNDERSTOOD = {"ftfw", "notrack"}
 
 def bonds(facts: t.Mapping[str, Facts]) -> list[Bond]:
     """Every two hosts of which one at least means to share state with the other."""
-    members = [(host, item) for host, one in facts.items() if one.get("platform") == "linux"
-               for item in one.get("state_sync") or () if item.get("links")]
-    found: list[Bond] = []
-    for place, (host, item) in enumerate(members):
-        for other, theirs in members[place + 1:]:
-            if host != other and _meet(item, theirs, facts[host], facts[other]):
-                found.append(_bond(host, item, facts[host], other, theirs, facts[other]))
+    met, alone = meet(facts)
+    found = [_bond(one, facts) for one in met]
     found = [_of_many(bond, found) if _mode(facts, bond) == "ftfw" else bond for bond in found]
-    return found + _half(members, found, facts)
+    return found + [_half(one, facts[one.other]) for one in alone]
 
 
 def _mode(facts: t.Mapping[str, Facts], bond: Bond) -> str:
@@ -56,54 +51,21 @@ def _of_many(bond: Bond, bonds: t.Sequence[Bond]) -> Bond:
     return dataclasses.replace(bond, kind="doubtful", why=why)
 
 
-def _half(members: list[tuple[str, Facts]], met: list[Bond], facts: t.Mapping[str, Facts]) -> list[Bond]:
+def _half(alone: Alone, theirs: Facts) -> Bond:
     """A member names a peer that is one of our hosts, and which does not answer to that."""
-    found: list[Bond] = []
-    for host, item in members:
-        for peer in {link.get("peer") for link in item["links"]} - {None}:
-            other = next((name for name, one in facts.items() if name != host and peer in _addresses(one)), "")
-            if other and not any(bond.joins(host, other) for bond in met + found):
-                part = (facts[other].get("parts") or {}).get("state_sync", {})
-                if part.get("complete"):
-                    why = f"conntrackd of {host} names {other}, where none answers it"
-                    found.append(Bond(host, other, "apart", why))
-                else:
-                    why = part.get("why") or "it is not in its facts"
-                    found.append(Bond(host, other, "doubtful", f"conntrackd of {other} could not be asked: {why}"))
-    return found
+    host, other, part = alone.host, alone.other, (theirs.get("parts") or {}).get("state_sync", {})
+    if part.get("complete"):
+        return Bond(host, other, "apart", f"conntrackd of {host} names {other}, where none answers it")
+    why = part.get("why") or "it is not in its facts"
+    return Bond(host, other, "doubtful", f"conntrackd of {other} could not be asked: {why}")
 
 
-def _meet(one: Facts, other: Facts, facts: Facts, theirs: Facts) -> bool:
-    return any(_linked(mine, link, facts, theirs) for mine in one["links"] for link in other["links"])
-
-
-def _linked(one: Facts, other: Facts, facts: Facts, theirs: Facts) -> bool:
-    """Whether what is sent by one link arrives at the other."""
-    if (one["transport"], one["port"]) != (other["transport"], other["port"]):
-        return False
-    if one["transport"] == "multicast":
-        return one.get("group") == other.get("group") and _on_one_subnet(one, other, facts, theirs)
-    return "peer" in one and (one["peer"], one.get("local")) == (other.get("local"), other.get("peer"))
-
-
-def _on_one_subnet(one: Facts, other: Facts, facts: Facts, theirs: Facts) -> bool:
-    mine, subnets = _networks(facts, one.get("interface")), _networks(theirs, other.get("interface"))
-    return bool(mine & subnets)
-
-
-def _networks(facts: Facts, interface: str | None) -> set[t.Any]:
-    listed = (facts["interfaces"].get(interface) or {}).get("addresses", ())
-    found = {ipaddress.ip_network(f"{each['address']}/{each['prefixlen']}", strict=False) for each in listed}
-    return {network for network in found if not network.is_link_local}
-
-
-def _addresses(facts: Facts) -> set[str]:
-    return {each["address"] for one in facts["interfaces"].values() for each in one["addresses"]}
-
-
-def _bond(host: str, item: Facts, facts: Facts, other: str, theirs: Facts, their_facts: Facts) -> Bond:
-    pair = ((host, item, facts), (other, theirs, their_facts))
+def _bond(met: Met, facts: t.Mapping[str, Facts]) -> Bond:
+    host, other = met.one, met.other
+    pair = ((host, met.item, facts[host]), (other, met.theirs, facts[other]))
     leaving = tuple((name, Leaving.of(one)) for name, one, _facts in pair)
+    if met.doubt:
+        return Bond(host, other, "doubtful", met.doubt, leaving=leaving)
     for kind, tell in (("apart", _apart), ("doubtful", _doubt), ("waiting", _waiting)):
         why = tell(pair)
         if why:
@@ -124,7 +86,7 @@ def _apart(pair: tuple[Member, Member]) -> str:
     if len(modes) == 2 and modes != HALF_UNDERSTOOD:
         return f"{host} is in mode {item['mode']}, {other} in {theirs['mode']}: they do not understand each other"
     for (name, one, mine), (_far, two, its) in (pair, pair[::-1]):
-        links = [link for link in one["links"] if any(_linked(link, far, mine, its) for far in two["links"])]
+        links = [link for link in one["links"] if any(linked(link, far, mine, its) for far in two["links"])]
         if not any(link["up"] for link in links):
             return f"the link {links[0].get('interface', '')} of {name} is down" if links else f"{name} has no link"
     for name, one, _facts in pair:

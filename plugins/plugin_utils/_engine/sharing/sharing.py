@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import typing as t
 
 from ansible_collections.netpath.symmetry.plugins.module_utils._model.flow import Flow, FlowError
@@ -16,7 +17,6 @@ from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.sharing i
 from ansible_collections.netpath.symmetry.plugins.plugin_utils._engine.sharing.bond import Bond
 
 Facts = t.Mapping[str, t.Any]
-Keepers = t.Mapping[str, str]  # by member of a domain its first member, under whose name the connections are kept
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,25 +26,61 @@ class Sharing:
     bonds: tuple[Bond, ...] = ()
 
     @classmethod
-    def of(cls, facts: t.Mapping[str, Facts], variables: t.Mapping[str, Facts]) -> Sharing:
+    def read(cls, facts: t.Mapping[str, Facts], variables: t.Mapping[str, Facts]) -> Sharing:
         """From the facts of all hosts; raises SiteError on bad variables."""
         return cls((*devices.bonds(facts, variables), *conntrackd.bonds(facts)))
 
     def keepers(self, flow: Flow, *kinds: str) -> Keepers:
         """The domains of a flow, over bonds of these kinds that do not leave it out."""
-        found: dict[str, str] = {}
+        return Keepers(self, flow, kinds)
+
+    def of(self, host: str) -> t.Sequence[Bond]:
+        """The bonds of a host."""
+        return self._by_host.get(host, ())
+
+    @functools.cached_property
+    def _by_host(self) -> dict[str, list[Bond]]:
+        found: dict[str, list[Bond]] = {}
         for bond in self.bonds:
-            if bond.kind in kinds and not bond.left_out(flow):
-                first, second = found.get(bond.one, bond.one), found.get(bond.other, bond.other)
-                found.update({name: first for name, keeper in found.items() if keeper == second})
-                found.update({bond.one: first, bond.other: first})
+            for host in (bond.one, bond.other):
+                found.setdefault(host, []).append(bond)
         return found
 
     def between(self, one: str, other: str) -> Bond | None:
         """The bond of two hosts; the best where there are several."""
         order = ("shared", "waiting", "doubtful", "apart")
-        return min((bond for bond in self.bonds if bond.joins(one, other)), key=lambda bond: order.index(bond.kind),
+        return min((bond for bond in self.of(one) if bond.joins(one, other)), key=lambda bond: order.index(bond.kind),
                    default=None)
+
+
+class Keepers:
+    """Of a flow: under whose name the connections of a host are kept, that of the first member of its domain.
+
+    Domains are looked for where somebody asks: a flow crosses few of the hosts of a network.
+    """
+
+    def __init__(self, sharing: Sharing | None = None, flow: Flow | None = None, kinds: t.Sequence[str] = ()) -> None:
+        self._sharing, self._flow, self._kinds = sharing or Sharing(), flow, kinds
+        self._known: dict[str, str] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._sharing.bonds)
+
+    def of(self, host: str) -> str:
+        """The name; that of the host itself where it shares nothing of the flow."""
+        if host not in self._known:
+            domain = self._domain(host)
+            self._known.update(dict.fromkeys(domain, min(domain)))
+        return self._known[host]
+
+    def _domain(self, host: str) -> set[str]:
+        found, todo = {host}, [host]
+        while todo and self._flow is not None:
+            for bond in self._sharing.of(todo.pop()):
+                if bond.kind in self._kinds and not {bond.one, bond.other} <= found and not bond.left_out(self._flow):
+                    todo += {bond.one, bond.other} - found
+                    found |= {bond.one, bond.other}
+        return found
 
 
 def written(facts: Facts) -> list[list[str]]:

@@ -222,16 +222,55 @@ def test_prefixes_and_very_many_flows_are_divided_where_sharing_is() -> None:
 def test_who_is_a_pair() -> None:
     """By addresses of one link; two groups on one multicast address hear each other; a stranger is none."""
     facts = split()
-    assert [(one.one, one.other, one.kind) for one in Sharing.of(facts, {}).bonds] == [("fw_a", "fw_b", "shared")]
+    assert [(one.one, one.other, one.kind) for one in Sharing.read(facts, {}).bonds] == [("fw_a", "fw_b", "shared")]
     facts["fw_b"]["state_sync"][0]["links"][0].update(local="172.31.0.9", peer="172.31.0.10")
-    assert not Sharing.of(facts, {}).bonds or Sharing.of(facts, {}).bonds[0].kind == "apart"
+    assert not Sharing.read(facts, {}).bonds or Sharing.read(facts, {}).bonds[0].kind == "apart"
     for name in ("fw_a", "fw_b"):
         facts[name]["state_sync"][0]["links"] = [{
             "transport": "multicast", "group": "225.0.0.50", "interface": "sync", "port": 3780, "default": True,
             "checksum": True, "up": True}]
-    assert [one.kind for one in Sharing.of(facts, {}).bonds] == ["shared"]
+    assert [one.kind for one in Sharing.read(facts, {}).bonds] == ["shared"]
     facts["fw_b"]["state_sync"][0]["links"][0]["group"] = "225.0.0.51"
-    assert not Sharing.of(facts, {}).bonds
+    assert not Sharing.read(facts, {}).bonds
+
+
+def two_sites() -> dict[str, Facts]:
+    """A second pair elsewhere with the same addresses on its link."""
+    facts = split()
+    for name in ("fw_a", "fw_b"):
+        facts[f"{name}2"] = copy.deepcopy(facts[name])
+        facts[f"{name}2"]["interfaces"]["sync"]["mac"] = "02:aa:00:00:00:0" + name[-1]
+    return facts
+
+
+def knows(facts: dict[str, Facts], host: str, address: str, other: str) -> None:
+    facts[host]["neighbours"].append({"family": 4, "address": address, "device": "sync", "state": "reachable",
+                                      "mac": facts[other]["interfaces"]["sync"]["mac"]})
+
+
+@pytest.mark.parametrize("multicast", [False, True])
+def test_pairs_with_the_same_addresses_are_told_apart_by_their_neighbours(multicast: bool) -> None:
+    facts = two_sites()
+    for name in facts if multicast else ():
+        if name.startswith("fw_"):
+            facts[name]["state_sync"][0]["mode"] = "notrack"
+            facts[name]["state_sync"][0]["links"] = [{
+                "transport": "multicast", "group": "225.0.0.50", "interface": "sync", "port": 3780, "default": True,
+                "checksum": True, "up": True}]
+    unknown = Sharing.read(facts, {}).bonds
+    assert {one.kind for one in unknown} == {"doubtful"} and "no neighbour entry tells" in unknown[0].why
+    for site in ("", "2"):
+        knows(facts, f"fw_a{site}", "172.31.0.2", f"fw_b{site}")
+        knows(facts, f"fw_b{site}", "172.31.0.1", f"fw_a{site}")
+    found = {(one.one, one.other): one.kind for one in Sharing.read(facts, {}).bonds}
+    assert found == {("fw_a", "fw_b"): "shared", ("fw_a2", "fw_b2"): "shared"}
+
+
+def test_a_neighbour_that_is_no_host_of_ours_is_no_member() -> None:
+    facts = split()
+    facts["fw_a"]["neighbours"].append({"family": 4, "address": "172.31.0.2", "device": "sync", "state": "reachable",
+                                        "mac": "02:ff:ff:ff:ff:ff"})
+    assert "shared" not in {one.kind for one in Sharing.read(facts, {}).bonds}
 
 
 def test_three_members_of_a_group_are_one_domain() -> None:
@@ -244,12 +283,12 @@ def test_three_members_of_a_group_are_one_domain() -> None:
         facts[name]["state_sync"][0]["links"] = [{
             "transport": "multicast", "group": "225.0.0.50", "interface": "sync", "port": 3780, "default": True,
             "checksum": True, "up": True}]
-    keepers = Sharing.of(facts, {}).keepers(Flow.parse(TCP), "shared")
-    assert keepers == {"fw_a": "fw_a", "fw_b": "fw_a", "fw_c": "fw_a"}
+    keepers = Sharing.read(facts, {}).keepers(Flow.parse(TCP), "shared")
+    assert [keepers.of(name) for name in ("fw_a", "fw_b", "fw_c", "left")] == ["fw_a", "fw_a", "fw_a", "left"]
     for name in ("fw_a", "fw_b", "fw_c"):
         facts[name]["state_sync"][0]["mode"] = "ftfw"
-    assert {one.kind for one in Sharing.of(facts, {}).bonds} == {"doubtful"}
-    assert "use notrack for three" in Sharing.of(facts, {}).bonds[0].why
+    assert {one.kind for one in Sharing.read(facts, {}).bonds} == {"doubtful"}
+    assert "use notrack for three" in Sharing.read(facts, {}).bonds[0].why
 
 
 def test_established_connections_survive_where_the_other_member_has_them() -> None:
